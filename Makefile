@@ -1,0 +1,59 @@
+# One command runs the road, one command proves it. Everything they need they set up themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PEOPLE ?= 50000
+SEED   ?= 7
+
+.PHONY: help setup setup-dev demo dev test test-fast lint lock clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+setup: $(VENV)/.runtime
+setup-dev: $(VENV)/.dev
+
+## make demo        the road, end to end: clean room, audience, activation, insight (PEOPLE=50000 SEED=7)
+demo: setup
+	@$(BIN)/segment-assets demo --people $(PEOPLE) --seed $(SEED)
+
+## make dev         Dagster UI and the platform sandbox, until Ctrl-C
+dev: setup
+	@$(BIN)/segment-assets dev
+
+## make test        the whole proof
+test: setup-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+## make test-fast   the inner loop, under a minute
+test-fast: setup-dev
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+## make lint        ruff with a wide rule set, mypy strict on the pure rooms
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+## make lock        resolve the dependencies again (needs uv)
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q pyproject.toml requirements-build.in -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra dev -c requirements.lock pyproject.toml requirements-build.in -o requirements-dev.lock
+
+## make clean       stop what demo and dev started, remove what they wrote (keeps .venv)
+clean:
+	@if [ -x $(BIN)/segment-assets ]; then $(BIN)/segment-assets sandbox --stop; fi
+	rm -rf data build .mypy_cache .ruff_cache .pytest_cache .hypothesis .tmp_dagster_home_*
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

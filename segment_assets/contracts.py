@@ -1,0 +1,224 @@
+"""The small vocabulary that all rooms share.
+
+Belongs here: names of things that cross from one room to another (match keys, members, refusals, errors) and
+the protocols through which the pure rooms reach the outside (lake, transport, ledger store).
+Not here: anything that knows one platform, one storage or Dagster.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+
+class MatchKey(enum.StrEnum):
+    """What a platform can recognise a person by. The field's own words, used in the plan and on the command line."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    CITY = "city"
+    STATE = "state"
+    POSTAL_CODE = "postal_code"
+    COUNTRY = "country"
+    BIRTH_YEAR = "birth_year"
+    BIRTH_MONTH = "birth_month"
+    BIRTH_DAY = "birth_day"
+    GENDER = "gender"
+    MOBILE_AD_ID = "mobile_ad_id"
+
+
+class Reason(enum.StrEnum):
+    """Why a value was refused. Codes are stored in tables, so a code is never renamed."""
+
+    EMPTY = "empty"
+    NULL_TEXT = "null_text"
+    NOT_AN_EMAIL = "not_an_email"
+    NOT_A_PHONE = "not_a_phone"
+    NO_COUNTRY = "no_country"
+    UNKNOWN_COUNTRY = "unknown_country"
+    NOT_A_POSTAL_CODE = "not_a_postal_code"
+    NOT_A_STATE = "not_a_state"
+    NOT_A_DATE = "not_a_date"
+    IMPOSSIBLE_DATE = "impossible_date"
+    NOT_A_GENDER = "not_a_gender"
+    NOT_A_MOBILE_AD_ID = "not_a_mobile_ad_id"
+    ZERO_MOBILE_AD_ID = "zero_mobile_ad_id"
+    NO_LETTERS = "no_letters"
+    UNSUPPORTED_DIGEST = "unsupported_digest"
+    HASHED_WHERE_PLAIN_IS_NEEDED = "hashed_where_plain_is_needed"
+    NO_IDENTIFIER = "no_identifier"
+    UNREADABLE_ROW = "unreadable_row"
+
+
+class ColumnState(enum.StrEnum):
+    """What a source says about one of its columns. `auto` looks at every value."""
+
+    RAW = "raw"
+    HASHED = "hashed"
+    AUTO = "auto"
+
+
+class Eligibility(enum.StrEnum):
+    """The door at which a person of an audience stopped, or `eligible` for those who may be sent."""
+
+    ELIGIBLE = "eligible"
+    SUPPRESSED = "suppressed"
+    NO_CONSENT = "no_consent"
+    HELD_OUT = "held_out"
+
+
+class SegmentAssetsError(Exception):
+    """Base of every error that we raise on purpose. The message names the thing and the next action.
+
+    No message carries an identifier, raw or hashed, nor a secret.
+    """
+
+
+class TransientError(SegmentAssetsError):
+    """Trying again later may work (throttled, timed out, another run holds the audience).
+
+    `retry_after` is in seconds where the other side said so.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class PermanentError(SegmentAssetsError):
+    """Trying the same again cannot work; something of ours must change."""
+
+
+class NeedsHumanError(SegmentAssetsError):
+    """Nothing is broken, but a person has to decide (guard rails, terms, a held segment)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Snapshot:
+    """An immutable version of one table partition.
+
+    `id` is minted from the content (SHA-256 hex over the data files), so equal content has an equal id.
+    `uri` is the folder that holds the Parquet files. `stats` are counts and settings that readers judge
+    without opening the data; never an identifier.
+    """
+
+    table: str
+    partition: str
+    id: str
+    uri: str
+    rows: int
+    stats: Mapping[str, object]
+
+
+class SnapshotWriter(Protocol):
+    """Collects batches for a snapshot that is not visible until `publish`."""
+
+    def write(self, data: pa.RecordBatch | pa.Table) -> None:
+        """Append rows. They must have the table's declared schema."""
+        ...
+
+    def publish(self, stats: Mapping[str, object]) -> Snapshot:
+        """Make what was written the current version, in one atomic move, and return it."""
+        ...
+
+
+class Lake(Protocol):
+    """Tables as immutable snapshots, and small objects with conditional creation."""
+
+    def writer(self, table: str, partition: str) -> SnapshotWriter:
+        """Start a new version of a partition. Nothing is seen by readers before `publish`."""
+        ...
+
+    def current(self, table: str, partition: str) -> Snapshot | None:
+        """The published version, or None when there is none."""
+        ...
+
+    def snapshot(self, table: str, partition: str, snapshot_id: str) -> Snapshot:
+        """One retained version. Raises PermanentError when it is not retained any more."""
+        ...
+
+    def partitions(self, table: str) -> list[str]:
+        """The partitions of a table that have a published version, sorted."""
+        ...
+
+    def dataset(self, snapshot: Snapshot) -> pads.Dataset:
+        """The rows of a snapshot, for streaming (`to_batches`) or for DuckDB."""
+        ...
+
+    def put_if_absent(self, key: str, body: bytes) -> bool:
+        """Create an object. False, and no change, when the key exists already."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """An object's bytes, or None."""
+        ...
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys below a prefix, sorted."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """One call to a platform. `json` is the body; it and the headers are never logged."""
+
+    method: str
+    path: str
+    json: object | None = None
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Response:
+    """What came back. `json` is None where the body was not JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    json: object | None
+
+
+class Transport(Protocol):
+    """Carries a request to one platform account: base address, credentials and time-outs are its business.
+
+    Raises TransientError when no answer came (refused, reset, timed out, cut short).
+    """
+
+    def send(self, request: Request) -> Response:
+        """Send and wait for the answer, whatever its status."""
+        ...
+
+
+Clock = Callable[[], float]
+Sleep = Callable[[float], None]
+Batches = Iterable["pa.RecordBatch"]
+
+__all__ = [
+    "Batches",
+    "Callable",
+    "Clock",
+    "ColumnState",
+    "Eligibility",
+    "Iterator",
+    "Lake",
+    "MatchKey",
+    "NeedsHumanError",
+    "PermanentError",
+    "Reason",
+    "Request",
+    "Response",
+    "SegmentAssetsError",
+    "Sequence",
+    "Sleep",
+    "Snapshot",
+    "SnapshotWriter",
+    "TransientError",
+    "Transport",
+]
