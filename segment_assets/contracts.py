@@ -196,26 +196,171 @@ class Transport(Protocol):
         ...
 
 
+class Pattern(enum.StrEnum):
+    """How a platform takes audiences (the three ways of the AWS guidance, and files)."""
+
+    MANAGED = "managed"
+    MULTI_STEP = "multi_step"
+    SINGLE_STEP = "single_step"
+    FILE = "file"
+
+
+class Operation(enum.StrEnum):
+    """What a request asks of an audience."""
+
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sent:
+    """How one match key goes over the wire: the platform's field, and the column of hashed_audience it is read from."""
+
+    field: str
+    form: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Quota:
+    """Requests that one account may make in a stretch of seconds."""
+
+    requests: int
+    per_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Contract:
+    """What a platform accepts, declared once; limits, documentation and checks are derived from it.
+
+    `match_groups`: a person is usable when every key of at least one group is known.
+    `identifying`: keys of which any single one makes the platform add or remove a person.
+    `minimum_members`: the smallest audience that the platform can use.
+    `expiry_days`: after how many days a member leaves by itself, None where never.
+    """
+
+    platform: str
+    version: int
+    pattern: Pattern
+    match_keys: Mapping[MatchKey, Sent]
+    match_groups: tuple[tuple[MatchKey, ...], ...]
+    identifying: tuple[MatchKey, ...]
+    batch_members: int
+    batch_bytes: int
+    quota: Quota
+    minimum_members: int
+    expiry_days: int | None
+    first_party_only: bool
+    evidence: str
+
+    def forms(self) -> tuple[str, ...]:
+        """Columns of hashed_audience that this platform is sent, in the order of the wire."""
+        return tuple(sent.form for sent in self.match_keys.values())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """One person's record: every identifier in it belongs to that person. Never written to a log."""
+
+    member_id: bytes
+    keys: Mapping[str, bytes | str]
+
+    def __repr__(self) -> str:
+        return f"Member({len(self.keys)} keys)"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """Where a batch stands in one phase of a delivery. `token` is the same for every batch of that phase."""
+
+    token: int
+    sequence: int
+    last: bool
+    members_in_total: int
+    received_before: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What a platform said about one batch, in people. `rejected` maps a place in the batch to the platform's code.
+
+    `session_received` is the platform's running count for the phase, where it keeps one.
+    `pause` is how many seconds the platform wants to be left alone before the next call.
+    """
+
+    received: int
+    accepted: int
+    rejected: Mapping[int, str]
+    unproven: int
+    session_received: int
+    code: str
+    pause: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AudienceSpec:
+    """What an audience on a platform is created with. The statements about the data come from the plan.
+
+    `marker` is an opaque token of ours that recognises an audience that we created, after a crash between the
+    platform's answer and our note of it; audiences are never adopted by name.
+    """
+
+    name: str
+    marker: str
+    statements: Mapping[str, str]
+
+
+class Destination(Protocol):
+    """The few things that differ between platforms. Pacing, retries and receipts are the courier's."""
+
+    contract: Contract
+
+    def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
+        """The id of the audience that carries our marker, or None."""
+        ...
+
+    def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
+        """Create an empty audience and return its id. Raises as `read` does."""
+        ...
+
+    def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
+        """The call for one batch. Equal arguments give an equal request."""
+        ...
+
+    def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """Understand the answer, or raise TransientError, PermanentError or NeedsHumanError for a refusal."""
+        ...
+
+
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
 Batches = Iterable["pa.RecordBatch"]
 
 __all__ = [
+    "Answer",
+    "AudienceSpec",
     "Batches",
     "Callable",
     "Clock",
     "ColumnState",
+    "Contract",
+    "Destination",
     "Eligibility",
     "Iterator",
     "Lake",
     "MatchKey",
+    "Member",
     "NeedsHumanError",
+    "Operation",
+    "Pattern",
     "PermanentError",
+    "Quota",
     "Reason",
     "Request",
     "Response",
     "SegmentAssetsError",
+    "Sent",
     "Sequence",
+    "Session",
     "Sleep",
     "Snapshot",
     "SnapshotWriter",

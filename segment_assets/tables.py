@@ -390,6 +390,38 @@ AUDIENCE_OVERLAP = Table(
     ),
 )
 
+_FORMS = tuple(c for c in HASHED_AUDIENCE.columns if c.name not in {"member_id", "cluster_id", "eligibility"})
+
+CHANGES = Table(
+    name="changes",
+    description="The records of one delivery in the order of sending: what was asked of the platform, reproducibly.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("phase", "batch", "member_id", "record_id"),
+    retention_days=180,
+    columns=(
+        _s("phase", "add, retire, reaffirm, remove, or none where nothing needs to be sent", nullable=False),
+        Column("batch", Type.INTEGER, "Number of the request within the phase, from 1", nullable=False),
+        Column("member_id", Type.DIGEST, "Keyed pseudonym", _PSEUDONYM, nullable=False),
+        Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", _PSEUDONYM, nullable=False),
+        _s("kind", "new, changed, old_identifiers or gone", nullable=False),
+        *_FORMS,
+    ),
+)
+
+ACKNOWLEDGED = Table(
+    name="acknowledged",
+    description="What one audience of a platform account holds as far as its answers tell, record by record.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("member_id", "record_id"),
+    retention_days=3650,
+    columns=(
+        Column("member_id", Type.DIGEST, "Keyed pseudonym", _PSEUDONYM, nullable=False),
+        Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", _PSEUDONYM, nullable=False),
+        _s("standing", "acknowledged, in_doubt (no answer came) or rejected (refused by name)", nullable=False),
+        *_FORMS,
+    ),
+)
+
 DELIVERIES = Table(
     name="deliveries",
     description="One row per delivery to an audience of a platform account, with its accounting.",
@@ -416,17 +448,21 @@ DELIVERIES = Table(
                 ("no_consent", "Without the consent that their region asks for"),
                 ("no_usable_key", "Without anything this platform can match"),
                 ("wanted", "People who should be in the platform audience"),
+                ("last_known", "People the platform had acknowledged, or may hold, before this delivery"),
                 ("unchanged", "Acknowledged before and the same now"),
+                ("known_refused", "Refused by the platform before and the same now: not sent again"),
                 ("changed", "Acknowledged before with other identifiers"),
                 ("adds", "New people"),
                 ("removes", "People to take out"),
                 ("accepted", "Adds and changes the platform proved to have taken"),
                 ("rejected", "Adds and changes the platform refused"),
                 ("unproven", "Adds and changes without evidence either way"),
+                ("unsent", "Adds and changes that were not sent before the delivery ended"),
                 ("removes_acknowledged", "Removals the platform acknowledged"),
                 ("removes_refused", "Removals the platform refused"),
                 ("removes_unproven", "Removals without evidence either way"),
-                ("requests", "Calls made"),
+                ("removes_unsent", "Removals that were not sent before the delivery ended"),
+                ("requests", "Batches the platform answered"),
             )
         ),
     ),
@@ -441,7 +477,7 @@ RECEIPTS = Table(
     columns=(
         _s("delivery_id", "Delivery", nullable=False),
         Column("entry", Type.INTEGER, "Number of the entry in the delivery's chain", nullable=False),
-        _s("operation", "add, remove or reaffirm", nullable=False),
+        _s("phase", "add, retire, reaffirm or remove", nullable=False),
         Column("batch", Type.INTEGER, "Number of the batch", nullable=False),
         Column("sent", Type.INTEGER, "Records sent"),
         Column("received", Type.INTEGER, "Records the platform says it received"),

@@ -1,0 +1,360 @@
+"""The delivery room against a platform that keeps people: what ends up there, and that everybody is accounted for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from segment_assets.contracts import NeedsHumanError, PermanentError, TransientError
+from segment_assets.delivery.changes import Wanted
+from segment_assets.delivery.courier import Patience
+from segment_assets.delivery.guards import GuardRails
+from segment_assets.delivery.ledger import AudienceLedger, FencedError, Pair
+from segment_assets.delivery.run import DeliveryRoom, Errand
+from segment_assets.delivery.settling import balanced
+from segment_assets.resources.lake import LocalLake
+from segment_assets_tests.fakes import (
+    CONTRACT,
+    FakeDestination,
+    FakePlatform,
+    digest,
+    marked,
+    person,
+    publish_audience,
+    publish_suppressions,
+)
+
+PAIR = Pair("tenant", "fake", "acc", "seg")
+
+
+class Crash(BaseException):
+    """Stands for kill -9: no handler of ours may see it and tidy up."""
+
+
+class Road:
+    """One lake, one platform, and runs over them."""
+
+    def __init__(self, tmp_path, *, rails=None):
+        self.lake = LocalLake(tmp_path / "lake")
+        self.platform = FakePlatform()
+        self.rails = rails or GuardRails(max_removal_share=1.0)
+        self.workdir = tmp_path / "work"
+        self.suppressions = None
+        self.audience = None
+
+    def wants(self, *people):
+        self.audience = publish_audience(self.lake, PAIR.segment, people)
+
+    def opt_out(self, *named):
+        self.suppressions = publish_suppressions(self.lake, named)
+
+    def run(self, **changes):
+        room = DeliveryRoom(
+            self.lake,
+            FakeDestination(),
+            self.platform,
+            workdir=self.workdir,
+            sleep=lambda _: None,
+            patience=Patience(attempts=3),
+        )
+        wanted = Wanted(CONTRACT, CONTRACT.forms())
+        errand = Errand(PAIR, wanted, "seg", {}, changes.pop("rails", self.rails), b"key")
+        report = room.run(errand, self.audience, self.suppressions, **changes)
+        for row in report.deliveries:
+            assert balanced(row) == []
+        return report
+
+    def expected(self, *people):
+        assert self.platform.identifiers == {marked(i) for i in people}
+
+
+@pytest.fixture
+def road(tmp_path):
+    return Road(tmp_path)
+
+
+def crowd(*names, **more):
+    return [person(name, email=f"{name}@x", **more) for name in names]
+
+
+def test_the_first_delivery_adds_everybody_who_may_be_sent(road):
+    road.wants(*crowd(*"abcde"), person("f", email="f@x", eligibility="held_out"), person("g"))
+    row = road.run().deliveries[0]
+    road.expected(*(f"{n}@x" for n in "abcde"))
+    assert (row["adds"], row["accepted"], row["held_out"], row["no_usable_key"]) == (5, 5, 1, 1)
+    assert road.platform.calls == [("POST", 3), ("POST", 2)]
+
+
+def test_a_second_run_sends_nothing(road):
+    road.wants(*crowd(*"abcde"))
+    road.run()
+    calls = len(road.platform.calls)
+    assert road.run().deliveries == []
+    assert len(road.platform.calls) == calls
+
+
+def test_people_who_leave_are_taken_out_and_nobody_else_is_sent_again(road):
+    road.wants(*crowd(*"abcd"))
+    road.run()
+    road.wants(*crowd(*"bcde"))
+    row = road.run().deliveries[0]
+    road.expected(*(f"{n}@x" for n in "bcde"))
+    assert (row["adds"], row["removes"], row["unchanged"], row["removes_acknowledged"]) == (1, 1, 3, 1)
+    assert road.platform.calls[-2:] == [("POST", 1), ("DELETE", 1)]
+
+
+def test_a_shared_phone_keeps_the_one_who_stays(road):
+    leaver, stayer = person("a", email="a@x", phone="1"), person("b", email="b@x", phone="1")
+    road.wants(leaver, stayer)
+    road.platform.people = []
+    road.run()
+    # Merged by their phone on this platform: the removal of the leaver's own e-mail takes the merged person out.
+    road.wants(stayer)
+    row = road.run().deliveries[0]
+    assert row["removes_acknowledged"] == 1
+    sent = [call for call in road.platform.calls if call[0] == "DELETE"]
+    assert sent == [("DELETE", 1)]
+
+
+def test_a_removal_whose_every_identifier_is_still_held_needs_no_call(road):
+    road.wants(person("a", phone="1"), person("b", phone="1"))
+    road.run()
+    road.wants(person("b", phone="1"))
+    calls = len(road.platform.calls)
+    row = road.run().deliveries[0]
+    assert (row["removes"], row["removes_acknowledged"], len(road.platform.calls)) == (1, 1, calls)
+    assert road.platform.holds("1")
+
+
+def test_a_changed_person_stays_in_the_audience_although_the_old_address_names_them_too(road):
+    road.wants(person("a", email="old@x", phone="1"), *crowd("b"))
+    road.run()
+    road.wants(person("a", email="new@x", phone="1"), *crowd("b"))
+    row = road.run().deliveries[0]
+    assert (row["changed"], row["unchanged"], row["adds"], row["removes"]) == (1, 1, 0, 0)
+    road.expected("new@x", "1", "b@x")
+    assert road.run().deliveries == []
+
+
+def test_a_crash_at_any_call_is_continued_without_sending_again_what_was_acknowledged(tmp_path):
+    names = [f"p{n}" for n in range(10)]
+    for crash_at in range(4):
+        for moment in ("before", "after"):
+            road = Road(tmp_path / f"{crash_at}{moment}")
+            road.wants(*crowd(*names))
+
+            def crash(call, crash_at=crash_at):
+                if call == crash_at:
+                    raise Crash
+
+            setattr(road.platform, moment, crash)
+            with pytest.raises(Crash):
+                road.run()
+            setattr(road.platform, moment, lambda call: None)
+            rows = road.run().deliveries
+            road.expected(*(f"{n}@x" for n in names))
+            assert sum(size for _, size in road.platform.calls) <= len(names) + CONTRACT.batch_members
+            if road.platform.calls:
+                assert rows[0]["outcome"] == "interrupted" or len(rows) == 1
+            assert len(road.platform.audiences) == 1
+            assert road.run().deliveries == []
+
+
+def test_a_run_that_was_overtaken_stops_before_it_sends_anything_more(road):
+    road.wants(*crowd(*"abcdefgh"))
+    overtaken = []
+
+    def overtake(call):
+        if call == 1 and not overtaken:
+            overtaken.append(True)
+            road.run()
+
+    road.platform.before = overtake
+    with pytest.raises(FencedError):
+        road.run()
+    road.platform.before = lambda call: None
+    road.expected(*(f"{n}@x" for n in "abcdefgh"))
+    assert road.run().deliveries == []
+
+
+def test_opt_outs_leave_first_and_past_every_guard_and_check(road):
+    road.wants(*crowd(*"abcd"))
+    road.run()
+    road.opt_out(("email", digest("a@x")), ("member", digest("id:b")))
+
+    def not_approved():
+        raise NeedsHumanError("the audience is too small")
+
+    with pytest.raises(NeedsHumanError, match="too small"):
+        road.run(approve=not_approved, rails=GuardRails(max_removal_share=0.0))
+    road.expected("c@x", "d@x")
+    # The audience was built before they said no; they must not come back with it.
+    row = road.run().deliveries
+    road.expected("c@x", "d@x")
+    assert all(r["adds"] == 0 for r in row)
+
+
+def test_an_opted_out_person_is_not_kept_in_by_a_shared_phone(road):
+    road.wants(person("a", phone="1"), person("b", email="b@x", phone="1"))
+    road.run()
+    road.opt_out(("member", digest("id:a")), ("phone_digits", digest("1")))
+    road.run()
+    assert not road.platform.holds("1")
+
+
+def test_a_removal_beyond_the_plan_asks_a_human_and_nothing_is_sent(road):
+    road.wants(*crowd(*"abcd"))
+    road.run()
+    calls = len(road.platform.calls)
+    road.wants(*crowd("a"))
+    with pytest.raises(NeedsHumanError, match="3 of 4 people"):
+        road.run(rails=GuardRails(max_removal_share=0.3))
+    road.wants()
+    with pytest.raises(NeedsHumanError, match="segment is empty"):
+        road.run(rails=GuardRails(max_removal_share=1.0))
+    assert len(road.platform.calls) == calls
+
+
+def test_people_refused_by_name_are_rejected_and_not_sent_again_until_they_change(road):
+    road.platform.refuse = {marked("b@x")}
+    road.wants(*crowd(*"abc"))
+    row = road.run().deliveries[0]
+    assert (row["accepted"], row["rejected"]) == (2, 1)
+    assert road.run().deliveries == []
+    road.wants(*crowd(*"ac"), person("b", email="b2@x"))
+    row = road.run().deliveries[0]
+    assert (row["adds"], row["accepted"], row["last_known"]) == (1, 1, 2)
+    road.expected("a@x", "b2@x", "c@x")
+
+
+def test_a_platform_that_stays_away_leaves_an_honest_row_and_the_next_run_goes_on(road):
+    road.wants(*crowd(*"abcdefgh"))
+
+    def away(call):
+        if call >= 1:
+            raise TransientError("fake: no answer")
+
+    road.platform.before = away
+    with pytest.raises(TransientError):
+        road.run()
+    road.platform.before = lambda call: None
+    last = AudienceLedger(road.lake, PAIR, lambda: 0.0).last()
+    assert last.closed.body["outcome"] == "failed"
+    assert last.closed.body["accounting"]["unproven"] == 3
+    assert last.closed.body["accounting"]["unsent"] == 2
+    road.run()
+    road.expected(*(f"{n}@x" for n in "abcdefgh"))
+
+
+def test_a_refused_request_is_permanent_and_its_people_are_not_called_accepted(road):
+    road.wants(*crowd(*"abc"))
+
+    class Refusing(FakePlatform):
+        def _change(self, request):
+            raise PermanentError("fake: refused; change the request")
+
+    road.platform = Refusing()
+    with pytest.raises(PermanentError):
+        road.run()
+    body = AudienceLedger(road.lake, PAIR, lambda: 0.0).last().closed.body["accounting"]
+    assert (body["accepted"], body["rejected"]) == (0, 3)
+
+
+def test_the_chain_shows_any_entry_that_was_altered(road, tmp_path):
+    road.wants(*crowd(*"abcd"))
+    road.run()
+    log = AudienceLedger(road.lake, PAIR, lambda: 0.0).last()
+    log.chain.verify()
+    key = next(k for k in road.lake.keys(f"{PAIR.prefix}/deliveries") if k.endswith("000003.json"))
+    path = tmp_path / "lake" / "objects" / key
+    path.write_bytes(path.read_bytes().replace(b'"accepted":3', b'"accepted":9'))
+    with pytest.raises(PermanentError, match="altered"):
+        AudienceLedger(road.lake, PAIR, lambda: 0.0).last().chain.verify()
+
+
+def test_going_back_and_forth_never_repeats_a_delivery_id(road):
+    for names in ("ab", "abc", "ab", "abc"):
+        road.wants(*crowd(*names))
+        road.run()
+    ids = [log.header["delivery_id"] for log in AudienceLedger(road.lake, PAIR, lambda: 0.0).deliveries()]
+    assert len(ids) == len(set(ids)) == 4
+
+
+@st.composite
+def histories(draw):
+    """A few versions of an audience over few identifiers, with a fault somewhere in each run."""
+    steps = []
+    for _ in range(draw(st.integers(1, 4))):
+        names = draw(st.sets(st.sampled_from("abcdef"), min_size=1))
+        people = [
+            (n, draw(st.sampled_from([f"{n}1", f"{n}2"])), draw(st.sampled_from([None, "p1", f"q{n}"])))
+            for n in sorted(names)
+        ]
+        steps.append((people, draw(st.sampled_from([None, "before", "after"])), draw(st.integers(0, 3))))
+    return steps
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+@given(history=histories())
+def test_any_history_of_changes_and_crashes_converges_to_who_is_wanted(history, tmp_path_factory):
+    road = Road(tmp_path_factory.mktemp("history"))
+    road.platform = RowPlatform()
+    for people, moment, place in history:
+        road.wants(*(person(n, email=e, phone=p) for n, e, p in people))
+        if moment is not None:
+            start = len(road.platform.calls)
+
+            def crash(call, at=start + place):
+                if call == at:
+                    raise Crash
+
+            setattr(road.platform, moment, crash)
+            try:
+                road.run()
+            except Crash:
+                pass
+            setattr(road.platform, moment, lambda call: None)
+        road.run()
+        wanted = {frozenset({marked(e)} | ({marked(p)} if p else set())) for _, e, p in people}
+        held = {frozenset(row) for row in road.platform.people}
+        assert wanted <= held
+        # What is left of an earlier record of a person may stay only as a part of what the person has now.
+        assert all(any(row <= now for now in wanted) for row in held)
+        assert road.run().deliveries == []
+
+
+class RowPlatform(FakePlatform):
+    """Keeps records apart (a shared phone does not merge two people); any one identifier takes a record out."""
+
+    def _change(self, request):
+        rows = [set(row) for row in request.json["rows"]]
+        self.calls.append((request.method, len(rows)))
+        for row in rows:
+            if request.method == "DELETE":
+                self.people = [person for person in self.people if not person & row]
+            elif row not in self.people:
+                self.people.append(row)
+        return {"received": len(rows), "bad": []}
+
+
+def test_plan_without_a_key_makes_its_people_unusable_and_says_so(road):
+    road.wants(*crowd("a"), person("b", phone="2"))
+    room = DeliveryRoom(road.lake, FakeDestination(), road.platform, workdir=road.workdir)
+    errand = Errand(PAIR, Wanted(CONTRACT, ["email"]), "seg", {}, GuardRails(), b"key")
+    row = room.run(errand, road.audience, None).deliveries[0]
+    assert (row["wanted"], row["no_usable_key"]) == (1, 1)
+    road.expected("a@x")
+
+
+def test_exclusion_lists_hold_the_held_out_people_too(road):
+    road.wants(*crowd("a"), person("h", email="h@x", eligibility="held_out"))
+    room = DeliveryRoom(road.lake, FakeDestination(), road.platform, workdir=road.workdir)
+    wanted = dataclasses.replace(Wanted(CONTRACT, CONTRACT.forms()), keep_held_out=True)
+    row = room.run(Errand(PAIR, wanted, "seg", {}, GuardRails(), b"key"), road.audience, None).deliveries[0]
+    assert balanced(row) == []
+    road.expected("a@x", "h@x")
