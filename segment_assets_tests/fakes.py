@@ -7,6 +7,7 @@ people merged by any shared identifier, the least forgiving way in which a platf
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -26,8 +27,8 @@ from segment_assets.contracts import (
     Response,
     Sent,
     Session,
-    Transport,
     TransientError,
+    Transport,
 )
 from segment_assets.tables import HASHED_AUDIENCE, SUPPRESSIONS
 
@@ -114,7 +115,7 @@ class FakeDestination:
             raise TransientError("fake: throttled", retry_after=0.0)
         if response.status >= 400:
             raise PermanentError("fake: refused; change the request")
-        bad = {place: "bad" for place in response.json["bad"]}
+        bad = dict.fromkeys(response.json["bad"], "bad")
         return Answer(len(members), len(members) - len(bad), bad, 0, 0, "200")
 
 
@@ -146,9 +147,7 @@ def publish_audience(lake, segment: str, people: Iterable[Mapping], stats: Mappi
 
 
 def publish_suppressions(lake, named: Iterable[tuple[str, bytes]]):
-    import datetime
-
-    now = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
+    now = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     rows = [{"kind": kind, "digest": value, "opted_out_at": now} for kind, value in sorted(named)]
     writer = lake.writer("suppressions", "all")
     writer.write(pa.Table.from_pylist(rows, SUPPRESSIONS.arrow_schema()))

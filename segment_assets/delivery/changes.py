@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # The order in which the phases of a delivery are sent; `none` needs no request. See docs/architecture.md, "Changed
 # people": old identifiers go after the new are acknowledged, and then the person is affirmed once more, because a
 # platform that recognises the person by an old identifier takes the whole person out.
-PHASES = ("add", "retire", "reaffirm", "remove", "none")
+PHASES = ("add", "retire", "remove", "reaffirm", "none")
 
 FORMS = tuple(c.name for c in ACKNOWLEDGED.columns if c.name not in {"member_id", "record_id", "standing"})
 
@@ -225,7 +225,11 @@ def _adds(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def _gone_and_old(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
-    """Records that are not wanted any more. Identifiers that a wanted record holds are left out of the removal."""
+    """Records that are not wanted any more. Identifiers that a wanted record holds are left out of the removal.
+
+    An old record of somebody who stays, of which nothing may be removed now, remains in the ledger: when the last
+    other holder of its identifiers leaves, it is taken out and the person is affirmed again.
+    """
     for form in wanted.identifying():
         db.execute(f"CREATE TEMP TABLE held_{form} AS SELECT DISTINCT {form} AS v FROM wanted WHERE {form} IS NOT NULL")
     db.execute(f"CREATE TEMP TABLE held_rest AS SELECT DISTINCT {_rest(wanted, 'wanted')} AS v FROM wanted")
@@ -246,6 +250,7 @@ def _gone_and_old(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
                CASE WHEN s.stays OR NOT s.first OR s.standing = 'rejected' THEN 'old_identifiers' ELSE 'gone' END,
                {_columns("s", keep=keep)}
         FROM unwanted s {joins}
+        WHERE NOT s.stays OR s.standing = 'rejected' OR ({anything})
     """)
 
 

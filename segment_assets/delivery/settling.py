@@ -93,7 +93,9 @@ def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log
     else:
         db.register("before", ACKNOWLEDGED.arrow_schema().empty_table())
     standings = [{"phase": p, "batch": b, "standing": s} for (p, b), s in log.batch_standings().items()]
-    schema = pa.schema([pa.field("phase", pa.string()), pa.field("batch", pa.int64()), pa.field("standing", pa.string())])
+    schema = pa.schema(
+        [pa.field("phase", pa.string()), pa.field("batch", pa.int64()), pa.field("standing", pa.string())]
+    )
     db.register("answers", pa.Table.from_pylist(standings, schema))
     refused = [{"member_id": bytes.fromhex(member)} for member in _rejected_members(log)]
     db.register("refused", pa.Table.from_pylist(refused, pa.schema([("member_id", pa.binary(32))])))

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import PermanentError, Snapshot
 from segment_assets.tables import TABLES
@@ -141,23 +141,23 @@ class LocalSnapshotWriter:
             self._flush(final=False)
 
     def publish(self, stats: Mapping[str, object]) -> Snapshot:
-        """Move the version in place, then the pointer. An equal version is kept as it is (its stats too)."""
+        """Move the version in place, then the pointer. An equal version is kept as it is, its stats too."""
         self._flush(final=True)
         self._parquet.close()
         snapshot_id = _sha256_of(self._file)
-        manifest = {"rows": self._rows, "stats": dict(stats)}
+        manifest: dict[str, Any] = {"rows": self._rows, "stats": dict(stats)}
         (self._staging / "_manifest.json").write_text(json.dumps(manifest, sort_keys=True))
         target = self._folder / snapshot_id
         if target.exists():
-            # The same rows: only what is said about them may be newer.
-            (self._staging / "_manifest.json").replace(target / "_manifest.json")
+            # What was judged about these rows stays: making an audience again must not clear a failed check.
+            manifest = json.loads((target / "_manifest.json").read_text())
             shutil.rmtree(self._staging)
         else:
             self._staging.replace(target)
         pointer = self._folder / f".pointer-{uuid.uuid4().hex}"
         pointer.write_text(json.dumps({"id": snapshot_id}))
         pointer.replace(self._folder / "current.json")
-        return Snapshot(self._table, self._partition, snapshot_id, str(target), self._rows, dict(stats))
+        return Snapshot(self._table, self._partition, snapshot_id, str(target), self._rows, manifest["stats"])
 
     def _flush(self, *, final: bool) -> None:
         import pyarrow as pa

@@ -1,0 +1,30 @@
+"""The road as Dagster assets, in the order in which data flows.
+
+Belongs here: thin assets that fetch their arguments, call a pure room, write and report. Not here: any rule.
+`group_modules` says which modules make which group, so that the group of an asset cannot drift from its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import dagster as dg
+
+    from segment_assets.plan import Plan
+
+
+def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
+    """Every asset of the project for a plan: activations are made from its accounts."""
+    from segment_assets.assets import activations, audiences, clean_room, collaboration, insights, segments
+
+    return [
+        *collaboration.ASSETS,
+        *clean_room.ASSETS,
+        *segments.ASSETS,
+        *audiences.ASSETS,
+        *activations.build(plan),
+        *insights.ASSETS,
+    ]

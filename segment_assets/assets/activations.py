@@ -1,0 +1,209 @@
+"""Group `activation`: one asset per platform account, one partition per segment that the plan activates there.
+
+Belongs here: making the assets of a plan's accounts, handing a pair to the delivery room, reporting what it did.
+Not here: what is sent and how (`delivery`, `destinations`), when (`sensors`).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from segment_assets.assets.audiences import EVERYBODY, HASHED, SUPPRESSED
+from segment_assets.assets.common import Owner, as_failure, table_metadata
+from segment_assets.checks import accounting_check, approve
+from segment_assets.contracts import Lake, NeedsHumanError, SegmentAssetsError
+from segment_assets.destinations import registry
+from segment_assets.partitions import activated_segments
+from segment_assets.plan import Account, Activation, Plan, Use
+from segment_assets.resources.destination_account import DestinationAccount
+from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.tables import DELIVERIES, HASHED_AUDIENCE, RECEIPTS, REJECTIONS, SUPPRESSIONS
+
+if TYPE_CHECKING:
+    from segment_assets.contracts import Snapshot
+    from segment_assets.delivery.run import Errand, Report
+
+PAIR_TAG = "segment_assets/pair"
+LEDGER_TABLES = (DELIVERIES, RECEIPTS, REJECTIONS)
+
+
+def activation_key(name: str, account: Account) -> dg.AssetKey:
+    """The asset of an account of the plan."""
+    return dg.AssetKey(["activation", account.destination, name])
+
+
+def resource_name(name: str) -> str:
+    """The Dagster resource of an account of the plan."""
+    return f"account_{name}"
+
+
+def build(plan: Plan) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """The activation assets of every account, and the ledger's tables that they fill."""
+    activations = [_activation(name, account) for name, account in plan.accounts.items()]
+    return [*activations, *(_ledger_table(table.name, [a.key for a in activations]) for table in LEDGER_TABLES)]
+
+
+def checks(plan: Plan) -> Sequence[dg.AssetChecksDefinition]:
+    """One accounting check per account."""
+    return [
+        accounting_check(
+            activation_key(name, account), activated_segments(name), f"{account.destination}/{account.account}"
+        )
+        for name, account in plan.accounts.items()
+    ]
+
+
+def wanted_version(plan: Plan, name: str, segment: str, lake: Lake) -> str:
+    """Digest of everything that decides what should be on the platform: audience, opt-outs, contract, permission."""
+    from segment_assets.delivery.ledger import minted
+
+    audience = lake.current(HASHED_AUDIENCE.name, segment)
+    suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
+    account = plan.accounts[name]
+    return minted(
+        audience.id if audience else "",
+        suppressions.id if suppressions else "",
+        str(registry()[account.destination].version),
+        account.model_dump_json(),
+        plan.activations_of(name)[segment].model_dump_json(),
+    )
+
+
+def _activation(name: str, account: Account) -> dg.AssetsDefinition:
+    contract = registry()[account.destination]
+    resource = resource_name(name)
+
+    @dg.asset(
+        key=activation_key(name, account),
+        group_name="activation",
+        description=(
+            f"Keeps audiences of {account.destination} account {account.account} equal to the hashed audiences that "
+            "the plan activates there. Opt-outs go first and past every guard; then only what differs from what the "
+            "account last acknowledged is sent."
+        ),
+        owners=[account.owner],
+        kinds={account.destination, "python"},
+        partitions_def=activated_segments(name),
+        deps=[dg.AssetDep(HASHED, partition_mapping=dg.IdentityPartitionMapping()), dg.AssetDep(SUPPRESSED)],
+        required_resource_keys={resource, "plan", "lake", "secrets", "workdir"},
+        # One delivery at a time per account: the account's quota is shared.
+        pool=f"{account.destination}_{name}",
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL),
+        op_tags={PAIR_TAG: name},
+        metadata={
+            "match_keys": ", ".join(contract.match_keys),
+            "pattern": contract.pattern.value,
+            "minimum_members": contract.minimum_members,
+            "evidence": contract.evidence,
+        },
+    )
+    def activation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        have, segment = context.resources, context.partition_key
+        try:
+            task = errand(have.plan, name, _permission(have.plan, name, segment), _key(have.secrets, have.plan))
+            report = _deliver(task, have.lake, have.plan, have.workdir, getattr(have, resource))
+        except SegmentAssetsError as error:
+            raise as_failure(error) from error
+        finally:
+            _report_ledger(context, have.lake, account, segment)
+        version = wanted_version(have.plan, name, segment, have.lake)
+        return dg.MaterializeResult(metadata=_summary(report), data_version=dg.DataVersion(version))
+
+    return activation
+
+
+def _key(secrets: LocalSecrets, plan: Plan) -> bytes:
+    return secrets.tenant_key(plan.tenant)
+
+
+def _permission(plan: Plan, name: str, segment: str) -> Activation:
+    activation = plan.activations_of(name).get(segment)
+    if activation is None:
+        raise NeedsHumanError(
+            f"{segment} on {name}: held, because the plan does not name it; add an activation if it may leave"
+        )
+    return activation
+
+
+def _deliver(errand: "Errand", lake: Lake, plan: Plan, workdir: Path, account: DestinationAccount) -> "Report":
+    from segment_assets.delivery.run import DeliveryRoom
+
+    destination, transport = account.connect()
+    audience = lake.current(HASHED_AUDIENCE.name, errand.pair.segment)
+    suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
+    room = DeliveryRoom(lake, destination, transport, workdir=workdir)
+    return room.run(errand, audience, suppressions, approve=lambda: approve(lake, plan, audience))
+
+
+def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand":
+    """The plan's word on one pair, in the delivery room's terms."""
+    from segment_assets.delivery.changes import Wanted
+    from segment_assets.delivery.guards import GuardRails
+    from segment_assets.delivery.ledger import Pair
+    from segment_assets.delivery.run import Errand
+
+    account = plan.accounts[name]
+    contract = registry()[account.destination]
+    keys = permission.match_keys or tuple(contract.match_keys)
+    forms = [sent.form for match_key, sent in contract.match_keys.items() if match_key in keys]
+    return Errand(
+        pair=Pair(plan.tenant, account.destination, account.account, permission.segment),
+        wanted=Wanted(contract, forms, keep_held_out=permission.use is Use.EXCLUDE),
+        spec_name=permission.audience_name or f"{plan.tenant} {permission.segment}",
+        statements=permission.statements,
+        rails=GuardRails(permission.max_removal_share),
+        key=key,
+    )
+
+
+def _summary(report: "Report") -> Mapping[str, Any]:
+    """Numbers that plot over time, always under the same names, and the last accounting as a small table."""
+    totals = {
+        name: sum(row[name] for row in report.deliveries)
+        for name in ("adds", "changed", "removes", "accepted", "rejected", "unproven", "requests")
+    }
+    said = "nothing to send" if not report.sent else f"{report.sent} requests"
+    return {**totals, "said": said, "accounting": dg.MetadataValue.md(_accounting(report))}
+
+
+def _accounting(report: "Report") -> str:
+    lines = ["| lane | audience | held out | suppressed | no consent | no usable key | wanted | accepted | removed |"]
+    lines.append("|---|---|---|---|---|---|---|---|---|")
+    lines += [
+        f"| {row['lane']} | {row['audience']} | {row['held_out']} | {row['suppressed']} | {row['no_consent']} "
+        f"| {row['no_usable_key']} | {row['wanted']} | {row['accepted']} | {row['removes_acknowledged']} |"
+        for row in report.deliveries
+    ]
+    return "\n".join(lines) if report.deliveries else "nothing to send"
+
+
+def _ledger_table(name: str, keys: Sequence[dg.AssetKey]) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        ["ledger", name],
+        deps=list(keys),
+        group_name="activation",
+        description="Filled by every delivery; the ledger itself is the chain of entries in the lake.",
+        owners=[Owner.ACTIVATION.value],
+        kinds={"parquet"},
+        metadata=table_metadata(name),
+    )
+
+
+def _report_ledger(context: dg.AssetExecutionContext, lake: Lake, account: Account, segment: str) -> None:
+    """Tell Dagster that the ledger's tables have rows of a new delivery, once per delivery."""
+    prefix = f"{account.destination}/{account.account}/{segment}/"
+    newest = max((p for p in lake.partitions(DELIVERIES.name) if p.startswith(prefix)), default=None)
+    if newest is None:
+        return
+    for table in LEDGER_TABLES:
+        snapshot: Snapshot | None = lake.current(table.name, newest)
+        if snapshot is not None:
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset_key=["ledger", table.name],
+                    metadata={"dagster/row_count": snapshot.rows, "delivery": newest},
+                    tags={"dagster/data_version": f"{newest}:{snapshot.id}"},
+                )
+            )

@@ -1,0 +1,143 @@
+"""Group `audiences`: who said no, and the hashed audience of every segment.
+
+Belongs here: handing a segment, the suppressions and the plan's policy to the audience room, and publishing.
+Not here: normal forms (`identity`), the order of the doors (`audience`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from segment_assets.assets.common import Owner, as_failure, published, table_metadata
+from segment_assets.assets.segments import CLEAN_ROOM_MEMBERS, LANDING_MEMBERS
+from segment_assets.automation import ON_NEW_VERSIONS
+from segment_assets.checks import members_before
+from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
+from segment_assets.partitions import SEGMENTS
+from segment_assets.plan import ConsentSource, LandingSegment, Plan
+from segment_assets.resources.account_tables import LocalAccountTables
+from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE, SEGMENT_MEMBERS, SUPPRESSIONS
+
+SUPPRESSED = dg.AssetKey(["audiences", "suppressions"])
+HASHED = dg.AssetKey(["audiences", "hashed_audience"])
+EVERYBODY = "all"
+
+
+@dg.asset(
+    key=SUPPRESSED,
+    group_name="audiences",
+    owners=[Owner.AUDIENCES.value],
+    kinds={"duckdb", "parquet"},
+    deps=[dg.AssetDep(["account_a", "opt_outs"]), dg.AssetDep(["account_a", "customers"])],
+    metadata=table_metadata(SUPPRESSIONS.name),
+    automation_condition=ON_NEW_VERSIONS,
+)
+def suppressions(
+    plan: dg.ResourceParam[Plan],
+    lake: dg.ResourceParam[Lake],
+    accounts: dg.ResourceParam[LocalAccountTables],
+    secrets: dg.ResourceParam[LocalSecrets],
+) -> dg.MaterializeResult:
+    """Everybody who opted out, by every identifier that account A knows of them.
+
+    An opt-out by e-mail so also reaches a record of the same customer that has nothing but a phone number.
+    """
+    from segment_assets.audience import build_suppressions
+
+    writer = lake.writer(SUPPRESSIONS.name, EVERYBODY)
+    counts = build_suppressions(
+        accounts.dataset("opt_outs"), accounts.dataset("customers"), secrets.tenant_key(plan.tenant), writer.write
+    )
+    stats = counts.as_stats()
+    return published(writer.publish(stats), stats)
+
+
+@dg.asset(
+    key=HASHED,
+    group_name="audiences",
+    owners=[Owner.AUDIENCES.value],
+    kinds={"python", "duckdb", "parquet"},
+    partitions_def=SEGMENTS,
+    deps=[
+        dg.AssetDep(CLEAN_ROOM_MEMBERS, partition_mapping=dg.IdentityPartitionMapping()),
+        dg.AssetDep(LANDING_MEMBERS, partition_mapping=dg.IdentityPartitionMapping()),
+        dg.AssetDep(SUPPRESSED),
+    ],
+    metadata=table_metadata(HASHED_AUDIENCE.name),
+    automation_condition=ON_NEW_VERSIONS,
+)
+def hashed_audience(
+    context: dg.AssetExecutionContext,
+    plan: dg.ResourceParam[Plan],
+    lake: dg.ResourceParam[Lake],
+    secrets: dg.ResourceParam[LocalSecrets],
+    workdir: dg.ResourceParam[Path],
+) -> dg.MaterializeResult:
+    """One row per person of the segment: SHA-256 digests of normal forms, and the door at which the person stands.
+
+    Doors, in this order: suppressed (opted out), no consent (by region), held out (experiment), eligible. Values that
+    are no e-mail, phone, date … are quarantined with a reason code, never hashed. Rows in = people + merged
+    duplicates + quarantined rows.
+    """
+    try:
+        snapshot, numbers = _build(context.partition_key, plan, lake, secrets, workdir)
+    except SegmentAssetsError as error:
+        raise as_failure(error) from error
+    return published(snapshot, {**numbers, "held": context.partition_key not in plan.segments})
+
+
+def _build(
+    segment: str, plan: Plan, lake: Lake, secrets: LocalSecrets, workdir: Path
+) -> tuple[Snapshot, dict[str, Any]]:
+    from segment_assets.audience import build_audience
+
+    members = _current(lake, SEGMENT_MEMBERS.name, segment, "materialise segment_members first")
+    suppressed = _current(lake, SUPPRESSIONS.name, EVERYBODY, "materialise suppressions first")
+    before = lake.current(HASHED_AUDIENCE.name, segment)
+    workdir.mkdir(parents=True, exist_ok=True)
+    writer, quarantine = lake.writer(HASHED_AUDIENCE.name, segment), lake.writer(QUARANTINE.name, segment)
+    counts = build_audience(
+        lake.dataset(members),
+        lake.dataset(suppressed),
+        policy=policy_of(plan, segment),
+        key=secrets.tenant_key(plan.tenant),
+        workdir=workdir,
+        write_member=writer.write,
+        write_quarantine=quarantine.write,
+    )
+    stats = {
+        **counts.as_stats(),
+        "unreadable_rows": members.stats.get("unreadable_rows", 0),
+        "members_before": members_before(before, plan, segment),
+    }
+    quarantine.publish({"members": members.id})
+    return writer.publish(stats), {name: value for name, value in stats.items() if isinstance(value, int)}
+
+
+def policy_of(plan: Plan, segment: str) -> Any:
+    """The audience room's policy for a segment; a held segment gets the strictest: no assertion, no experiment."""
+    from segment_assets.audience import AudiencePolicy, HoldOut
+
+    planned = plan.segments.get(segment)
+    if planned is None:
+        return AudiencePolicy()
+    experiment = planned.experiment
+    drawn = plan.experiments[experiment] if experiment else None
+    landed = planned if isinstance(planned, LandingSegment) else None
+    return AudiencePolicy(
+        consent_asserted=landed is not None and landed.consent is ConsentSource.ASSERTED,
+        column_states=dict(landed.column_states) if landed else {},
+        experiments=(HoldOut(str(experiment), drawn.salt, drawn.share),) if drawn else (),
+    )
+
+
+def _current(lake: Lake, table: str, partition: str, action: str) -> Snapshot:
+    snapshot = lake.current(table, partition)
+    if snapshot is None:
+        raise PermanentError(f"{table}[{partition}] does not exist yet; {action}")
+    return snapshot
+
+
+ASSETS = [suppressions, hashed_audience]

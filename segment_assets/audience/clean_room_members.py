@@ -1,0 +1,70 @@
+"""Members of a segment that comes out of a clean-room LIST result.
+
+Belongs here: joining the listed customers to account A's own records, with or without its own converters. A LIST rule
+only joins, so "exposed but not converted" is subtracted here, in account A, and not in the room.
+Not here: normal forms, consent (`building`), the query (`queries/clean_room`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_assets.contracts import PermanentError
+from segment_assets.delivery.changes import engine
+from segment_assets.tables import SEGMENT_MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+_CONVERTERS = {
+    "any": "true",
+    "without": "l.customer_id NOT IN (SELECT customer_id FROM converters)",
+    "only": "l.customer_id IN (SELECT customer_id FROM converters)",
+}
+
+
+def clean_room_members(
+    listed: pads.Dataset,
+    customers: pads.Dataset,
+    conversions: pads.Dataset,
+    *,
+    converters: str,
+    price_bands: Sequence[str],
+    workdir: Path,
+    write: Callable[[pa.RecordBatch], None],
+) -> None:
+    """Write rows of SEGMENT_MEMBERS for the listed customers, in the order of customer_id.
+
+    `converters`: any | without | only, where a converter has a conversion in one of `price_bands` (all when empty).
+    Raises PermanentError for another word.
+    """
+    if converters not in _CONVERTERS:
+        raise PermanentError(f"converters: {converters!r} is not one of {', '.join(_CONVERTERS)}; correct the plan")
+    with engine(workdir) as db:
+        db.register("listed", listed)
+        db.register("customer_rows", customers)
+        db.register("conversion_rows", conversions)
+        db.execute("CREATE TEMP TABLE bands (band VARCHAR)")
+        if price_bands:
+            db.executemany("INSERT INTO bands VALUES (?)", [[band] for band in price_bands])
+        db.execute("""
+            CREATE TEMP TABLE converters AS SELECT DISTINCT customer_id FROM conversion_rows
+            WHERE price_band IN (SELECT band FROM bands) OR (SELECT count(*) FROM bands) = 0
+        """)
+        rows = db.sql(f"""
+            SELECT row_number() OVER (ORDER BY c.customer_id) - 1 AS source_row,
+                   c.customer_id, c.email_address AS email, c.phone_number AS phone, c.first_name, c.last_name,
+                   c.city, c.state, c.zip AS postal_code, c.country, c.birth_date, c.gender, c.mobile_ad_id,
+                   c.consent_ad_user_data, c.consent_ad_personalization, c.gpc_opt_out
+            FROM (SELECT DISTINCT customer_id FROM listed) l
+            JOIN customer_rows c ON c.customer_id = l.customer_id
+            WHERE {_CONVERTERS[converters]}
+            ORDER BY c.customer_id
+        """)
+        schema = SEGMENT_MEMBERS.arrow_schema()
+        for batch in rows.to_arrow_reader(50_000):
+            write(batch.cast(schema))

@@ -1,0 +1,127 @@
+"""The doors of an audience, in order: suppressed, no consent, held out; whoever passes all is eligible.
+
+Belongs here: who stops where. Not here: how people are merged or clusters found.
+
+Input: view `merged` (building), table `clusters` (clusters). Output: table `decided` (member, cluster_id where the
+member shares an identifier, eligibility).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.audience.consent import CONSENT_COLUMNS, DENIED, GRANTED, UNKNOWN, Regime
+from segment_assets.contracts import Eligibility, PermanentError
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    from segment_assets.audience.consent import AudiencePolicy, HoldOut
+
+_DRAW_ROWS = 50_000
+_KINDS = {
+    "member": "member_id",
+    "email": "email",
+    "phone_digits": "phone_digits",
+    # Plain in the audience because platforms take it plain; a list of people who said no holds nothing plain.
+    "mobile_ad_id": "unhex(sha256(mobile_ad_id))",
+}
+
+
+def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.Dataset) -> None:
+    """Create the table `suppressed` (kind, digest). Raises PermanentError for a kind that nothing would match."""
+    connection.register("suppressions", suppressions)
+    connection.execute("CREATE TEMP TABLE suppressed AS SELECT DISTINCT kind, digest FROM suppressions")
+    connection.unregister("suppressions")
+    kinds = {str(row[0]) for row in connection.execute("SELECT DISTINCT kind FROM suppressed").fetchall()}
+    if kinds - _KINDS.keys():
+        raise PermanentError(
+            f"suppressions hold kinds that audiences do not know ({', '.join(sorted(kinds - _KINDS.keys()))}); "
+            "rebuild the suppressions with this version"
+        )
+
+
+def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: bytes) -> None:
+    """Create the table `decided` for every member."""
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE decided AS
+        SELECT m.member, root.cluster_id,
+               CASE WHEN {_suppressed_sql()} THEN '{Eligibility.SUPPRESSED}'
+                    WHEN NOT ({_consent_sql(policy)}) THEN '{Eligibility.NO_CONSENT}'
+                    ELSE '{Eligibility.ELIGIBLE}' END::{_door_type()} AS eligibility
+        FROM merged m
+        LEFT JOIN clusters c USING (member)
+        LEFT JOIN (
+            SELECT member, member_id AS cluster_id FROM merged WHERE member IN (SELECT cluster FROM clusters)
+        ) root ON root.member = c.cluster
+        """
+    )
+    for experiment in policy.experiments:
+        _hold_out(connection, experiment, key)
+
+
+def _door_type() -> str:
+    return f"ENUM({', '.join(repr(door.value) for door in Eligibility)})"
+
+
+def _suppressed_sql() -> str:
+    return " OR ".join(
+        f"coalesce({value} IN (SELECT digest FROM suppressed WHERE kind = '{kind}'), false)"
+        for kind, value in _KINDS.items()
+    )
+
+
+def _consent_sql(policy: AudiencePolicy) -> str:
+    """True where the member may be sent: a yes to both purposes, or no "no", as the country asks."""
+    lowest = UNKNOWN if policy.consent_asserted else GRANTED
+    said_yes = " AND ".join(f"{name} BETWEEN {lowest} AND {GRANTED}" for name in CONSENT_COLUMNS)
+    said_no = " OR ".join([*(f"{name} = {DENIED}" for name in CONSENT_COLUMNS), "gpc_opt_out"])
+    rules = {Regime.OPT_IN: f"({said_yes})", Regime.OPT_OUT: f"(NOT ({said_no}))"}
+    countries = ", ".join(f"'{_code(code)}'" for code in sorted(policy.opt_in_countries)) or "''"
+    return f"""CASE WHEN country_code IS NULL THEN {rules[policy.regime_of_unknown_country]}
+                    WHEN country_code IN ({countries}) THEN {rules[Regime.OPT_IN]}
+                    ELSE {rules[policy.regime_elsewhere]} END"""
+
+
+def _code(country: str) -> str:
+    if len(country) != 2 or not country.isascii() or not country.islower():  # noqa: PLR2004
+        raise PermanentError("opt_in_countries holds something that is no alpha-2 code in lower case; correct the plan")
+    return country
+
+
+def _hold_out(connection: duckdb.DuckDBPyConnection, experiment: HoldOut, key: bytes) -> None:
+    """Move the eligible members of the drawn clusters to `held_out`."""
+    import pyarrow as pa
+
+    cluster = "coalesce(d.cluster_id, m.member_id)"
+    eligible = f"d.eligibility = '{Eligibility.ELIGIBLE}'"
+    reader = connection.sql(
+        f"SELECT DISTINCT {cluster} AS cluster FROM decided d JOIN merged m USING (member) WHERE {eligible}"
+    ).to_arrow_reader(_DRAW_ROWS)
+    drawn = [_drawn(batch.column("cluster"), experiment, key) for batch in reader]
+    connection.register("drawn", pa.table({"cluster": pa.chunked_array(drawn, pa.binary())}))
+    connection.execute(
+        f"""
+        UPDATE decided d SET eligibility = '{Eligibility.HELD_OUT}' FROM merged m
+        WHERE m.member = d.member AND {eligible} AND {cluster} IN (SELECT cluster FROM drawn)
+        """
+    )
+    connection.unregister("drawn")
+
+
+def _drawn(clusters: pa.Array[Any], experiment: HoldOut, key: bytes) -> pa.Array[Any]:
+    """The clusters whose keyed hash falls into the share; each draw depends on nothing but cluster, salt and key."""
+    import pyarrow as pa
+
+    from segment_assets.identity import pseudonym
+
+    # 64 bits of the hash as a fraction of one.
+    limit = int(experiment.share * 2**64)
+    ids: list[Any] = clusters.to_pylist()
+    chosen = [
+        int.from_bytes(pseudonym(key, "holdout", experiment.salt, cluster.hex())[:8], "big") < limit for cluster in ids
+    ]
+    return clusters.filter(pa.array(chosen, pa.bool_()))

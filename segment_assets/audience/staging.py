@@ -1,0 +1,253 @@
+"""Rows of a segment to staged people: identifiers digested, a pseudonym minted, refusals written down.
+
+Belongs here: what is decided row by row, one batch at a time. Not here: anything that needs two rows (building).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from segment_assets.audience import consent
+from segment_assets.audience.arrow import kernels, nothing, scan
+from segment_assets.contracts import Reason
+from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    from segment_assets.audience.accounting import AudienceCounts
+    from segment_assets.audience.consent import AudiencePolicy
+    from segment_assets.identity import DigestedBatch
+
+BATCH_ROWS = 20_000
+# The first four bits of the pseudonym choose the bucket: all rows of a person meet in one bucket, buckets in order
+# of their number are in order of member_id, and each is small enough to merge and sort in memory.
+BUCKETS = 16
+
+FORM_COLUMNS: tuple[str, ...] = tuple(
+    name for name in HASHED_AUDIENCE.column_names() if name not in ("member_id", "cluster_id", "eligibility")
+)
+# Best first: an e-mail is rarely shared, a phone sometimes, an advertising id changes with the device.
+NAMING_FORMS = ("email", "phone_digits", "mobile_ad_id")
+
+
+def staged_schema() -> pa.Schema:
+    """The schema of the staged rows."""
+    import pyarrow as pa
+
+    audience = HASHED_AUDIENCE.arrow_schema()
+    fields: list[pa.Field[Any]] = [
+        pa.field("source_row", pa.int64()),
+        pa.field("member_id", pa.binary(32)),
+        *(pa.field(name, pa.int8()) for name in consent.CONSENT_COLUMNS),
+        pa.field("gpc_opt_out", pa.bool_()),
+        pa.field("country_code", pa.string()),
+        *(audience.field(name) for name in FORM_COLUMNS),
+    ]
+    return pa.schema(fields)
+
+
+def bucket_path(folder: Path, bucket: int) -> Path:
+    """Where a bucket's staged rows are (Arrow IPC). All but the first are missing where nobody is in them."""
+    return folder / f"staged-{bucket:02}.arrow"
+
+
+def stage(
+    members: pads.Dataset,
+    *,
+    policy: AudiencePolicy,
+    key: bytes,
+    folder: Path,
+    write_quarantine: Callable[[pa.RecordBatch], None],
+    counts: AudienceCounts,
+) -> None:
+    """Digest all rows into the buckets below `folder`; refusals go to `write_quarantine`, numbers to `counts`."""
+    from segment_assets.identity import digest_batch
+
+    with _Buckets(folder) as buckets:
+        for batch in scan(members, BATCH_ROWS):
+            digested = digest_batch(batch, policy.column_states)
+            rows, refused = stage_batch(batch, digested, key, counts)
+            if refused.num_rows:
+                write_quarantine(refused)
+            if rows.num_rows:
+                buckets.scatter(rows)
+
+
+class _Buckets:
+    """Writers of the bucket files, opened when first needed; the first always, so that "nobody" is no exception."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files = contextlib.ExitStack()
+        self._writers: dict[int, pa.ipc.RecordBatchFileWriter] = {}
+
+    def __enter__(self) -> Self:
+        self._writer(0)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._files.close()
+
+    def _writer(self, bucket: int) -> pa.ipc.RecordBatchFileWriter:
+        import pyarrow as pa
+
+        if bucket not in self._writers:
+            options = pa.ipc.IpcWriteOptions(compression="lz4")
+            writer = pa.ipc.new_file(str(bucket_path(self._folder, bucket)), staged_schema(), options=options)
+            self._writers[bucket] = self._files.enter_context(writer)
+        return self._writers[bucket]
+
+    def scatter(self, rows: pa.RecordBatch) -> None:
+        """Write each row to the bucket of its member_id."""
+        import numpy as np
+
+        ids = rows.column("member_id")
+        # A sliced array keeps its whole buffer: start where its own rows start.
+        content = np.frombuffer(cast("Any", ids.buffers()[1]), dtype=np.uint8)[ids.offset * 32 :]
+        buckets = content[: len(ids) * 32 : 32] // (256 // BUCKETS)
+        order = np.argsort(buckets, kind="stable")
+        bounds = np.searchsorted(buckets[order], np.arange(BUCKETS + 1))
+        ordered = rows.take(order)
+        for bucket in range(BUCKETS):
+            start, end = int(bounds[bucket]), int(bounds[bucket + 1])
+            if end > start:
+                self._writer(bucket).write_batch(ordered.slice(start, end - start))
+
+
+def stage_batch(
+    batch: pa.RecordBatch, digested: DigestedBatch, key: bytes, counts: AudienceCounts
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """The staged rows of one batch, and its refusals in the schema of tables.QUARANTINE; adds to `counts`."""
+    import pyarrow as pa
+
+    pc = kernels()
+
+    customers, customer_reasons = customer_numbers(batch.column("customer_id"))
+    member_ids = _member_ids(customers, digested, key)
+    named = pc.is_valid(member_ids)
+    arrays: list[pa.Array[Any]] = [batch.column("source_row"), member_ids]
+    for name in consent.CONSENT_COLUMNS:
+        counts.consent_not_understood += consent.unknown_words(batch.column(name))
+        arrays.append(consent.statement(batch.column(name)))
+    arrays += [batch.column("gpc_opt_out"), country_codes(batch.column("country"))]
+    arrays += [digested.forms[name] for name in FORM_COLUMNS]
+    rows = pa.RecordBatch.from_arrays(arrays, schema=staged_schema()).filter(named)
+
+    counts.rows_in += batch.num_rows
+    counts.quarantined_rows += batch.num_rows - rows.num_rows
+    counts.already_hashed.update(dict(digested.already_hashed))
+    reasons = {"customer_id": customer_reasons, **_column_reasons(digested)}
+    no_identifier = pa.scalar(Reason.NO_IDENTIFIER.value)
+    reasons["*"] = pc.if_else(named, nothing(pa.string()), no_identifier)
+    return rows, _refusals(batch.column("source_row"), reasons, counts)
+
+
+def customer_numbers(values: pa.Array[Any]) -> tuple[pa.Array[Any], pa.Array[Any]]:
+    """Customer numbers without edges, null where there is none, and the reason of each that was refused.
+
+    A "null" that passed as a number would merge strangers into one person.
+    """
+    import pyarrow as pa
+
+    pc = kernels()
+
+    from segment_assets.identity.text import NULL_WORDS
+
+    no_text = nothing(pa.string())
+    text = pc.utf8_trim_whitespace(values.cast(pa.string()))
+    empty = pc.equal(text, "")
+    null_word = pc.is_in(pc.utf8_lower(text), pa.array(sorted(NULL_WORDS | {"na", "nil"})))
+    reasons = pc.if_else(
+        pc.fill_null(empty, True),  # noqa: FBT003
+        pa.scalar(Reason.EMPTY.value),
+        pc.if_else(null_word, pa.scalar(Reason.NULL_TEXT.value), no_text),
+    )
+    return pc.if_else(pc.is_null(reasons), text, no_text), reasons
+
+
+def _member_ids(customers: pa.Array[Any], digested: DigestedBatch, key: bytes) -> pa.Array[Any]:
+    pc = kernels()
+
+    ids = pseudonyms(key, "customer", customers)
+    for form in NAMING_FORMS:
+        missing = pc.is_null(ids)
+        values = digested.forms[form]
+        candidates = pc.if_else(missing, values, nothing(values.type))
+        if candidates.null_count < len(candidates):
+            ids = pc.coalesce(ids, pseudonyms(key, form, candidates))
+    return ids
+
+
+def pseudonyms(key: bytes, kind: str, values: pa.Array[Any]) -> pa.Array[Any]:
+    """Pseudonyms, binary(32), of customer numbers or of the values of a form; null where there is no value."""
+    import pyarrow as pa
+
+    from segment_assets.identity import pseudonym
+
+    ids = [
+        None if value is None else pseudonym(key, kind, _as_digest_text(kind, value)) for value in values.to_pylist()
+    ]
+    return pa.array(ids, pa.binary(32))
+
+
+def _as_digest_text(kind: str, value: str | bytes) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return value if kind == "customer" else hashlib.sha256(value.encode()).hexdigest()
+
+
+def country_codes(values: pa.Array[Any]) -> pa.Array[Any]:
+    """Countries as typed -> alpha-2 in lower case, null where unknown; each distinct spelling is read once."""
+    import pyarrow as pa
+
+    from segment_assets.identity import NORMAL_FORMS
+
+    normalise = NORMAL_FORMS["country"].normalise
+    spelled = values.cast(pa.string()).dictionary_encode()
+    found = [None if text is None else normalise(text, None) for text in spelled.dictionary.to_pylist()]
+    codes = pa.array([None if isinstance(code, Reason) else code for code in found], pa.string())
+    return codes.take(spelled.indices)
+
+
+def _column_reasons(digested: DigestedBatch) -> dict[str, pa.Array[Any]]:
+    """Reasons per raw column; a column that feeds several forms gives its first reason."""
+    import pyarrow as pa
+
+    pc = kernels()
+
+    from segment_assets.identity import NORMAL_FORMS
+
+    reasons: dict[str, pa.Array[Any]] = {}
+    for name, array in digested.reasons.items():
+        column, text = NORMAL_FORMS[name].column, array.cast(pa.string())
+        reasons[column] = pc.coalesce(reasons[column], text) if column in reasons else text
+    return reasons
+
+
+def _refusals(source_rows: pa.Array[Any], reasons: dict[str, pa.Array[Any]], counts: AudienceCounts) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    pc = kernels()
+
+    schema = QUARANTINE.arrow_schema()
+    parts: list[pa.RecordBatch] = []
+    for column, array in reasons.items():
+        for tally in pc.value_counts(array.drop_null()).to_pylist():
+            if tally["values"] == Reason.EMPTY.value:
+                counts.empty_cells += tally["counts"]
+            else:
+                counts.refused_cells[column, tally["values"]] += tally["counts"]
+        refused = pc.fill_null(pc.not_equal(array, Reason.EMPTY.value), False)  # noqa: FBT003
+        rows = source_rows.filter(refused)
+        if len(rows):
+            arrays = [rows, pa.repeat(pa.scalar(column), len(rows)), array.filter(refused)]
+            parts.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    table = pa.Table.from_batches(parts, schema=schema).sort_by([("source_row", "ascending"), ("column", "ascending")])
+    return table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=schema)

@@ -1,0 +1,141 @@
+"""Opt-outs to everything that names the people behind them: their pseudonym and every identifier known of them.
+
+Belongs here: finding the customers an opt-out means, and writing digests of all they are known by. Not here: what a
+suppression does to an audience (doors), or how opt-outs reach the platforms (delivery).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segment_assets.audience import engine, opt_outs, staging
+from segment_assets.tables import SUPPRESSIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SuppressionCounts:
+    """`naming_nobody`: requests without any usable identifier and without a customer; each needs a person's look.
+
+    `customers` are the distinct customer records that the requests mean; `rows` are rows of SUPPRESSIONS.
+    """
+
+    opt_outs: int
+    naming_nobody: int
+    customers: int
+    rows: int
+
+    def as_stats(self) -> dict[str, object]:
+        """Plain JSON values for Snapshot.stats and for metadata."""
+        return dataclasses.asdict(self)
+
+
+def build_suppressions(
+    opt_out_rows: pads.Dataset,
+    customers: pads.Dataset,
+    key: bytes,
+    write: Callable[[pa.RecordBatch], None],
+) -> SuppressionCounts:
+    """Turn rows of OPT_OUTS into rows of SUPPRESSIONS, sorted by (kind, digest), in bounded memory.
+
+    A request by e-mail, phone or customer number reaches every identifier of every customer record that it matches,
+    so it also stops the record that has nothing but a phone. Only matched customers are digested. `key` is the
+    tenant's pseudonym key, the same as for audiences.
+    """
+    with tempfile.TemporaryDirectory(prefix="suppressions-") as spill, engine.connect(Path(spill)) as connection:
+        requests = opt_outs.load(connection, opt_out_rows)
+        connection.execute("CREATE TEMP TABLE named (kind VARCHAR, digest BLOB, opted_out_at TIMESTAMPTZ)")
+        _name_requests(connection, key)
+        opt_outs.match_customers(connection, customers)
+        _name_customers(connection, key)
+        rows = _write(connection, write)
+        return SuppressionCounts(
+            opt_outs=requests,
+            naming_nobody=engine.number(connection, _NAMING_NOBODY),
+            customers=engine.number(connection, "SELECT count(*) FROM matched"),
+            rows=rows,
+        )
+
+
+_NAMING_NOBODY = """
+    SELECT count(*) FROM requests
+    WHERE customer_id IS NULL AND email IS NULL AND phone_digits IS NULL AND request NOT IN (SELECT request FROM hits)
+"""
+
+
+def _name_requests(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """What the requests say by themselves counts even where no customer record is found."""
+    for form in ("email", "phone_digits"):
+        connection.execute(
+            f"INSERT INTO named SELECT '{form}', {form}, opted_out_at FROM requests WHERE {form} IS NOT NULL"
+        )
+    _name_members(connection, "SELECT customer_id, opted_out_at FROM requests WHERE customer_id IS NOT NULL", key)
+
+
+def _name_customers(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    _name_members(connection, "SELECT customer_id, opted_out_at FROM matched", key)
+    _stage_digests(connection)
+    for form in staging.NAMING_FORMS:
+        value = "unhex(sha256(mobile_ad_id))" if form == "mobile_ad_id" else form
+        connection.execute(
+            f"INSERT INTO named SELECT '{form}', {value}, opted_out_at FROM digested WHERE {form} IS NOT NULL"
+        )
+    # The join key is the digest of the e-mail; it may be known where the e-mail itself is not.
+    connection.execute(
+        """
+        INSERT INTO named SELECT 'email', unhex(email_sha256), opted_out_at FROM matched
+        WHERE regexp_full_match(email_sha256, '[0-9a-f]{64}')
+        """
+    )
+
+
+def _stage_digests(connection: duckdb.DuckDBPyConnection) -> None:
+    """Digest the identifiers of all matched customers into the table `digested`."""
+    import pyarrow as pa
+
+    from segment_assets.identity import digest_batch
+
+    connection.execute(
+        "CREATE TEMP TABLE digested (opted_out_at TIMESTAMPTZ, email BLOB, phone_digits BLOB, mobile_ad_id VARCHAR)"
+    )
+    for batch in opt_outs.in_slices(connection, "matched", "opted_out_at, email, phone, country, mobile_ad_id"):
+        forms = digest_batch(batch.drop_columns(["opted_out_at"]), {}).forms
+        columns = {name: forms[name] for name in staging.NAMING_FORMS}
+        connection.register("batch", pa.table({"opted_out_at": batch.column("opted_out_at"), **columns}))
+        connection.execute("INSERT INTO digested SELECT opted_out_at, email, phone_digits, mobile_ad_id FROM batch")
+        connection.unregister("batch")
+
+
+def _name_members(connection: duckdb.DuckDBPyConnection, sql: str, key: bytes) -> None:
+    """Add the pseudonyms that the audience room gives to these customers."""
+    import pyarrow as pa
+
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE to_name AS {sql}")
+    for batch in opt_outs.in_slices(connection, "to_name", "customer_id, opted_out_at"):
+        numbers, _ = staging.customer_numbers(batch.column("customer_id"))
+        ids = staging.pseudonyms(key, "customer", numbers)
+        connection.register("batch", pa.table({"digest": ids, "opted_out_at": batch.column("opted_out_at")}))
+        connection.execute(
+            "INSERT INTO named SELECT 'member', digest, opted_out_at FROM batch WHERE digest IS NOT NULL"
+        )
+        connection.unregister("batch")
+
+
+def _write(connection: duckdb.DuckDBPyConnection, write: Callable[[pa.RecordBatch], None]) -> int:
+    sql = (
+        "SELECT kind, digest, min(opted_out_at) AS opted_out_at FROM named GROUP BY kind, digest ORDER BY kind, digest"
+    )
+    rows = 0
+    for batch in engine.batches(connection, sql, SUPPRESSIONS.arrow_schema()):
+        rows += batch.num_rows
+        write(batch)
+    return rows

@@ -1,0 +1,135 @@
+"""Blocking checks of hashed audiences, and the accounting check of deliveries.
+
+Belongs here: asking the pure judges and reporting their findings. An activation asks the same judges again in its own
+run, because a blocking check blocks only inside the run that made the audience.
+Not here: what is good or bad (`audience.judging`, `delivery.settling.balanced`).
+"""
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from segment_assets.contracts import Lake, NeedsHumanError
+from segment_assets.partitions import SEGMENTS
+from segment_assets.plan import AudienceGuards, Plan
+from segment_assets.tables import DELIVERIES, HASHED_AUDIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segment_assets.audience import Finding
+    from segment_assets.contracts import Snapshot
+
+HASHED = dg.AssetKey(["audiences", "hashed_audience"])
+AUDIENCE_CHECKS = {
+    "schema": "The declared columns, one row per person, nothing required missing.",
+    "digest_shape": "Every digest is 32 bytes, and nobody who may not be sent has one.",
+    "no_digest_of_empty": "No digest is that of an empty text, a blank or a written-out null.",
+    "minimum_size": "As many people may be sent as the plan asks for.",
+    "quarantine_share": "No more rows are in quarantine than the plan allows.",
+    "drift": "The audience did not grow or shrink by more than the plan allows.",
+}
+
+
+@contextlib.contextmanager
+def _partitioned_checks() -> Iterator[None]:
+    """Partitioned checks are in preview; we use them knowingly (see `_audience_check`), without a warning each."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        yield
+
+
+def guards_of(plan: Plan, segment: str) -> AudienceGuards:
+    """The plan's limits for a segment, the defaults for one that it does not name."""
+    planned = plan.segments.get(segment)
+    return planned.guards if planned is not None else AudienceGuards()
+
+
+def judge(lake: Lake, plan: Plan, snapshot: "Snapshot") -> "Sequence[Finding]":
+    """All findings about one version of a hashed audience: its counts, and a scan of its rows."""
+    from segment_assets.audience import AudienceCounts, AudienceLimits, AudienceStats, audience_stats, inspect
+    from segment_assets.audience import judge_audience as judged
+
+    guards = guards_of(plan, snapshot.partition)
+    told = audience_stats(snapshot.stats)
+    stats = AudienceStats(told.counts, inspect(lake.dataset(snapshot)), told.unreadable_rows)
+    before = snapshot.stats.get("members_before")
+    previous = AudienceStats(AudienceCounts(members=int(str(before))), stats.inspection) if before else None
+    limits = AudienceLimits(guards.minimum_size, guards.max_quarantine_share, guards.max_drift)
+    return judged(stats, limits, previous)
+
+
+def approve(lake: Lake, plan: Plan, snapshot: "Snapshot | None") -> None:
+    """Raise NeedsHumanError with every finding that keeps an audience from being sent."""
+    if snapshot is None:
+        return
+    failed = [finding for finding in judge(lake, plan, snapshot) if not finding.passed]
+    if failed:
+        said = "; ".join(f"{finding.name}: {finding.message}" for finding in failed)
+        raise NeedsHumanError(f"hashed_audience[{snapshot.partition}] may not be sent: {said}")
+
+
+def members_before(before: "Snapshot | None", plan: Plan, segment: str) -> int | None:
+    """What the next audience is compared with: the last one whose own change was within the plan's drift.
+
+    Comparing with a refused audience would let the second file of a broken source pass.
+    """
+    if before is None:
+        return None
+    now, then = before.stats.get("members"), before.stats.get("members_before")
+    if not isinstance(now, int) or not isinstance(then, int) or not then:
+        return now if isinstance(now, int) else None
+    return now if abs(now - then) / then <= guards_of(plan, segment).max_drift else then
+
+
+@_partitioned_checks()
+def _audience_check(name: str, description: str) -> dg.AssetChecksDefinition:
+    # Partitioned like the asset: an unpartitioned check let a bad audience through in an experiment, since the
+    # verdict on the last partition counted for all.
+    @dg.asset_check(asset=HASHED, name=name, description=description, blocking=True, partitions_def=SEGMENTS)
+    def check(
+        context: dg.AssetCheckExecutionContext, plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake]
+    ) -> dg.AssetCheckResult:
+        snapshot = lake.current(HASHED_AUDIENCE.name, context.partition_key)
+        if snapshot is None:
+            return dg.AssetCheckResult(passed=False, description="there is no audience to look at")
+        finding = next(finding for finding in judge(lake, plan, snapshot) if finding.name == name)
+        return dg.AssetCheckResult(passed=finding.passed, description=finding.message, metadata=dict(finding.numbers))
+
+    return check
+
+
+@_partitioned_checks()
+def accounting_check(key: dg.AssetKey, partitions: dg.PartitionsDefinition, prefix: str) -> dg.AssetChecksDefinition:
+    """After every delivery of one account: every person of every delivery is accounted for.
+
+    `prefix` is where the account's deliveries are (`<platform>/<account>`); the partition is the segment.
+    """
+
+    @dg.asset_check(
+        asset=key,
+        name="everybody_is_accounted_for",
+        description="audience = held out + suppressed + no consent + no usable key + wanted, and so on to the answers.",
+        partitions_def=partitions,
+    )
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        from segment_assets.delivery.settling import balanced
+
+        pair = f"{prefix}/{context.partition_key}"
+        numbers = [n for n in lake.partitions(DELIVERIES.name) if n.rsplit("/", 1)[0] == pair]
+        broken = {}
+        for number in numbers:
+            snapshot = lake.current(DELIVERIES.name, number)
+            assert snapshot is not None
+            for row in lake.dataset(snapshot).to_table().to_pylist():
+                broken |= {f"{row['number']}: {equation}": True for equation in balanced(row)}
+        said = "; ".join(broken) or f"{len(numbers)} deliveries, every person is accounted for"
+        return dg.AssetCheckResult(passed=not broken, description=said, metadata={"deliveries": len(numbers)})
+
+    return check
+
+
+AUDIENCE_CHECK_DEFINITIONS = [_audience_check(name, text) for name, text in AUDIENCE_CHECKS.items()]

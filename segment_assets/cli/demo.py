@@ -1,0 +1,155 @@
+"""`segment-assets demo`: the road end to end on a simulated world, with everybody accounted for at the end.
+
+Belongs here: the order of the steps, progress, exit code. Not here: tables at the end (`accounts_shown`), the runs
+themselves (`road`), what they do (`assets`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from segment_assets.assets.activations import activation_key
+from segment_assets.deployment import Deployment
+from segment_assets.road import Road, RunOutcome, clear_up_after_killed_runs, open_instance
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment_assets.plan import Plan
+    from segment_assets.resources.landing import LocalLanding
+
+CLEAN_ROOM_MEMBERS, LANDING_MEMBERS = ("segment_members", "clean_room"), ("segment_members", "landing")
+HASHED, SUPPRESSIONS = ("audiences", "hashed_audience"), ("audiences", "suppressions")
+DEFAULT_PEOPLE, DEFAULT_SEED = 50_000, 7
+
+
+def run_demo(people: int, seed: int) -> int:
+    """0 when every step did what it should; a held segment and a repeated run with nothing to send are that too."""
+    begun = time.monotonic()
+    deployment = _deployment(people, seed)
+    show = Progress(begun)
+    plan = deployment.plan()
+    facts = _world(deployment.home, people, seed, show)
+    platforms, ours = _sandbox(deployment)
+    show.done(f"platform sandbox on {platforms}")
+    from segment_assets.cli import accounts_shown
+    from segment_assets.definitions import build_definitions
+
+    with open_instance(deployment.home) as instance:
+        cleared = clear_up_after_killed_runs(instance)
+        if cleared:
+            show.done(f"{cleared} killed runs cleared up")
+        road = Road(deployment, instance, build_definitions(deployment))
+        started = time.time()
+        outcomes = _walk(road, plan, facts.weeks, deployment.resources()["landing"], show)  # type: ignore[arg-type]
+        accounts_shown.show(deployment, plan, since=started, outcomes=outcomes)
+    if ours:
+        _stop(deployment)
+    failed = [outcome for outcome in outcomes if not outcome.success]
+    show.done("the road is walked" if not failed else f"{len(failed)} runs failed")
+    return 1 if failed else 0
+
+
+@dataclasses.dataclass(slots=True)
+class Progress:
+    """One line per step, with the seconds since the start."""
+
+    begun: float
+
+    def done(self, what: str) -> None:
+        """Print a finished step."""
+        click.echo(f"[{time.monotonic() - self.begun:6.1f} s] {what}")
+
+
+def _deployment(people: int, seed: int) -> Deployment:
+    """The default world lives in the deployment's home; every other size and seed in a folder of its own."""
+    deployment = Deployment.from_env()
+    if (people, seed) == (DEFAULT_PEOPLE, DEFAULT_SEED):
+        return deployment
+    home = deployment.home / "worlds" / f"{people}-people-seed-{seed}"
+    os.environ["SEGMENT_ASSETS_HOME"] = str(home)
+    return dataclasses.replace(deployment, home=home)
+
+
+def _world(home: Path, people: int, seed: int, show: Progress):  # noqa: ANN202 - WorldFacts, imported lazily
+    from segment_assets.sandbox import world
+
+    known = world.read_facts(home)
+    if known is None:
+        show.done(f"making a world of {people:,} people (seed {seed})")
+    facts = world.create(home, seed=seed, people=people)
+    events = ", ".join(f"{count:,} {table}" for table, count in facts.counts.items())
+    show.done(f"two accounts, {len(facts.weeks)} weeks: {events}")
+    return facts
+
+
+def _sandbox(deployment: Deployment) -> tuple[str, bool]:
+    from segment_assets.sandbox import process
+
+    ours = process.running(deployment.sandbox_home) is None
+    return process.start(deployment.sandbox_home).url, ours
+
+
+def _stop(deployment: Deployment) -> None:
+    from segment_assets.sandbox import process
+
+    process.stop(deployment.sandbox_home)
+
+
+def _walk(road: Road, plan: Plan, weeks: list[str], landing: LocalLanding, show: Progress) -> list[RunOutcome]:
+    """Run after run in the order of the road. A failed step holds up only what comes from it."""
+    outcomes: list[RunOutcome] = []
+
+    def run(*keys: tuple[str, ...], partition: str | None = None, say: str = "") -> bool:
+        outcome = road.run(*keys, partition=partition)
+        outcomes.append(outcome)
+        show.done(f"{say or outcome.what}{'' if outcome.success else ': FAILED'}")
+        for problem in outcome.problems:
+            click.echo(f"           {problem}")
+        return outcome.success
+
+    landed = landing.segments()
+    road.sync_partitions(plan, landed)
+    run(("account_a", "customers"), ("account_a", "opt_outs"), SUPPRESSIONS, say="account A's customers, opt-outs")
+    _weeks(road, weeks, run)
+    made = [
+        segment
+        for segment, source in _sources(plan, landed).items()
+        if run(CLEAN_ROOM_MEMBERS if source == "clean_room" else LANDING_MEMBERS, partition=segment)
+    ]
+    for segment in made:
+        held = "" if segment in plan.segments else " (held: the plan does not name it)"
+        run(HASHED, partition=segment, say=f"hashed_audience[{segment}]{held}")
+    for name, account in plan.accounts.items():
+        for segment in plan.activations_of(name):
+            run(tuple(activation_key(name, account).path), partition=segment)
+    run(("activation_insights", "delivery_summary"))
+    return outcomes
+
+
+def _weeks(road: Road, weeks: list[str], run) -> None:  # noqa: ANN001 - the closure of _walk
+    """Every reporting week that has not been asked yet: a protected query is paid for once."""
+    queries = [tuple(key) for key in road.keys("clean_room")]
+    for week in weeks:
+        if not all(road.is_made(key, week) for key in queries):
+            run(
+                ("account_a", "conversions"),
+                ("account_b", "impressions"),
+                *queries,
+                ("planning", "audience_overlap"),
+                partition=week,
+                say=f"clean room, week of {week}: {len(queries)} protected queries",
+            )
+
+
+def _sources(plan: Plan, landed: list[str]) -> dict[str, str]:
+    """Segment -> family; a planned landing segment without files yet is left out."""
+    planned = {name: segment.source for name, segment in plan.segments.items()}
+    return {name: s for name, s in planned.items() if s == "clean_room"} | {
+        name: "landing" for name in landed if planned.get(name) != "clean_room"
+    }

@@ -1,0 +1,53 @@
+"""Dagster's way in: everything put together for the deployment that the environment names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from segment_assets.assets import all_assets
+from segment_assets.assets.activations import checks as activation_checks
+from segment_assets.assets.activations import resource_name
+from segment_assets.checks import AUDIENCE_CHECK_DEFINITIONS
+from segment_assets.deployment import Deployment
+from segment_assets.jobs import JOBS
+from segment_assets.resources.destination_account import DestinationAccount
+from segment_assets.sensors import SENSORS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+AUTOMATION = "made_when_inputs_change"
+
+
+def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | None = None) -> dg.Definitions:
+    """All definitions of a deployment. `overrides` replace resources, for tests. Raises PlanError."""
+    plan = deployment.plan()
+    accounts = {
+        resource_name(name): DestinationAccount(
+            destination=account.destination, account=account.account, **deployment.account_settings(name)
+        )
+        for name, account in plan.accounts.items()
+    }
+    resources = {**deployment.resources(), "plan": plan, **accounts, **(overrides or {})}
+    return dg.Definitions(
+        assets=all_assets(plan),
+        asset_checks=[*AUDIENCE_CHECK_DEFINITIONS, *activation_checks(plan)],
+        jobs=JOBS,
+        sensors=[
+            *SENSORS,
+            dg.AutomationConditionSensorDefinition(
+                AUTOMATION,
+                target=dg.AssetSelection.all() - dg.AssetSelection.groups("activation"),
+                default_status=dg.DefaultSensorStatus.RUNNING,
+                minimum_interval_seconds=15,
+            ),
+        ],
+        resources=resources,
+        # A process per step costs seconds each; isolation comes from one run per segment and pair.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions(Deployment.from_env())

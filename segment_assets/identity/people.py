@@ -1,0 +1,49 @@
+"""Names and gender.
+
+Belongs here: the rules for a person's own attributes that are words. Not here: dates (`birth`), addresses (`places`).
+Source: Meta, Customer Information Parameters: lower-case, no punctuation, UTF-8 letters kept ("Valéry" is "valéry").
+Meta does not say what becomes of spaces inside a name: runs collapse to one space, none is removed, because
+removal is not in the rule and "Mary Ann" is typed with one space at Meta as well.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from segment_assets.contracts import Reason
+from segment_assets.identity.text import trimmed, without_accents, without_punctuation
+
+# Words of the larger European languages and of Chinese and Japanese. "1" and "2" (ISO/IEC 5218) are refused:
+# as many files use 0 and 1.
+_MALE = "m male man masculine mannlich maennlich mann homme masculin hombre masculino uomo maschio maschile homem"
+_FEMALE = "f w female woman feminine weiblich frau femme feminin mujer femenino donna femmina femminile mulher feminino"
+_GENDERS = {
+    **dict.fromkeys([*_MALE.split(), "男", "男性"], "m"),
+    **dict.fromkeys([*_FEMALE.split(), "女", "女性"], "f"),
+}
+
+
+def name(value: str, country: str | None = None) -> str | Reason:
+    """First or last name: lower-case letters of any script, composed (NFC), without punctuation.
+
+    >>> name(" O'Brien "), name("Valéry"), name("Mary  Ann")
+    ('obrien', 'valéry', 'mary ann')
+    >>> name("--1--")
+    <Reason.NO_LETTERS: 'no_letters'>
+    """
+    del country
+    if value.isascii() and value.isalpha():
+        return value.lower()
+    composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).lower())
+    words = " ".join(trimmed(without_punctuation(composed)).split())
+    return words if any(c.isalpha() for c in words) else Reason.NO_LETTERS
+
+
+def gender(value: str, country: str | None = None) -> str | Reason:
+    """`m` or `f`, from the letter or a word; anything else is refused, as Meta's rule has no third code.
+
+    >>> gender("Female"), gender("männlich"), gender("x")
+    ('f', 'm', <Reason.NOT_A_GENDER: 'not_a_gender'>)
+    """
+    del country
+    return _GENDERS.get(without_accents(value).strip(" ."), Reason.NOT_A_GENDER)

@@ -1,0 +1,30 @@
+"""Jobs: the steps of the road that a person or a schedule starts as a whole.
+
+Belongs here: which assets one run makes together. Assets of different partitionings cannot share a run, so the weekly
+job, the segment runs and the pair runs are separate; `make demo` starts them in the order of the road.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from segment_assets.partitions import WEEKS
+
+accounts_job = dg.define_asset_job(
+    "accounts",
+    selection=dg.AssetSelection.assets(
+        ["account_a", "customers"], ["account_a", "opt_outs"], ["audiences", "suppressions"]
+    ),
+    description="Catalogue account A's customers and opt-outs, and renew the suppressions.",
+)
+
+weekly_job = dg.define_asset_job(
+    "weekly",
+    selection=dg.AssetSelection.assets(["account_a", "conversions"], ["account_b", "impressions"])
+    | dg.AssetSelection.groups("clean_room")
+    | dg.AssetSelection.assets(["planning", "audience_overlap"]),
+    partitions_def=WEEKS,
+    description="One reporting week: both accounts' events, the protected queries over them, the overlap table.",
+)
+
+JOBS = [accounts_job, weekly_job]

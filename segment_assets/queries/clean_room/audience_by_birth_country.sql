@@ -1,0 +1,16 @@
+-- Matched converters by country of birth, from account A's customer records.
+SELECT
+  crm.birth_country AS birth_country,
+  COUNT(DISTINCT c.email_sha256) AS matched_converters
+FROM impressions AS i
+INNER JOIN conversions AS c
+  ON c.email_sha256 = i.email_sha256
+INNER JOIN customers AS crm
+  ON crm.email_sha256 = c.email_sha256
+WHERE c.date >= i.date
+  AND c.date >= :week_start
+  AND c.date < :week_end
+  AND i.date >= :week_start
+  AND i.date < :week_end
+GROUP BY crm.birth_country
+ORDER BY matched_converters DESC

@@ -1,0 +1,78 @@
+"""The tables of both accounts, as files per table and reporting week.
+
+Belongs here: which files a table has. In the AWS world the Glue Data Catalog answers this.
+Not here: what is in them; account B's rows are read by nobody but the clean room.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING
+
+from segment_assets.contracts import PermanentError
+from segment_assets.tables import TABLES, ComputedIn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pyarrow.dataset as pads
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LocalAccountTables:
+    """Parquet below `root/<account>/<table>/`, weekly tables in folders `week=<Monday>`."""
+
+    root: Path
+
+    def files(self, table: str, week: str | None = None) -> list[str]:
+        """The Parquet files of a table, of one week or of all, sorted."""
+        account = "b" if TABLES[table].computed_in is ComputedIn.PARTNER else "a"
+        folder = self.root / account / table
+        base = folder / f"week={week}" if week else folder
+        return sorted(str(path) for path in base.rglob("*.parquet"))
+
+    def weeks(self, table: str) -> list[str]:
+        """Reporting weeks (ISO dates of Mondays) that have files, sorted."""
+        return sorted({part for file in self.files(table) for part in _weeks_in(file)})
+
+    def dataset(self, table: str, week: str | None = None) -> pads.Dataset:
+        """The rows of one of account A's own tables."""
+        import pyarrow.dataset as pads
+
+        if TABLES[table].computed_in is ComputedIn.PARTNER:
+            raise PermanentError(f"{table}: the partner's rows never leave the clean room; write a query for it")
+        schema = TABLES[table].arrow_schema()
+        files = self.files(table, week)
+        return pads.dataset(files, format="parquet", schema=schema) if files else pads.dataset(schema.empty_table())
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """What a catalogue knows of a table without showing rows. `version` is a digest of the files."""
+
+    rows: int
+    files: int
+    version: str
+    differences: Sequence[str]
+
+
+def catalogue(table: str, files: Sequence[str]) -> CatalogEntry:
+    """Look at a table's files: row count, content version, and how its columns differ from the declared ones."""
+    import pyarrow.parquet as pq
+
+    declared = TABLES[table].arrow_schema()
+    rows, differences, digest = 0, set(), hashlib.sha256()
+    for file in files:
+        with open(file, "rb") as stream:  # noqa: PTH123 - the catalogue speaks of uris, not of paths
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        found = pq.read_schema(file)
+        rows += pq.read_metadata(file).num_rows
+        differences |= {f"{f.name} is {f.type}" for f in found if f not in declared.remove_metadata()}
+        differences |= {f"{name} is missing" for name in set(declared.names) - set(found.names)}
+    return CatalogEntry(rows, len(files), digest.hexdigest(), sorted(differences))
+
+
+def _weeks_in(file: str) -> list[str]:
+    return [part.removeprefix("week=") for part in file.split("/") if part.startswith("week=")]

@@ -1,0 +1,217 @@
+"""The clean room on this machine: the real judge, DuckDB as the engine, a folder as the result bucket.
+
+Belongs here: running an accepted query over Parquet files and leaving its result where AWS would.
+Not here: rules and thresholds (`privacy`), reading results (`results`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from segment_assets.contracts import PermanentError
+from segment_assets.privacy import enforce, judge, redact
+from segment_assets.resources.clean_room import (
+    ErrorCode,
+    ProtectedQuery,
+    QueryError,
+    QueryOutcome,
+    QueryState,
+    ResultFormat,
+    Statistics,
+    query_log,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import duckdb
+
+    from segment_assets.contracts import Clock
+    from segment_assets.privacy import Collaboration, RunnableQuery, Verdict
+
+# What the API accepts as a key prefix, without dots at the start of a folder: those hide unfinished results.
+_KEY_PREFIX = re.compile(r"([\w!*=-][\w!.*=-]*)(/[\w!*=-][\w!.*=-]*)*", re.ASCII)
+_WRITERS = {
+    ResultFormat.PARQUET: ("part-00000.parquet", "FORMAT parquet, COMPRESSION zstd"),
+    ResultFormat.CSV: ("part-00000.csv", "FORMAT csv, HEADER true"),
+}
+
+
+class _Failure(Exception):  # noqa: N818 - an outcome on its way up, never seen by callers
+    def __init__(self, error: QueryError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class LocalCleanRoom:
+    """A `CleanRoom` whose tables are Parquet files.
+
+    `tables` gives the files of a Glue table by name. Results go to `results/prefix/<query id>/`, the log to
+    `results/query_log.jsonl`. `memory_limit` bounds DuckDB; what does not fit is spilled to `temp`, removed after.
+    Nothing is billed, so `billed_units` is always 0.
+    """
+
+    def __init__(
+        self,
+        collaboration: Collaboration,
+        tables: Callable[[str], list[str]],
+        results: Path,
+        prefix: str,
+        runner: str,
+        *,
+        clock: Clock = time.time,
+        memory_limit: str = "1GB",
+        temp: Path | None = None,
+    ) -> None:
+        if not _KEY_PREFIX.fullmatch(prefix):
+            raise PermanentError(
+                f"The key prefix {prefix!r} is not valid in S3 or hidden; use letters, digits, - and /"
+            )
+        self._collaboration = collaboration
+        self._tables = tables
+        self._results = results
+        self._prefix = prefix
+        self._runner = runner
+        self._clock = clock
+        self._memory_limit = memory_limit
+        self._temp = temp
+
+    def __repr__(self) -> str:
+        return f"LocalCleanRoom(runner={self._runner!r}, prefix={self._prefix!r})"
+
+    def run(self, query: ProtectedQuery) -> QueryOutcome:
+        """Judge, run, write, log. A refused query costs nothing and fails with MALFORMED_QUERY."""
+        query_id = str(uuid.uuid4())
+        started = self._clock()
+        verdict = judge(query.sql, self._collaboration, self._runner)
+        try:
+            location, rows = self._answer(query, query_id, verdict)
+        except _Failure as failure:
+            outcome = QueryOutcome(query_id, QueryState.FAILED, self._took(started), error=failure.error)
+        else:
+            outcome = QueryOutcome(query_id, QueryState.SUCCESS, self._took(started), location=location, rows=rows)
+        entry = query_log.record(outcome, verdict, query_text=redact(query.sql), runner=self._runner, at=self._clock())
+        query_log.append(self._results / "query_log.jsonl", entry)
+        return outcome
+
+    def _took(self, started: float) -> Statistics:
+        return Statistics(total_duration_in_millis=round((self._clock() - started) * 1000), billed_units=0.0)
+
+    def _answer(self, query: ProtectedQuery, query_id: str, verdict: Verdict) -> tuple[str, int]:
+        """The result's location and rows. Everything that goes wrong is a `_Failure`."""
+        if not verdict.accepted:
+            raise _Failure(QueryError(ErrorCode.MALFORMED_QUERY, f"{query.name}: {verdict.explain()}", retryable=False))
+        files = {name: self._files(name) for name in verdict.tables}
+        with _failures(query.name), self._engine() as connection:
+            for name, paths in files.items():
+                self._show(connection, name, paths)
+            return self._write(connection, enforce(verdict), query_id, query.result_format)
+
+    def _files(self, name: str) -> list[str]:
+        table = self._collaboration.table(name)
+        assert table is not None, "the judge knows every table of an accepted query"
+        paths = self._tables(table.glue_table)
+        if not paths:
+            message = f"table {name} has no data files; publish {table.glue_table} first"
+            raise _Failure(QueryError(ErrorCode.RESOURCE_NOT_FOUND, message, retryable=False))
+        return paths
+
+    @contextlib.contextmanager
+    def _engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A private in-memory database, whose spill files go away with it."""
+        import duckdb
+
+        if self._temp:
+            self._temp.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="clean-room-", dir=self._temp) as spill:
+            config = {
+                "memory_limit": self._memory_limit,
+                "threads": 2,
+                "temp_directory": spill,
+                # Spark answers NULL; an error would tell the runner about single rows.
+                "error_on_division_by_zero": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+            with duckdb.connect(":memory:", config=config) as connection:
+                yield connection
+
+    def _show(self, connection: duckdb.DuckDBPyConnection, name: str, paths: list[str]) -> None:
+        """A view with the allowed columns only, which is all that the engine ever sees of a table."""
+        table = self._collaboration.table(name)
+        assert table is not None
+        columns = ", ".join(_identifier(column) for column in table.configured_table.allowed_columns)
+        files = ", ".join(_text(path) for path in paths)
+        source = f"read_parquet([{files}], hive_partitioning = false)"
+        connection.execute(f"CREATE VIEW {_identifier(name)} AS SELECT {columns} FROM {source}")
+
+    def _write(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        runnable: RunnableQuery,
+        query_id: str,
+        result_format: ResultFormat,
+    ) -> tuple[str, int]:
+        """Write aside, mark as complete, then move into place in one step."""
+        aside = self._results / f".unfinished-{query_id}"
+        final = self._results / self._prefix / query_id
+        name, options = _WRITERS[result_format]
+        aside.mkdir(parents=True)
+        try:
+            sql = f"COPY ({_with_spark_types(connection, runnable.sql)}) TO {_text(str(aside / name))} ({options})"
+            row = connection.execute(sql).fetchone()
+            (aside / "_SUCCESS").touch()
+            final.parent.mkdir(parents=True, exist_ok=True)
+            aside.rename(final)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+        return final.absolute().as_uri(), int(row[0]) if row else 0
+
+
+@contextlib.contextmanager
+def _failures(name: str) -> Iterator[None]:
+    """Turn the engine's errors into outcomes. Its messages quote values of the data, so none is passed on."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        message = f"{name}: not enough memory or disk; raise memory_limit or free the temp folder"
+        error = QueryError(ErrorCode.INSUFFICIENT_COMPUTE, message, retryable=False)
+    except (duckdb.IOException, OSError):
+        message = f"{name}: a file of a table could not be read, or the result not be written; look at both folders"
+        error = QueryError(ErrorCode.RESOURCE_NOT_FOUND, message, retryable=True)
+    except (duckdb.BinderException, duckdb.CatalogException):
+        message = f"{name}: the files of a table lack an allowed column, or its type does not fit the query"
+        error = QueryError(ErrorCode.INVALID_RESOURCE, message, retryable=False)
+    except (duckdb.Error, PermanentError) as problem:
+        message = f"{name}: the engine stopped with {type(problem).__name__}; run the query on test data to see why"
+        error = QueryError(ErrorCode.INTERNAL_ERROR, message, retryable=False)
+    else:
+        return
+    raise _Failure(error)
+
+
+def _with_spark_types(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The same rows in the types that Spark gives: DuckDB sums whole numbers to 128 bits, which no Parquet has."""
+    described = connection.execute(f"DESCRIBE {sql}").fetchall()
+    columns = [
+        f"CAST({_identifier(name)} AS BIGINT) AS {_identifier(name)}" if type_ == "HUGEINT" else _identifier(name)
+        for name, type_, *_ in described
+    ]
+    return f"SELECT {', '.join(columns)} FROM ({sql})"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

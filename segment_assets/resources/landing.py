@@ -1,0 +1,35 @@
+"""The landing area: files that somebody drops for a segment, below `landing/segments/<segment>/`.
+
+Belongs here: what has landed, page by page, and a version of it. Not here: reading the files (`audience.reading`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LocalLanding:
+    """Folders of files on a local disk."""
+
+    root: Path
+
+    def segments(self, *, after: str = "", limit: int = 1000) -> list[str]:
+        """Names of segments that have files, in order, beginning after a name; at most `limit`."""
+        folders = sorted(path.name for path in self.root.glob("*") if path.name > after)
+        return [name for name in folders if self.files(name)][:limit]
+
+    def files(self, segment: str) -> list[Path]:
+        """Complete files of a segment, sorted by name; hidden and half-copied ones (.name, name.tmp) do not count."""
+        found = (path for path in (self.root / segment).glob("*") if path.is_file())
+        return sorted(path for path in found if not path.name.startswith(".") and path.suffix not in {".tmp", ".part"})
+
+    def version(self, segment: str) -> str:
+        """Changes when a file appears, vanishes or is written again; cheap enough for every tick of a sensor."""
+        marks = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self.files(segment)]
+        return hashlib.sha256(repr(marks).encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""The warehouse: insight SQL, written for Athena, over the lake's tables.
+
+Belongs here: running a SELECT in Athena's dialect. The local class transpiles it to DuckDB; Trino itself cannot be had
+on this kind of machine, so nothing here claims that Athena ran. Not here: the SQL (`queries`), where results go.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from segment_assets.contracts import PermanentError
+from segment_assets.delivery.changes import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LocalWarehouse:
+    """Runs Athena SQL on an embedded DuckDB that spills into `workdir`."""
+
+    workdir: Path
+
+    def select(self, sql: str, tables: Mapping[str, pads.Dataset], schema: pa.Schema) -> pa.Table:
+        """The rows of one SELECT over named tables, cast to `schema`. Raises PermanentError for other statements."""
+        duckdb_sql = transpiled(sql)
+        with engine(self.workdir) as db:
+            for name, dataset in tables.items():
+                db.register(name, dataset)
+            return db.sql(duckdb_sql).to_arrow_table().select(schema.names).cast(schema)
+
+
+def transpiled(sql: str) -> str:
+    """Athena SQL -> DuckDB SQL for a single SELECT; anything else is refused."""
+    import sqlglot
+    from sqlglot import exp
+
+    statements = sqlglot.parse(sql, read="athena")
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise PermanentError("insight SQL must be a single SELECT; split it or correct it")
+    return statements[0].sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)

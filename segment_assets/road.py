@@ -1,0 +1,164 @@
+"""The road by hand: the runs that sensors and schedules start elsewhere, one after the other in this process.
+
+Belongs here: the local instance, clearing up after killed runs, and starting runs in the order of the road.
+Used by `make demo`, by the command line and by tests. Not here: what a run does (`assets`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from segment_assets.deployment import checkout
+from segment_assets.partitions import sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from segment_assets.deployment import Deployment
+    from segment_assets.plan import Plan
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How one run ended. `problems` are what its failed steps and checks say, without a stack trace."""
+
+    what: str
+    success: bool
+    problems: Sequence[str]
+
+
+def open_instance(home: Path) -> dg.DagsterInstance:
+    """The persistent instance below `home/dagster`, configured by the checkout's dagster.yaml.
+
+    A DAGSTER_HOME elsewhere than the checkout's root ignores the top-level dagster.yaml, so the file is linked in.
+    """
+    folder = home / "dagster"
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "dagster.yaml"
+    config = checkout() / "dagster.yaml"
+    if config.exists() and not link.exists():
+        link.symlink_to(os.path.relpath(config, folder))
+    os.environ["DAGSTER_HOME"] = str(folder)
+    return dg.DagsterInstance.get()
+
+
+def clear_up_after_killed_runs(instance: dg.DagsterInstance) -> int:
+    """End runs whose process is gone, and free their pool slots: a leaked slot lets the next run wait for ever.
+
+    Only for a process that is the only one to launch runs on this instance (`make demo`); with daemons, run
+    monitoring does it. Runs that a living process of this machine holds are left alone.
+    """
+    unfinished = [
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    dead = [
+        run
+        for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished))
+        if not _is_alive(run.tags.get(PID_TAG))
+    ]
+    for run in dead:
+        instance.report_run_failed(run, "The process of this run is gone; cleared up by the next start.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(dead)
+
+
+PID_TAG = "segment_assets/process"
+
+
+def _process_mark() -> str:
+    """Process id and its start time, so that a reused id is not taken for the old process."""
+    return f"{os.getpid()}:{_started(os.getpid())}"
+
+
+def _started(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:  # noqa: PTH123 - a kernel file
+            return stat.read().rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _is_alive(mark: str | None) -> bool:
+    if not mark:
+        return False
+    pid, _, started = mark.partition(":")
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return _started(int(pid)) == started
+
+
+class Road:
+    """Starts runs on an instance, quietly, and says how they ended."""
+
+    def __init__(self, deployment: Deployment, instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
+        self.deployment, self.instance = deployment, instance
+        self._job = definitions.resolve_implicit_global_asset_job_def()
+        self._graph = definitions.resolve_asset_graph()
+
+    def sync_partitions(self, plan: Plan, landed: Sequence[str]) -> None:
+        """Bring dynamic partitions in line with the plan and with what has landed."""
+        sync(self.instance, plan, landed)
+
+    def run(self, *keys: Sequence[str], partition: str | None = None) -> RunOutcome:
+        """Materialise assets together in one run, with their checks."""
+        selected = [dg.AssetKey(list(key)) for key in keys]
+        name = "/".join(keys[0]) if len(keys) == 1 else f"{len(keys)} assets"
+        what = f"{name}[{partition}]" if partition else name
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = self._job.execute_in_process(
+                run_config=QUIET,
+                instance=self.instance,
+                partition_key=partition,
+                asset_selection=selected,
+                tags={PID_TAG: _process_mark()},
+                raise_on_error=False,
+            )
+        return RunOutcome(what, result.success, list(_problems(result)))
+
+    def is_made(self, key: Sequence[str], partition: str | None = None) -> bool:
+        """Whether an asset (partition) has been materialised on this instance."""
+        asset = dg.AssetKey(list(key))
+        if partition is None:
+            return self.instance.get_latest_materialization_event(asset) is not None
+        return partition in self.instance.get_materialized_partitions(asset)
+
+    def keys(self, group: str) -> list[list[str]]:
+        """The materialisable assets of a group, in the order of the graph."""
+        return [
+            list(key.path)
+            for key in self._graph.toposorted_asset_keys
+            if self._graph.get(key).group_name == group and self._graph.get(key).is_materializable
+        ]
+
+
+def _problems(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    """What failed, in the words of the error that we raised ourselves where there is one."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            error, told = data.error, data.user_failure_data
+            if told is not None and told.description:
+                yield told.description
+            elif error is not None:
+                cause = error.cause or error
+                yield cause.message.strip().splitlines()[0]
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            yield f"check {check.check_name}: {check.description}"

@@ -1,0 +1,175 @@
+"""What starts runs: files that land, and audiences that are not yet what the plan wants.
+
+Belongs here: thin sensors over pure functions, with a cursor and a deadline. Not here: declarative conditions
+(`automation`), what a run does (`assets`).
+"""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
+from segment_assets.assets.segments import LANDING_MEMBERS
+from segment_assets.contracts import Lake
+from segment_assets.partitions import sync_requests
+from segment_assets.plan import Plan
+from segment_assets.resources.landing import LocalLanding
+from segment_assets.tables import HASHED_AUDIENCE
+
+# Half of the minute that Dagster gives a tick: a tick that is killed saves no cursor.
+TICK_SECONDS = 30.0
+PAGE = 200
+RUNNING = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+FIRST_BACKOFF_SECONDS = 60.0
+LONGEST_BACKOFF_SECONDS = 3600.0
+
+
+@dg.sensor(
+    name="landing",
+    target=dg.AssetSelection.assets(LANDING_MEMBERS),
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Reads a segment's landing folder again when its files have changed; syncs partitions with the plan.",
+)
+def landing_sensor(
+    context: dg.SensorEvaluationContext,
+    plan: dg.ResourceParam[Plan],
+    lake: dg.ResourceParam[Lake],
+    landing: dg.ResourceParam[LocalLanding],
+) -> dg.SensorResult:
+    """Compare every landed segment's version with the one seen last, page by page."""
+    cursor: dict[str, Any] = json.loads(context.cursor or '{"after": "", "seen": {}}')
+    page = landing.segments(after=cursor["after"], limit=PAGE)
+    seen = dict(cursor["seen"])
+    changed = []
+    deadline = time.monotonic() + TICK_SECONDS
+    after = ""
+    for segment in page:
+        version = landing.version(segment)
+        if seen.get(segment) != version and not _known_to_be_read(lake, segment, seen):
+            changed.append(segment)
+        seen[segment] = version
+        if time.monotonic() > deadline:
+            after = segment
+            break
+    else:
+        after = page[-1] if len(page) == PAGE else ""
+    requests = [
+        # The version is part of the key: a run key is remembered for ever.
+        dg.RunRequest(run_key=f"{segment}:{seen[segment]}", partition_key=segment, asset_selection=[LANDING_MEMBERS])
+        for segment in changed
+    ]
+    return dg.SensorResult(
+        run_requests=requests,
+        dynamic_partitions_requests=sync_requests(context.instance, plan, page),
+        cursor=json.dumps({"after": after, "seen": seen}),
+        skip_reason=None if requests else "no landing folder has changed",
+    )
+
+
+def _known_to_be_read(lake: Lake, segment: str, seen: Mapping[str, str]) -> bool:
+    """On its first sight of a folder the sensor asks the lake: a run by hand may have read these very files."""
+    from segment_assets.tables import SEGMENT_MEMBERS
+
+    if segment in seen:
+        return False
+    snapshot = lake.current(SEGMENT_MEMBERS.name, segment)
+    return snapshot is not None
+
+
+@dg.sensor(
+    name="activation_reconciler",
+    target=dg.AssetSelection.groups("activation").materializable(),
+    minimum_interval_seconds=20,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Requests one run for every pair of the plan whose platform audience is not what the plan wants now.",
+)
+def activation_reconciler(
+    context: dg.SensorEvaluationContext, plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake]
+) -> dg.SensorResult:
+    """Level-triggered: what is wanted against what the last successful run of a pair brought about.
+
+    It so survives failed runs, plan edits, new accounts, and changes that arrive while a run is going.
+    """
+    cursor: dict[str, Any] = json.loads(context.cursor or "{}")
+    pairs = [(name, segment) for name in plan.accounts for segment in sorted(plan.activations_of(name))]
+    deadline = time.monotonic() + TICK_SECONDS
+    requests, last = [], cursor.get("last", "")
+    for name, segment in _rotated(pairs, last):
+        if time.monotonic() > deadline:
+            break
+        last = f"{name}/{segment}"
+        wanted = _wanted_now(context.instance, plan, lake, name, segment)
+        key = activation_key(name, plan.accounts[name])
+        request = _request(context.instance, (name, segment), key, wanted, cursor.setdefault("asked", {}))
+        if request is not None:
+            requests.append(request)
+    cursor["last"] = last
+    return dg.SensorResult(
+        run_requests=requests,
+        dynamic_partitions_requests=sync_requests(context.instance, plan, []),
+        cursor=json.dumps(cursor),
+        skip_reason=None if requests else "every audience is what the plan wants, or is on its way",
+    )
+
+
+def _rotated(pairs: list[tuple[str, str]], last: str) -> Iterable[tuple[str, str]]:
+    """Begin after the pair that was looked at last, so that one slow tick starves nobody."""
+    names = [f"{name}/{segment}" for name, segment in pairs]
+    start = names.index(last) + 1 if last in names else 0
+    return [*pairs[start:], *pairs[:start]]
+
+
+def _wanted_now(instance: dg.DagsterInstance, plan: Plan, lake: Lake, name: str, segment: str) -> str | None:
+    """The version that a pair should have and has not, None when there is nothing to do."""
+    if lake.current(HASHED_AUDIENCE.name, segment) is None:
+        return None
+    wanted = wanted_version(plan, name, segment, lake)
+    key = activation_key(name, plan.accounts[name])
+    done = _data_version(instance.get_latest_data_version_record(key, partition_key=segment))
+    return None if done == wanted else wanted
+
+
+def _request(
+    instance: dg.DagsterInstance,
+    names: tuple[str, str],
+    key: dg.AssetKey,
+    wanted: str | None,
+    asked: dict[str, dict[str, Any]],
+) -> dg.RunRequest | None:
+    """A run for a pair that differs, unless one is going or the last try was a moment ago."""
+    pair = "/".join(names)
+    if wanted is None:
+        asked.pop(pair, None)
+        return None
+    if instance.get_runs_count(dg.RunsFilter(tags={PAIR_TAG: pair}, statuses=RUNNING)):
+        return None
+    before = asked.get(pair, {})
+    attempt = before["attempt"] + 1 if before.get("wanted") == wanted else 1
+    wait = min(FIRST_BACKOFF_SECONDS * 2 ** (attempt - 2), LONGEST_BACKOFF_SECONDS) if attempt > 1 else 0.0
+    if time.time() < before.get("at", 0.0) + wait:
+        return None
+    asked[pair] = {"wanted": wanted, "attempt": attempt, "at": time.time()}
+    # A run key is remembered for ever, so the moment is in it: going back to an earlier audience is a new wish.
+    run_key = f"{pair}:{wanted}:{attempt}:{int(asked[pair]['at'])}"
+    return dg.RunRequest(run_key=run_key, partition_key=names[1], asset_selection=[key], tags={PAIR_TAG: pair})
+
+
+def _data_version(event: Any) -> str | None:
+    """The data version that a materialisation was reported with, None before the first."""
+    if event is None or event.asset_materialization is None:
+        return None
+    tags = event.asset_materialization.tags or {}
+    return tags.get("dagster/data_version")
+
+
+SENSORS = [landing_sensor, activation_reconciler]

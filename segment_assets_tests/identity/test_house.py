@@ -1,0 +1,71 @@
+"""The room as a whole: names that other rooms rely on, examples that run, imports that stay cheap and pure."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+from segment_assets import identity, tables
+from segment_assets.contracts import PermanentError
+from segment_assets.identity import NORMAL_FORMS, MatchKey, pseudonym
+
+MODULES = [f"{identity.__name__}.{module.name}" for module in pkgutil.iter_modules(identity.__path__)]
+
+
+def test_the_normal_forms_are_the_digest_columns_of_the_hashed_audience_in_order():
+    columns = tables.HASHED_AUDIENCE.column_names()
+    assert list(NORMAL_FORMS) == columns[columns.index("email") :]
+
+
+def test_each_form_hashes_exactly_where_the_table_has_a_digest():
+    types = {column.name: column.type for column in tables.HASHED_AUDIENCE.columns}
+    assert {name: form.hashed for name, form in NORMAL_FORMS.items()} == {
+        name: types[name] is tables.Type.DIGEST for name in NORMAL_FORMS
+    }
+
+
+def test_each_form_reads_a_declared_identifier_column():
+    assert {form.column for form in NORMAL_FORMS.values()} == {c.name for c in tables.IDENTIFIER_COLUMNS}
+
+
+def test_every_match_key_has_one_form():
+    assert sorted(form.match_key for form in NORMAL_FORMS.values()) == sorted(MatchKey)
+
+
+def test_every_form_says_where_its_rule_is_published():
+    assert all(form.source.startswith("https://") and form.version >= 1 for form in NORMAL_FORMS.values())
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_the_docstrings_run(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_there_are_examples_to_run():
+    finder = doctest.DocTestFinder()
+    examples = [e for name in MODULES for t in finder.find(importlib.import_module(name)) for e in t.examples]
+    assert len(examples) >= 25
+
+
+def test_importing_the_room_loads_nothing_heavy_and_nothing_of_the_outside():
+    heavy = {"pandas", "pyarrow", "duckdb", "numpy", "phonenumbers", "dagster", "boto3", "faker", "pycountry"}
+    code = "import sys, segment_assets.identity; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not heavy & set(loaded)
+
+
+def test_a_pseudonym_depends_on_the_key_and_on_where_the_parts_end():
+    assert len(pseudonym(b"key", "a", "b")) == 32
+    assert pseudonym(b"key", "a", "b") == pseudonym(b"key", "a", "b")
+    different = [(b"key", ("a", "b")), (b"yek", ("a", "b")), (b"key", ("ab",)), (b"key", ("a", "b", "")), (b"key", ())]
+    assert len({pseudonym(key, *parts) for key, parts in different}) == len(different)
+
+
+def test_an_empty_key_is_refused_because_the_pseudonym_would_be_a_plain_hash():
+    with pytest.raises(PermanentError, match="key is empty"):
+        pseudonym(b"", "a")
