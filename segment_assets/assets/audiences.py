@@ -97,7 +97,7 @@ def _build(
     suppressed = _current(lake, SUPPRESSIONS.name, EVERYBODY, "materialise suppressions first")
     before = lake.current(HASHED_AUDIENCE.name, segment)
     workdir.mkdir(parents=True, exist_ok=True)
-    writer, quarantine = lake.writer(HASHED_AUDIENCE.name, segment), lake.writer(QUARANTINE.name, segment)
+    writer, quarantine = lake.writer(HASHED_AUDIENCE.name, segment), lake.writer(QUARANTINE.name, f"{segment}/building")
     counts = build_audience(
         lake.dataset(members),
         lake.dataset(suppressed),

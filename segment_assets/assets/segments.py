@@ -16,7 +16,7 @@ from segment_assets.partitions import CLEAN_ROOM_SEGMENTS, LANDING_SEGMENTS
 from segment_assets.plan import CleanRoomSegment, LandingSegment, Plan
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.landing import LocalLanding
-from segment_assets.tables import EXPOSED_CUSTOMERS, SEGMENT_MEMBERS
+from segment_assets.tables import EXPOSED_CUSTOMERS, QUARANTINE, SEGMENT_MEMBERS
 
 CLEAN_ROOM_MEMBERS = dg.AssetKey(["segment_members", "clean_room"])
 LANDING_MEMBERS = dg.AssetKey(["segment_members", "landing"])
@@ -112,7 +112,10 @@ def _read(
     for batch in reading:
         writer.write(batch)
     report = reading.report
-    stats = {"unreadable_rows": len(report.unreadable), "unreadable": list(report.unreadable)}
+    refused = lake.writer(QUARANTINE.name, f"{segment}/reading")
+    refused.write(report.quarantine())
+    refused.publish({})
+    stats = {"unreadable_rows": len(report.unreadable)}
     return writer.publish(stats), [dataclasses.asdict(file) for file in report.files]
 
 

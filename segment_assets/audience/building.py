@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.audience import clusters, doors, engine, staging
+from segment_assets import engine
+from segment_assets.audience import clusters, doors, staging
 from segment_assets.audience.accounting import AudienceCounts
 from segment_assets.audience.arrow import kernels
 from segment_assets.audience.consent import CONSENT_COLUMNS

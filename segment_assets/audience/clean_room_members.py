@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_assets import engine
 from segment_assets.contracts import PermanentError
-from segment_assets.delivery.changes import engine
 from segment_assets.tables import SEGMENT_MEMBERS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def clean_room_members(
     """
     if converters not in _CONVERTERS:
         raise PermanentError(f"converters: {converters!r} is not one of {', '.join(_CONVERTERS)}; correct the plan")
-    with engine(workdir) as db:
+    with engine.connect(workdir) as db:
         db.register("listed", listed)
         db.register("customer_rows", customers)
         db.register("conversion_rows", conversions)
@@ -55,7 +55,7 @@ def clean_room_members(
             CREATE TEMP TABLE converters AS SELECT DISTINCT customer_id FROM conversion_rows
             WHERE price_band IN (SELECT band FROM bands) OR (SELECT count(*) FROM bands) = 0
         """)
-        rows = db.sql(f"""
+        sql = f"""
             SELECT row_number() OVER (ORDER BY c.customer_id) - 1 AS source_row,
                    c.customer_id, c.email_address AS email, c.phone_number AS phone, c.first_name, c.last_name,
                    c.city, c.state, c.zip AS postal_code, c.country, c.birth_date, c.gender, c.mobile_ad_id,
@@ -64,7 +64,6 @@ def clean_room_members(
             JOIN customer_rows c ON c.customer_id = l.customer_id
             WHERE {_CONVERTERS[converters]}
             ORDER BY c.customer_id
-        """)
-        schema = SEGMENT_MEMBERS.arrow_schema()
-        for batch in rows.to_arrow_reader(50_000):
-            write(batch.cast(schema))
+        """
+        for batch in engine.batches(db, sql, SEGMENT_MEMBERS.arrow_schema()):
+            write(batch)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_assets.audience import engine
+from segment_assets import engine
 from segment_assets.contracts import PermanentError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segment_assets.audience import engine, opt_outs, staging
+from segment_assets import engine
+from segment_assets.audience import matching, staging
 from segment_assets.tables import SUPPRESSIONS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class SuppressionCounts:
 
 
 def build_suppressions(
-    opt_out_rows: pads.Dataset,
+    opt_outs: pads.Dataset,
     customers: pads.Dataset,
     key: bytes,
     write: Callable[[pa.RecordBatch], None],
@@ -52,10 +53,10 @@ def build_suppressions(
     tenant's pseudonym key, the same as for audiences.
     """
     with tempfile.TemporaryDirectory(prefix="suppressions-") as spill, engine.connect(Path(spill)) as connection:
-        requests = opt_outs.load(connection, opt_out_rows)
+        requests = matching.load(connection, opt_outs)
         connection.execute("CREATE TEMP TABLE named (kind VARCHAR, digest BLOB, opted_out_at TIMESTAMPTZ)")
         _name_requests(connection, key)
-        opt_outs.match_customers(connection, customers)
+        matching.match_customers(connection, customers)
         _name_customers(connection, key)
         rows = _write(connection, write)
         return SuppressionCounts(
@@ -107,7 +108,7 @@ def _stage_digests(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE TEMP TABLE digested (opted_out_at TIMESTAMPTZ, email BLOB, phone_digits BLOB, mobile_ad_id VARCHAR)"
     )
-    for batch in opt_outs.in_slices(connection, "matched", "opted_out_at, email, phone, country, mobile_ad_id"):
+    for batch in matching.in_slices(connection, "matched", "opted_out_at, email, phone, country, mobile_ad_id"):
         forms = digest_batch(batch.drop_columns(["opted_out_at"]), {}).forms
         columns = {name: forms[name] for name in staging.NAMING_FORMS}
         connection.register("batch", pa.table({"opted_out_at": batch.column("opted_out_at"), **columns}))
@@ -120,7 +121,7 @@ def _name_members(connection: duckdb.DuckDBPyConnection, sql: str, key: bytes) -
     import pyarrow as pa
 
     connection.execute(f"CREATE OR REPLACE TEMP TABLE to_name AS {sql}")
-    for batch in opt_outs.in_slices(connection, "to_name", "customer_id, opted_out_at"):
+    for batch in matching.in_slices(connection, "to_name", "customer_id, opted_out_at"):
         numbers, _ = staging.customer_numbers(batch.column("customer_id"))
         ids = staging.pseudonyms(key, "customer", numbers)
         connection.register("batch", pa.table({"digest": ids, "opted_out_at": batch.column("opted_out_at")}))

@@ -9,15 +9,15 @@ audience. Names of columns come from the declared tables and contracts, never fr
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
+from segment_assets import engine
 from segment_assets.contracts import Eligibility
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -90,17 +90,6 @@ class ChangeCounts:
         return not sum(self.records.values())
 
 
-@contextlib.contextmanager
-def engine(workdir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An embedded DuckDB with a memory limit that spills into `workdir`."""
-    import duckdb
-
-    workdir.mkdir(parents=True, exist_ok=True)
-    settings = {"memory_limit": "600MB", "threads": 2, "temp_directory": str(workdir)}
-    with duckdb.connect(":memory:", config=settings) as connection:
-        yield connection
-
-
 def audience_changes(
     audience: pads.Dataset,
     acknowledged: pads.Dataset | None,
@@ -115,7 +104,7 @@ def audience_changes(
     Rows are written in the order of sending (see PHASES), batch by batch. People whom `suppressions` names are not
     wanted, also where the audience was built before they said no.
     """
-    with engine(workdir) as db:
+    with engine.connect(workdir) as db:
         _load(db, audience, acknowledged, suppressions, wanted)
         _adds(db)
         _gone_and_old(db, wanted)
@@ -137,7 +126,7 @@ def opt_out_changes(
     Unlike other removals these send every identifying key, also one that a remaining person holds: a shared
     identifier would otherwise keep the person who said no in the audience.
     """
-    with engine(workdir) as db:
+    with engine.connect(workdir) as db:
         _load_suppressions(db, suppressions)
         db.register("acknowledged", acknowledged)
         db.execute("CREATE TEMP TABLE state AS SELECT * FROM acknowledged")
@@ -298,19 +287,17 @@ def _write_batches(db: duckdb.DuckDBPyConnection, size: int, write: SnapshotWrit
                (row_number() OVER (PARTITION BY phase ORDER BY member_id, record_id) - 1) // {size} + 1 AS batch
         FROM records
     """)
-    rows = db.sql(f"""
+    sql = f"""
         SELECT phase, batch, member_id, record_id, kind, {", ".join(FORMS)}
         FROM batched ORDER BY place, batch, member_id, record_id
-    """)
-    schema = CHANGES.arrow_schema()
-    for batch in rows.to_arrow_reader(50_000):
-        write.write(batch.cast(schema))
+    """
+    for batch in engine.batches(db, sql, CHANGES.arrow_schema()):
+        write.write(batch)
 
 
 def _counts(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> ChangeCounts:
     def one(sql: str) -> int:
-        row = db.execute(sql).fetchone()
-        return int(row[0]) if row else 0
+        return engine.number(db, sql)
 
     doors = dict(db.execute("SELECT eligibility, count(*) FROM audience GROUP BY 1").fetchall())
     phases = db.execute("SELECT phase, max(batch), count(*) FROM batched GROUP BY 1").fetchall()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from segment_assets import engine
 from segment_assets.contracts import PermanentError
-from segment_assets.delivery.changes import FORMS, engine
+from segment_assets.delivery.changes import FORMS
 from segment_assets.delivery.ledger import utc
 from segment_assets.tables import ACKNOWLEDGED, DELIVERIES, RECEIPTS, REJECTIONS
 
@@ -49,7 +50,7 @@ def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, w
     here costs nothing. Raises FencedError when another run settled first.
     """
     header = log.header
-    with engine(workdir) as db:
+    with engine.connect(workdir) as db:
         _load(db, lake, ledger, log)
         state = _write_state(db, lake, ledger)
         people = _people(db, log)
@@ -93,10 +94,12 @@ def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log
     else:
         db.register("before", ACKNOWLEDGED.arrow_schema().empty_table())
     standings = [{"phase": p, "batch": b, "standing": s} for (p, b), s in log.batch_standings().items()]
-    schema = pa.schema(
-        [pa.field("phase", pa.string()), pa.field("batch", pa.int64()), pa.field("standing", pa.string())]
-    )
-    db.register("answers", pa.Table.from_pylist(standings, schema))
+    columns: list[pa.Field[Any]] = [
+        pa.field("phase", pa.string()),
+        pa.field("batch", pa.int64()),
+        pa.field("standing", pa.string()),
+    ]
+    db.register("answers", pa.Table.from_pylist(standings, pa.schema(columns)))
     refused = [{"member_id": bytes.fromhex(member)} for member in _rejected_members(log)]
     db.register("refused", pa.Table.from_pylist(refused, pa.schema([("member_id", pa.binary(32))])))
     db.execute("""
@@ -117,7 +120,7 @@ def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log
 def _write_state(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger) -> Snapshot:
     """Old records that were not taken out, and new ones that were taken in or may have been."""
     forms = ", ".join(FORMS)
-    rows = db.sql(f"""
+    sql = f"""
         WITH kept AS (
             SELECT b.member_id, b.record_id,
                    CASE WHEN bool_or(o.phase IN ('retire', 'remove') AND o.answer = 'in_doubt')
@@ -141,11 +144,10 @@ def _write_state(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedg
         SELECT member_id, record_id, standing, {forms} FROM kept
         WHERE NOT EXISTS (SELECT 1 FROM taken t WHERE t.member_id = kept.member_id AND t.record_id = kept.record_id)
         ORDER BY member_id, record_id
-    """)
+    """
     writer = lake.writer(ACKNOWLEDGED.name, ledger.pair.partition)
-    schema = ACKNOWLEDGED.arrow_schema()
-    for batch in rows.to_arrow_reader(50_000):
-        writer.write(batch.cast(schema))
+    for batch in engine.batches(db, sql, ACKNOWLEDGED.arrow_schema()):
+        writer.write(batch)
     return writer.publish({})
 
 

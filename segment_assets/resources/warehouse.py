@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from segment_assets import engine
 from segment_assets.contracts import PermanentError
-from segment_assets.delivery.changes import engine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ class LocalWarehouse:
     def select(self, sql: str, tables: Mapping[str, pads.Dataset], schema: pa.Schema) -> pa.Table:
         """The rows of one SELECT over named tables, cast to `schema`. Raises PermanentError for other statements."""
         duckdb_sql = transpiled(sql)
-        with engine(self.workdir) as db:
+        with engine.connect(self.workdir) as db:
             for name, dataset in tables.items():
                 db.register(name, dataset)
             return db.sql(duckdb_sql).to_arrow_table().select(schema.names).cast(schema)

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.audience import engine, staging
+from segment_assets import engine
+from segment_assets.audience import staging
 from segment_assets.audience.arrow import kernels, scan
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """DuckDB with a lid on it: one in-memory connection per job, which spills instead of growing.
 
-Belongs here: connections and how their results become Arrow. Not here: any query.
+Belongs here: connections and how their results become Arrow, for every room that thinks in SQL. Not here: any query.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ RESULT_ROWS = 20_000
 
 @contextlib.contextmanager
 def connect(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory connection that spills below `spill` (which must exist) and speaks UTC."""
+    """An in-memory connection that spills below `spill` and speaks UTC."""
     import duckdb
 
+    spill.mkdir(parents=True, exist_ok=True)
     config = {
         "memory_limit": MEMORY_LIMIT,
         "threads": str(THREADS),

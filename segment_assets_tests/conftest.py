@@ -1,0 +1,40 @@
+"""What all tests share: what a machine lacks deselects a test with its reason, and in CI that is a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+# marker -> (what it needs, whether this machine has it)
+NEEDS = {"browser": ("Debian's chromium", shutil.which("chromium") is not None)}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    lacking = {marker: need for marker, (need, there) in NEEDS.items() if not there}
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
+    if not left_out:
+        return
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_LEFT_OUT] = [
+        f"{len(left_out)} tests left out, this machine lacks {need}" for need in lacking.values()
+    ]
+
+
+_LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_LEFT_OUT, []):
+        terminalreporter.write_line(line, yellow=True)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if not os.environ.get("SEGMENT_ASSETS_NO_SKIPS"):
+        return
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter is not None and reporter.stats.get("skipped")
+    if (session.config.stash.get(_LEFT_OUT, []) or skipped) and session.exitstatus == 0:
+        session.exitstatus = 1
