@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from segment_assets.partitions import WEEKS
-
 accounts_job = dg.define_asset_job(
     "accounts",
     selection=dg.AssetSelection.assets(
@@ -23,7 +21,6 @@ weekly_job = dg.define_asset_job(
     selection=dg.AssetSelection.assets(["account_a", "conversions"], ["account_b", "impressions"])
     | dg.AssetSelection.groups("clean_room")
     | dg.AssetSelection.assets(["planning", "audience_overlap"]),
-    partitions_def=WEEKS,
     description="One reporting week: both accounts' events, the protected queries over them, the overlap table.",
 )
 

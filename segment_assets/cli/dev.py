@@ -29,11 +29,14 @@ def run_dev(port: int) -> int:
     click.echo(f"Dagster UI:       http://127.0.0.1:{port}   (Ctrl-C ends both)")
     click.echo(f"Landing folder:   {deployment.home / 'landing' / 'segments'}/<segment>/")
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
+    # A shell that starts us in the background makes us ignore Ctrl-C, and children inherit that: dagster then ignores
+    # every request to end. A handler of our own is not inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Its own session, so that Ctrl-C reaches it once, from us, and it can end its children in order.
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
         command, cwd=checkout(), env={**os.environ}, start_new_session=True
     )
-    signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return child.wait()
     except KeyboardInterrupt:
@@ -46,7 +49,8 @@ def run_dev(port: int) -> int:
 def _end(child: subprocess.Popen[bytes]) -> int:
     child.send_signal(signal.SIGINT)
     try:
-        return child.wait(STOP_SECONDS)
+        child.wait(STOP_SECONDS)
+        return 0
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         return 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,9 @@ _AUTHORISATION = frozenset({102, 190})
 _PERMISSION = frozenset({10, 200, 270, 294})
 _UPDATE_IN_PROGRESS = (2650, 1870145)
 _FLAGGED_AUDIENCE = (100, 1713230)
+_NOT_VISIBLE = (100, 33)
 _RETIRED_VERSION = 2635
+_TOO_LARGE = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,11 +96,12 @@ class MetaCustomAudiences:
         while True:
             path = f"/{self.api_version}/act_{self.account}/customaudiences"
             page = _accepted(transport.send(Request("GET", path, params=params)), self.account)
-            for audience in page.get("data", []):
+            for audience in _list(page.get("data")):
                 if spec.marker in str(audience.get("description", "")):
-                    return str(audience["id"])
-            after = page.get("paging", {}).get("cursors", {}).get("after")
-            if not after or not page.get("paging", {}).get("next"):
+                    return self._id_of(audience)
+            paging = _object(page.get("paging"))
+            after = _object(paging.get("cursors")).get("after")
+            if not after or not paging.get("next"):
                 return None
             params = {**params, "after": str(after)}
 
@@ -110,7 +114,7 @@ class MetaCustomAudiences:
             "customer_file_source": spec.statements["customer_file_source"],
         }
         path = f"/{self.api_version}/act_{self.account}/customaudiences"
-        return str(_accepted(transport.send(Request("POST", path, json=body)), self.account)["id"])
+        return self._id_of(_accepted(transport.send(Request("POST", path, json=body)), self.account))
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch as a JSON body: a schema list and one row per person, unknown cells empty."""
@@ -135,11 +139,13 @@ class MetaCustomAudiences:
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Count what the answer proves. Rows are refused by name only where the samples show whose they are."""
         body = _accepted(response, self.account)
-        running = int(body["num_received"])
+        running, invalid = _count(body.get("num_received")), _count(body.get("num_invalid_entries"))
+        if running is None or invalid is None:
+            raise _not_understood(self.account, response)
         # The count runs over the session; a repeated batch may be in it twice.
         received = min(len(members), max(0, running - session.received_before))
-        invalid = min(received, int(body["num_invalid_entries"]))
-        rejected = dict(_named(members, body.get("invalid_entry_samples"))) if invalid else {}
+        invalid = min(received, invalid)
+        rejected = self._named(members, body.get("invalid_entry_samples"), invalid)
         unproven = len(members) - received + max(0, invalid - len(rejected))
         return Answer(
             received=received,
@@ -151,6 +157,26 @@ class MetaCustomAudiences:
             pause=_pause(response.headers),
         )
 
+    def _id_of(self, audience: Mapping[str, Any]) -> str:
+        if not audience.get("id"):
+            raise TransientError(f"meta account {self.account}: an audience came without its id; it is asked again")
+        return str(audience["id"])
+
+    def _named(self, members: Sequence[Member], samples: object, invalid: int) -> dict[int, str]:
+        """Places of the people whom the samples name by a key that is theirs alone.
+
+        A country or a first name in a sample is everybody's. Where more people are named than entries are invalid
+        (a shared phone), nobody is refused by name, since a refused person is not sent again.
+        """
+        shown = set(_words(samples))
+        forms = [self.contract.match_keys[key].form for key in self.contract.identifying]
+        named = [
+            place
+            for place, member in enumerate(members)
+            if any(_cell(member.keys[form]) in shown for form in forms if form in member.keys)
+        ]
+        return dict.fromkeys(named, "invalid_entry") if len(named) <= invalid else {}
+
 
 def _cell(value: bytes | str | None) -> str:
     if value is None:
@@ -158,44 +184,62 @@ def _cell(value: bytes | str | None) -> str:
     return value.hex() if isinstance(value, bytes) else value
 
 
-def _named(members: Sequence[Member], samples: object) -> Iterator[tuple[int, str]]:
-    """Places of the members whose cells appear among the samples (a map or a list, as Meta sends either)."""
-    shown = set(_texts(samples))
-    for place, member in enumerate(members):
-        if any(_cell(value) in shown for value in member.keys.values()):
-            yield place, "invalid_entry"
+# Samples come as a map or a list, of cells, of rows, or of rows as text: digests and ids are found in all of these.
+_IDENTIFIER = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _texts(node: object) -> Iterator[str]:
+def _words(node: object) -> Iterator[str]:
     if isinstance(node, str):
         yield node
+        yield from _IDENTIFIER.findall(node)
     elif isinstance(node, dict):
         for key, value in node.items():
-            yield str(key)
-            yield from _texts(value)
+            yield from _words(str(key))
+            yield from _words(value)
     elif isinstance(node, list):
         for value in node:
-            yield from _texts(value)
+            yield from _words(value)
 
 
 def _pause(headers: Mapping[str, str]) -> float:
     """Seconds of rest that the usage header asks for: its own estimate is in minutes."""
     raw = {name.lower(): value for name, value in headers.items()}.get("x-business-use-case-usage")
-    if not raw:
-        return 0.0
     try:
-        budgets = [usage for usages in json.loads(raw).values() for usage in usages]
-    except (ValueError, AttributeError):
+        said = _object(json.loads(raw)) if raw else {}
+    except ValueError:
         return 0.0
-    regain = max((float(usage.get("estimated_time_to_regain_access", 0)) * 60 for usage in budgets), default=0.0)
-    busiest = max((float(usage.get(name, 0)) for usage in budgets for name in _USAGES), default=0.0)
-    if regain:
-        return regain
+    budgets = [usage for usages in said.values() for usage in _list(usages)]
+    regain = 60 * max((_number(usage.get("estimated_time_to_regain_access")) for usage in budgets), default=0.0)
+    busiest = max((_number(usage.get(name)) for usage in budgets for name in _USAGES), default=0.0)
     # Meta names no pace between "busy" and "refused"; a second per percent above the mark is ours.
-    return max(0.0, busiest - _BUSY_PERCENT)
+    return regain or max(0.0, busiest - _BUSY_PERCENT)
 
 
 _USAGES = ("call_count", "total_cputime", "total_time")
+
+
+# What the outside sends is never trusted to have a shape: a failed conversion would quote the value.
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _number(value: object) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _ABSURD
+    return float(value) if is_number else 0.0  # type: ignore[arg-type]
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS_OF_INT64:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+_ABSURD = 1e6
+_DIGITS_OF_INT64 = 19
 
 
 def _accepted(response: Response, account: str) -> dict[str, Any]:
@@ -204,14 +248,23 @@ def _accepted(response: Response, account: str) -> dict[str, Any]:
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
         raise _refusal(body["error"], response, account)
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise TransientError(f"meta account {account}: the service answered {response.status}")
+        raise TransientError(f"meta account {account}: the service answered {response.status}; it is asked again")
+    if response.status in _TOO_LARGE:
+        raise PermanentError(
+            f"meta account {account}: the request is too large for the web server ({response.status}); "
+            "lower batch_members of the contract"
+        )
     if response.status >= HTTPStatus.BAD_REQUEST or not isinstance(body, dict):
-        raise TransientError(f"meta account {account}: answer {response.status} is not understood; it is asked again")
+        raise _not_understood(account, response)
     return body
 
 
+def _not_understood(account: str, response: Response) -> TransientError:
+    return TransientError(f"meta account {account}: answer {response.status} is not understood; it is asked again")
+
+
 def _refusal(error: Mapping[str, Any], response: Response, account: str) -> Exception:
-    code, subcode = int(error.get("code", 0)), int(error.get("error_subcode", 0) or 0)
+    code, subcode = _count(error.get("code")) or 0, _count(error.get("error_subcode")) or 0
     # Codes only: Meta's message may quote what was sent.
     said = f"meta account {account}: code {code}" + (f" subcode {subcode}" if subcode else "")
     if code in _THROTTLED:
@@ -233,6 +286,8 @@ def _for_a_person(code: int, subcode: int) -> str:
         return "the access token is not accepted; renew the token in the secret store"
     if (code, subcode) == _FLAGGED_AUDIENCE:
         return "Meta flagged the audience; look at it in Business Manager"
+    if (code, subcode) == _NOT_VISIBLE:
+        return "the account or audience is gone, or hidden from this token; look at both in Business Manager"
     if code in _PERMISSION:
         return "permission or accepted terms are missing; grant them in Business Manager"
     return ""

@@ -67,7 +67,7 @@ class LocalCleanRoom:
         runner: str,
         *,
         clock: Clock = time.time,
-        memory_limit: str = "1GB",
+        memory_limit: str = "600MB",
         temp: Path | None = None,
     ) -> None:
         if not _KEY_PREFIX.fullmatch(prefix):

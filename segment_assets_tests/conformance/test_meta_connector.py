@@ -1,0 +1,364 @@
+"""Our Meta connector against the official facebook-business SDK: the same people must make the same call.
+
+Nothing is sent: the SDK gets an adapter that keeps its prepared requests, the connector a transport that keeps ours.
+Where the two differ on purpose, the test names the difference and the reason. How both fare against the sandbox is in
+`test_meta_sandbox` and in the tests of faults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import requests
+from facebook_business.adobjects.adaccount import AdAccount
+from facebook_business.adobjects.customaudience import CustomAudience
+from facebook_business.api import FacebookAdsApi
+from facebook_business.exceptions import FacebookBadObjectError, FacebookRequestError
+from facebook_business.session import FacebookSession
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.adapters import BaseAdapter
+
+from segment_assets.contracts import (
+    AudienceSpec,
+    Member,
+    NeedsHumanError,
+    Operation,
+    PermanentError,
+    Request,
+    Response,
+    Session,
+    TransientError,
+)
+from segment_assets.destinations.meta import CONTRACT, MetaCustomAudiences
+from segment_assets.identity import NORMAL_FORMS, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ACCOUNT, AUDIENCE = "1001", "120210987600000013"
+TOKEN = "token-of-the-test"
+SPEC = AudienceSpec("lumen_shop newsletter", "0" * 32, {"customer_file_source": "USER_PROVIDED_ONLY"})
+FIELD_OF = {sent.form: sent.field for sent in CONTRACT.match_keys.values()}
+SCHEMA = list(FIELD_OF.values())
+
+# Raw people as a source tells of them: (form, raw value, what the SDK's helper must be given for it, country).
+# The SDK knows no dates and no phone numbers without a country code, so it is given the parts and the whole number.
+MARY = [
+    ("email", " Mary@Example.com ", " Mary@Example.com ", None),
+    ("phone_digits", "+1 (555) 987-6543", "+1 (555) 987-6543", None),
+    ("birth_year", "1985-04-09", "1985", None),
+    ("birth_month", "1985-04-09", "4", None),
+    ("birth_day", "1985-04-09", "9", None),
+    ("gender", "F", "F", None),
+    ("country", "US", "US", None),
+    ("postal_code", "94025-1234", "94025-1234", "us"),
+    ("state", "CA", "CA", "us"),
+    ("city", "New York", "New York", None),
+    ("first_name", "Mary", "Mary", None),
+    ("last_name", "O'Brien", "O'Brien", None),
+]
+MAX = [
+    ("email", "max@example.de", "max@example.de", None),
+    ("phone_digits", "030 1234567", "+49 30 1234567", "de"),
+    ("birth_year", "1961-12-24", "1961", None),
+    ("birth_month", "1961-12-24", "12", None),
+    ("birth_day", "1961-12-24", "24", None),
+    ("gender", "male", "male", None),
+    ("country", "de", "de", None),
+    ("postal_code", "10115", "10115", "de"),
+    ("city", "Berlin", "Berlin", None),
+    ("first_name", "Max", "Max", None),
+    ("last_name", "Mustermann", "Mustermann", None),
+]
+
+
+class Adapter(BaseAdapter):
+    """Keeps the SDK's prepared requests and answers each with the same JSON."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, **_: object) -> requests.Response:
+        self.kept.append(request)
+        answer = requests.Response()
+        answer.status_code, answer.request, answer.url = 200, request, request.url
+        answer.raw = io.BytesIO(json.dumps({"id": AUDIENCE}).encode())
+        return answer
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Transport:
+    """Keeps our requests and answers each as Meta answers a creation."""
+
+    def __init__(self) -> None:
+        self.kept: list[Request] = []
+
+    def send(self, request: Request) -> Response:
+        self.kept.append(request)
+        return Response(200, {}, {"id": AUDIENCE})
+
+
+@dataclasses.dataclass
+class Sdk:
+    """The SDK, and what it was about to send."""
+
+    adapter: Adapter
+    api: FacebookAdsApi
+
+    @property
+    def audience(self) -> CustomAudience:
+        return CustomAudience(AUDIENCE, api=self.api)
+
+    def last(self) -> tuple[str, str, dict[str, Any], dict[str, str]]:
+        """Method, path without host, form body with its JSON read, query."""
+        request = self.adapter.kept[-1]
+        address = urlsplit(request.url)
+        body = {name: _read(text) for name, text in parse_qsl(request.body or "")}
+        return request.method, address.path, body, dict(parse_qsl(address.query))
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@pytest.fixture
+def sdk() -> Iterator[Sdk]:
+    session = FacebookSession(access_token=TOKEN)
+    adapter = Adapter()
+    session.requests.mount("https://", adapter)
+    with session.requests:
+        yield Sdk(adapter, FacebookAdsApi(session))
+
+
+@pytest.fixture
+def connector(sdk: Sdk) -> MetaCustomAudiences:
+    """On the SDK's own version of the API: that one is a setting, and the only part of a path that may differ."""
+    return MetaCustomAudiences(ACCOUNT, api_version=sdk.api._api_version)
+
+
+def member(raw: list) -> Member:
+    cells = {form: digest(NORMAL_FORMS[form], value, country).value for form, value, _, country in raw}
+    assert all(cells.values())
+    return Member(b"m" * 32, cells)
+
+
+def session(sequence: int = 1, *, last: bool = True) -> Session:
+    return Session(token=2**59 + 1, sequence=sequence, last=last, members_in_total=1, received_before=0)
+
+
+def sdk_session(ours: Session) -> dict[str, Any]:
+    """What the guide tells callers of the SDK to hand in."""
+    return {
+        "session_id": ours.token,
+        "batch_seq": ours.sequence,
+        "last_batch_flag": ours.last,
+        "estimated_num_total": ours.members_in_total,
+    }
+
+
+def add_by_sdk(sdk: Sdk, raw: list, place: Session) -> dict[str, Any]:
+    schema = [FIELD_OF[form] for form, *_ in raw]
+    row = [given for _, _, given, _ in raw]
+    sdk.audience.add_users(schema=schema, users=[row], is_raw=True, session=sdk_session(place))
+    return sdk.last()[2]
+
+
+def cells_of(payload: dict[str, Any]) -> list[dict[str, str]]:
+    """Rows as field -> cell, blanks left out: the order of the schema is the caller's choice."""
+    return [{k: v for k, v in zip(payload["schema"], row, strict=True) if v} for row in payload["data"]]
+
+
+@pytest.mark.parametrize("raw", [MARY, MAX], ids=["mary", "max"])
+def test_an_addition_has_the_path_the_method_the_session_and_the_cells_of_the_sdk(sdk, connector, raw):
+    place = session()
+    theirs = add_by_sdk(sdk, raw, place)
+    ours = connector.request(AUDIENCE, Operation.ADD, [member(raw)], place)
+    method, path, _, _ = sdk.last()
+    assert (ours.method, ours.path) == (method, path)
+    assert cells_of(ours.json["payload"]) == cells_of(theirs["payload"])
+    assert ours.json["session"] == theirs["session"]
+    assert {k: type(v) for k, v in ours.json["session"].items()} == {k: type(v) for k, v in theirs["session"].items()}
+    assert set(ours.json) == set(theirs) == {"payload", "session"}
+    assert set(ours.json["payload"]) == set(theirs["payload"])
+
+
+def test_every_key_of_the_schema_is_one_that_the_sdk_names():
+    known = {value for name, value in vars(CustomAudience.Schema.MultiKeySchema).items() if not name.startswith("_")}
+    assert set(SCHEMA) <= known
+
+
+def test_is_raw_is_sent_as_the_sdk_demands_it_for_lists(sdk, connector):
+    with pytest.raises(FacebookBadObjectError, match="is_raw should be true"):
+        sdk.audience.add_users(schema=["EMAIL"], users=[["a@example.com"]], is_raw=False)
+    theirs = add_by_sdk(sdk, MARY, session())
+    ours = connector.request(AUDIENCE, Operation.ADD, [member(MARY)], session())
+    assert ours.json["payload"]["is_raw"] is theirs["payload"]["is_raw"] is True
+
+
+def test_an_official_generated_call_takes_our_payload_and_session_as_they_are(sdk, connector):
+    ours = connector.request(AUDIENCE, Operation.ADD, [member(MARY), member(MAX)], session())
+    sdk.audience.create_user(params=ours.json)
+    method, path, body, _ = sdk.last()
+    assert (method, path, body) == (ours.method, ours.path, ours.json)
+
+
+def test_known_difference_a_mobile_ad_id_goes_out_plain_as_the_guide_says_while_the_helper_hashes_it(sdk, connector):
+    plain = "AECE52E7-03EE-455A-B3C4-E57283966239"
+    theirs = add_by_sdk(sdk, [("mobile_ad_id", plain, plain, None)], session())
+    ours = connector.request(AUDIENCE, Operation.ADD, [member([("mobile_ad_id", plain, plain, None)])], session())
+    assert cells_of(ours.json["payload"]) == [{"MADID": plain.lower()}]
+    assert len(cells_of(theirs["payload"])[0]["MADID"]) == 64
+    # Told that the cells are ready, the helper sends what we send.
+    sdk.audience.add_users(schema=["MADID"], users=[[plain.lower()]], is_raw=True, pre_hashed=True)
+    assert cells_of(sdk.last()[2]["payload"]) == cells_of(ours.json["payload"])
+
+
+@pytest.mark.parametrize(
+    ("form", "raw", "meta_publishes"),
+    [
+        ("first_name", "Valéry", "08e1996b5dd49e62a4b4c010d44e4345592a863bb9f8e3976219bac29417149c"),
+        ("last_name", "Müller", None),
+        ("first_name", "정", None),
+    ],
+)
+def test_known_difference_letters_with_accents_stay_as_meta_publishes_while_the_helper_deletes_them(
+    sdk, connector, form, raw, meta_publishes
+):
+    theirs = cells_of(add_by_sdk(sdk, [(form, raw, raw, None)], session())["payload"])
+    ours = cells_of(
+        connector.request(AUDIENCE, Operation.ADD, [member([(form, raw, raw, None)])], session()).json["payload"]
+    )
+    assert ours != theirs
+    assert meta_publishes in (None, ours[0][FIELD_OF[form]])
+
+
+def test_known_difference_an_unknown_cell_is_blank_while_the_helper_sends_the_digest_of_nothing(sdk, connector):
+    theirs = add_by_sdk(
+        sdk, [("email", "a@example.com", "a@example.com", None), ("phone_digits", "", "", None)], session()
+    )
+    ours = connector.request(AUDIENCE, Operation.ADD, [member([("email", "a@example.com", "", None)])], session()).json[
+        "payload"
+    ]
+    nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert cells_of(theirs["payload"])[0]["PHONE"] == nothing
+    assert len(ours["data"][0]) == len(SCHEMA)
+    assert ours["data"][0].count("") == len(SCHEMA) - 1
+    assert nothing not in ours["data"][0]
+
+
+def test_known_difference_a_removal_carries_its_people_in_the_body_while_the_sdk_puts_them_into_the_address(
+    sdk, connector
+):
+    """10,000 rows make an address of some 10 MB, which web servers refuse and proxies write to their logs."""
+    sdk.audience.remove_users(
+        schema=["EMAIL"], users=[["mary@example.com"]], is_raw=True, session=sdk_session(session())
+    )
+    method, path, body, query = sdk.last()
+    ours = connector.request(AUDIENCE, Operation.REMOVE, [member(MARY[:1])], session())
+    assert (ours.method, ours.path) == (method, path) == ("DELETE", f"/{connector.api_version}/{AUDIENCE}/users")
+    assert body == {}
+    assert ours.params == {}
+    assert cells_of(ours.json["payload"]) == cells_of(json.loads(query["payload"]))
+    assert ours.json["session"] == json.loads(query["session"])
+
+
+def test_known_difference_the_token_is_in_no_part_of_our_request_while_the_sdk_puts_it_into_the_address(sdk, connector):
+    add_by_sdk(sdk, MARY, session())
+    assert sdk.last()[3]["access_token"] == TOKEN
+    ours = connector.request(AUDIENCE, Operation.ADD, [member(MARY)], session())
+    assert "access_token" not in {*ours.params, *ours.json, *ours.json["payload"]}
+
+
+def test_an_audience_is_created_with_the_fields_that_the_sdk_sends(sdk, connector):
+    transport = Transport()
+    assert connector.create_audience(transport, SPEC) == AUDIENCE
+    (ours,) = transport.kept
+    AdAccount(f"act_{ACCOUNT}", api=sdk.api).create_custom_audience(params=ours.json)
+    method, path, body, _ = sdk.last()
+    assert (ours.method, ours.path) == (method, path)
+    assert body == ours.json
+    fields = {value for name, value in vars(CustomAudience.Field).items() if not name.startswith("_")}
+    assert set(ours.json) <= fields
+    assert ours.json["customer_file_source"] in vars(CustomAudience.CustomerFileSource).values()
+    assert ours.json["subtype"] in vars(CustomAudience.Subtype).values()
+
+
+def test_audiences_are_listed_as_the_sdk_lists_them(sdk, connector):
+    transport = Transport()
+    assert connector.find_audience(transport, SPEC) is None
+    (ours,) = transport.kept
+    AdAccount(f"act_{ACCOUNT}", api=sdk.api).get_custom_audiences(fields=["id", "description"], params={"limit": "20"})
+    method, path, _, query = sdk.last()
+    assert (ours.method, ours.path) == (method, path)
+    assert dict(ours.params) == {name: value for name, value in query.items() if name in {"fields", "limit"}}
+
+
+# Error reference and Custom Audience Users reference, with the class that the references give each code.
+THROTTLED = [(4, 0), (17, 2446079), (32, 0), (613, 1487742), (80003, 2446079), (80004, 0)]
+SERVICE = [(1, 0), (2, 0), (341, 0), (368, 0), (2650, 1870145)]
+FOR_A_PERSON = [
+    (190, 0), (190, 460), (190, 463), (102, 0),
+    (10, 0), (200, 0), (200, 1870050), (200, 1870090), (294, 0), (270, 0), (100, 33), (100, 1713230),
+]  # fmt: skip
+REFUSED = [
+    (100, 0), (105, 0), (194, 0), (1713098, 0), (100, 1487366), (100, 1487301), (2635, 0),
+    (2650, 1870147), (2650, 1870148), (2650, 1870158), (2650, 1870159), (2650, 1870144), (999_999, 0),
+]  # fmt: skip
+
+
+def error_body(code: int, subcode: int, *, transient: bool) -> dict[str, Any]:
+    error: dict[str, Any] = {"message": f"(#{code}) words", "type": "OAuthException", "code": code, "fbtrace_id": "A"}
+    return {"error": error | ({"error_subcode": subcode} if subcode else {}) | {"is_transient": transient}}
+
+
+def sdks_reading(body: dict[str, Any], status: int = 400) -> FacebookRequestError:
+    return FacebookRequestError("Call was not successful", {}, status, {}, json.dumps(body))
+
+
+def our_reading(body: dict[str, Any], status: int = 400) -> Exception:
+    with pytest.raises((TransientError, PermanentError, NeedsHumanError)) as refused:
+        MetaCustomAudiences(ACCOUNT).read([member(MARY)], session(), Response(status, {}, body))
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("code", "subcode", "expected"),
+    [
+        *((*place, TransientError) for place in [*THROTTLED, *SERVICE]),
+        *((*place, NeedsHumanError) for place in FOR_A_PERSON),
+        *((*place, PermanentError) for place in REFUSED),
+    ],
+)
+def test_every_documented_code_is_read_as_its_documented_class(code, subcode, expected):
+    body = error_body(code, subcode, transient=expected is TransientError)
+    theirs, ours = sdks_reading(body), our_reading(body)
+    assert type(ours) is expected
+    assert theirs.api_transient_error() is isinstance(ours, TransientError)
+    assert (theirs.api_error_code(), theirs.api_error_subcode() or 0) == (code, subcode)
+    assert f"code {code}" in str(ours)
+
+
+@pytest.mark.parametrize(("code", "subcode"), [*THROTTLED, *SERVICE])
+def test_a_transient_code_is_transient_for_us_also_where_the_flag_is_missing(code, subcode):
+    """The SDK goes by the flag alone and would give up here; the references go by the code."""
+    body = error_body(code, subcode, transient=False)
+    assert sdks_reading(body).api_transient_error() is False
+    assert isinstance(our_reading(body), TransientError)
+
+
+@given(st.integers(10_000_000, 99_999_999), st.booleans())
+def test_a_code_that_nobody_documented_is_transient_exactly_when_the_sdk_says_so(code, transient):
+    body = error_body(code, 0, transient=transient)
+    assert isinstance(our_reading(body), TransientError) is sdks_reading(body).api_transient_error()

@@ -1,0 +1,1 @@
+"""Tests of the Dagster side: the graph, the road, checks, automation, sensors, and that nothing is told."""
