@@ -97,6 +97,17 @@ class PermanentError(SegmentAssetsError):
     """Trying the same again cannot work; something of ours must change."""
 
 
+class RefusedMembersError(PermanentError):
+    """A platform refused a whole request and named the members at fault: place in the batch -> its code.
+
+    The others may be sent again without them.
+    """
+
+    def __init__(self, message: str, places: Mapping[int, str]) -> None:
+        super().__init__(message)
+        self.places = places
+
+
 class NeedsHumanError(SegmentAssetsError):
     """Nothing is broken, but a person has to decide (guard rails, terms, a held segment)."""
 
@@ -229,6 +240,16 @@ class Quota:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Follow:
+    """How often a platform wants to be asked about a job, by its own advice. Seconds."""
+
+    first: float
+    multiplier: float
+    longest: float
+    give_up: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Contract:
     """What a platform accepts, declared once; limits, documentation and checks are derived from it.
 
@@ -236,6 +257,7 @@ class Contract:
     `identifying`: keys of which any single one makes the platform add or remove a person.
     `minimum_members`: the smallest audience that the platform can use.
     `expiry_days`: after how many days a member leaves by itself, None where never.
+    `follow`: set where a request is only a job that the platform works on later.
     """
 
     platform: str
@@ -251,6 +273,7 @@ class Contract:
     expiry_days: int | None
     first_party_only: bool
     evidence: str
+    follow: Follow | None = None
 
     def forms(self) -> tuple[str, ...]:
         """Columns of hashed_audience that this platform is sent, in the order of the wire."""
@@ -285,6 +308,7 @@ class Answer:
 
     `session_received` is the platform's running count for the phase, where it keeps one.
     `pause` is how many seconds the platform wants to be left alone before the next call.
+    `job` names the work that the platform will do later; until that has ended all people of the batch are `unproven`.
     """
 
     received: int
@@ -294,6 +318,29 @@ class Answer:
     session_received: int
     code: str
     pause: float = 0.0
+    job: str = ""
+
+
+class JobState(enum.StrEnum):
+    """Where a platform's job is. All but `processing` are final."""
+
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    PARTIAL_SUCCESS = "partial_success"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JobReport:
+    """What a platform says about a job, in people. `rejected` counts by the platform's reason; nobody is named.
+
+    `match_rate` is the platform's own word for it, empty where it gives none.
+    """
+
+    state: JobState
+    received: int
+    rejected: Mapping[str, int]
+    match_rate: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -331,12 +378,25 @@ class Destination(Protocol):
         ...
 
 
+class AsynchronousDestination(Destination, Protocol):
+    """A destination whose contract has `follow`: its answers name jobs."""
+
+    def job_request(self, job: str) -> Request:
+        """The call that asks about a job."""
+        ...
+
+    def read_job(self, response: Response) -> JobReport:
+        """Understand the answer, or raise as `read` does."""
+        ...
+
+
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
 Batches = Iterable["pa.RecordBatch"]
 
 __all__ = [
     "Answer",
+    "AsynchronousDestination",
     "AudienceSpec",
     "Batches",
     "Callable",
@@ -345,7 +405,10 @@ __all__ = [
     "Contract",
     "Destination",
     "Eligibility",
+    "Follow",
     "Iterator",
+    "JobReport",
+    "JobState",
     "Lake",
     "MatchKey",
     "Member",
@@ -355,6 +418,7 @@ __all__ = [
     "PermanentError",
     "Quota",
     "Reason",
+    "RefusedMembersError",
     "Request",
     "Response",
     "SegmentAssetsError",

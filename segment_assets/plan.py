@@ -7,7 +7,7 @@ Not here: what is done with it. Nothing may leave that this file does not name.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
@@ -170,7 +170,7 @@ class Plan(_Strict):
     def _names_exist(self) -> Plan:
         problems = [
             *(
-                f"activations.{place}: {kind} {name!r} is not in the plan; add it or correct the name"
+                f"activations.{place}.{kind}: {name!r} is not in the plan; add it or correct the name"
                 for place, activation in enumerate(self.activations)
                 for kind, name, known in (
                     ("segment", activation.segment, self.segments),
@@ -179,7 +179,7 @@ class Plan(_Strict):
                 if name not in known
             ),
             *(
-                f"segments.{name}: experiment {segment.experiment!r} is not in the plan; add it or correct the name"
+                f"segments.{name}.experiment: {segment.experiment!r} is not in the plan; add it or correct the name"
                 for name, segment in self.segments.items()
                 if segment.experiment is not None and segment.experiment not in self.experiments
             ),
@@ -233,16 +233,47 @@ def load_plan(path: Path | None = None) -> Plan:
         text = file.read_text(encoding="utf-8")
     except OSError as failure:
         raise PlanError(f"{file.name}: cannot be read ({failure.strerror}); give the path of a plan file") from None
+    except UnicodeDecodeError:
+        raise PlanError(f"{file.name}: not UTF-8 text; save the plan as UTF-8") from None
     try:
-        document = yaml.safe_load(text)
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
     except yaml.MarkedYAMLError as failure:
         line = failure.problem_mark.line + 1 if failure.problem_mark else 1
-        raise PlanError(f"{file.name}, line {line}: not YAML: {failure.problem}") from None
+        raise PlanError(f"{file.name}, line {line}: not YAML: {failure.problem}; correct the line") from None
+    except yaml.reader.ReaderError as failure:
+        line = text.count("\n", 0, failure.position) + 1
+        raise PlanError(f"{file.name}, line {line}: a character that YAML does not allow; remove it") from None
+    repeated = [
+        f"{file.name}, line {line}: {key!r} is written twice; keep one of them" for key, line in _repeated(tree)
+    ]
+    if repeated:
+        raise PlanError("\n".join(repeated))
     try:
         return Plan.model_validate(document)
     except pydantic.ValidationError as failure:
         raise PlanError("\n".join(_lines(file.name, tree, failure))) from None
+
+
+def _repeated(tree: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    """Keys that a mapping has twice, with the second one's line: YAML lets the last one win in silence."""
+    waiting, known = [tree], set()
+    while waiting:
+        node = waiting.pop()
+        # An alias leads to a node that was looked at already, or to one of its own parents.
+        if node is None or id(node) in known:
+            continue
+        known.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys = set()
+            for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in keys:
+                        yield key.value, key.start_mark.line + 1
+                    keys.add(key.value)
+                waiting.append(value)
 
 
 def _lines(name: str, tree: yaml.Node | None, failure: pydantic.ValidationError) -> list[str]:
@@ -253,7 +284,8 @@ def _lines(name: str, tree: yaml.Node | None, failure: pydantic.ValidationError)
             place, colon, rest = part.partition(": ")
             own = tuple(place.split(".")) if colon and place.startswith(("activations.", "segments.")) else ()
             where = own or tuple(str(step) for step in error["loc"])
-            lines.append(f"{name}, line {_line(tree, where)}: {'.'.join(where) or 'plan'}: {rest if own else part}")
+            said = "".join(c if c.isprintable() else "?" for c in ".".join(where)) or "plan"
+            lines.append(f"{name}, line {_line(tree, where)}: {said}: {rest if own else part}")
     return lines
 
 

@@ -6,14 +6,14 @@ Belongs here: thin sensors over pure functions, with a cursor and a deadline. No
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import dagster as dg
 
 from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
-from segment_assets.assets.segments import LANDING_MEMBERS
-from segment_assets.contracts import Lake
+from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
+from segment_assets.contracts import Clock, Lake
 from segment_assets.partitions import sync_requests
 from segment_assets.plan import Plan
 from segment_assets.resources.landing import LocalLanding
@@ -41,24 +41,34 @@ LONGEST_BACKOFF_SECONDS = 3600.0
     description="Reads a segment's landing folder again when its files have changed; syncs partitions with the plan.",
 )
 def landing_sensor(
-    context: dg.SensorEvaluationContext,
-    plan: dg.ResourceParam[Plan],
-    lake: dg.ResourceParam[Lake],
-    landing: dg.ResourceParam[LocalLanding],
+    context: dg.SensorEvaluationContext, plan: dg.ResourceParam[Plan], landing: dg.ResourceParam[LocalLanding]
 ) -> dg.SensorResult:
-    """Compare every landed segment's version with the one seen last, page by page."""
-    cursor: dict[str, Any] = json.loads(context.cursor or '{"after": "", "seen": {}}')
-    page = landing.segments(after=cursor["after"], limit=PAGE)
-    seen = dict(cursor["seen"])
+    """One page of landed folders per tick."""
+    return look_at_landing(context.instance, context.cursor, plan, landing)
+
+
+def look_at_landing(
+    instance: dg.DagsterInstance,
+    cursor: str | None,
+    plan: Plan,
+    landing: LocalLanding,
+    *,
+    clock: Clock = time.monotonic,
+) -> dg.SensorResult:
+    """Compare every landed segment's version with the one seen last, page by page until the deadline."""
+    told: dict[str, Any] = json.loads(cursor or '{"after": "", "seen": {}}')
+    page = landing.segments(after=told["after"], limit=PAGE)
+    seen = dict(told["seen"])
     changed = []
-    deadline = time.monotonic() + TICK_SECONDS
+    deadline = clock() + TICK_SECONDS
     after = ""
     for segment in page:
         version = landing.version(segment)
-        if seen.get(segment) != version and not _known_to_be_read(lake, segment, seen):
+        # A run by hand may have read these very files before the sensor saw them.
+        if seen.get(segment) != version and _version_read(instance, segment) != version:
             changed.append(segment)
         seen[segment] = version
-        if time.monotonic() > deadline:
+        if clock() > deadline:
             after = segment
             break
     else:
@@ -70,20 +80,19 @@ def landing_sensor(
     ]
     return dg.SensorResult(
         run_requests=requests,
-        dynamic_partitions_requests=sync_requests(context.instance, plan, page),
+        dynamic_partitions_requests=sync_requests(instance, plan, page),
         cursor=json.dumps({"after": after, "seen": seen}),
         skip_reason=None if requests else "no landing folder has changed",
     )
 
 
-def _known_to_be_read(lake: Lake, segment: str, seen: Mapping[str, str]) -> bool:
-    """On its first sight of a folder the sensor asks the lake: a run by hand may have read these very files."""
-    from segment_assets.tables import SEGMENT_MEMBERS
-
-    if segment in seen:
-        return False
-    snapshot = lake.current(SEGMENT_MEMBERS.name, segment)
-    return snapshot is not None
+def _version_read(instance: dg.DagsterInstance, segment: str) -> str | None:
+    """The version of the folder that the newest successful run has read, None before the first."""
+    wanted = dg.AssetRecordsFilter(asset_key=LANDING_MEMBERS, asset_partitions=[segment])
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        told = record.asset_materialization.metadata.get(LANDING_VERSION) if record.asset_materialization else None
+        return str(told.value) if told is not None else None
+    return None
 
 
 @dg.sensor(
@@ -96,28 +105,42 @@ def _known_to_be_read(lake: Lake, segment: str, seen: Mapping[str, str]) -> bool
 def activation_reconciler(
     context: dg.SensorEvaluationContext, plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake]
 ) -> dg.SensorResult:
+    """All pairs of the plan, or as many as the deadline allows."""
+    return reconcile(context.instance, context.cursor, plan, lake)
+
+
+def reconcile(
+    instance: dg.DagsterInstance,
+    cursor: str | None,
+    plan: Plan,
+    lake: Lake,
+    *,
+    clock: Clock = time.monotonic,
+    now: Clock = time.time,
+) -> dg.SensorResult:
     """Level-triggered: what is wanted against what the last successful run of a pair brought about.
 
     It so survives failed runs, plan edits, new accounts, and changes that arrive while a run is going.
+    `clock` measures the tick, `now` (seconds since the epoch) the time between two tries of a pair.
     """
-    cursor: dict[str, Any] = json.loads(context.cursor or "{}")
+    told: dict[str, Any] = json.loads(cursor or "{}")
     pairs = [(name, segment) for name in plan.accounts for segment in sorted(plan.activations_of(name))]
-    deadline = time.monotonic() + TICK_SECONDS
-    requests, last = [], cursor.get("last", "")
+    deadline = clock() + TICK_SECONDS
+    requests, last = [], told.get("last", "")
     for name, segment in _rotated(pairs, last):
-        if time.monotonic() > deadline:
+        if clock() > deadline:
             break
         last = f"{name}/{segment}"
-        wanted = _wanted_now(context.instance, plan, lake, name, segment)
+        wanted = _wanted_now(instance, plan, lake, name, segment)
         key = activation_key(name, plan.accounts[name])
-        request = _request(context.instance, (name, segment), key, wanted, cursor.setdefault("asked", {}))
+        request = _request(instance, (name, segment), key, wanted, told.setdefault("asked", {}), now())
         if request is not None:
             requests.append(request)
-    cursor["last"] = last
+    told["last"] = last
     return dg.SensorResult(
         run_requests=requests,
-        dynamic_partitions_requests=sync_requests(context.instance, plan, []),
-        cursor=json.dumps(cursor),
+        dynamic_partitions_requests=sync_requests(instance, plan, []),
+        cursor=json.dumps(told),
         skip_reason=None if requests else "every audience is what the plan wants, or is on its way",
     )
 
@@ -145,6 +168,7 @@ def _request(
     key: dg.AssetKey,
     wanted: str | None,
     asked: dict[str, dict[str, Any]],
+    now: float,
 ) -> dg.RunRequest | None:
     """A run for a pair that differs, unless one is going or the last try was a moment ago."""
     pair = "/".join(names)
@@ -156,9 +180,9 @@ def _request(
     before = asked.get(pair, {})
     attempt = before["attempt"] + 1 if before.get("wanted") == wanted else 1
     wait = min(FIRST_BACKOFF_SECONDS * 2 ** (attempt - 2), LONGEST_BACKOFF_SECONDS) if attempt > 1 else 0.0
-    if time.time() < before.get("at", 0.0) + wait:
+    if now < before.get("at", 0.0) + wait:
         return None
-    asked[pair] = {"wanted": wanted, "attempt": attempt, "at": time.time()}
+    asked[pair] = {"wanted": wanted, "attempt": attempt, "at": now}
     # A run key is remembered for ever, so the moment is in it: going back to an earlier audience is a new wish.
     run_key = f"{pair}:{wanted}:{attempt}:{int(asked[pair]['at'])}"
     return dg.RunRequest(run_key=run_key, partition_key=names[1], asset_selection=[key], tags={PAIR_TAG: pair})

@@ -103,12 +103,13 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
         have, segment = context.resources, context.partition_key
         try:
             task = errand(have.plan, name, _permission(have.plan, name, segment), _key(have.secrets, have.plan))
+            # Before the delivery: an audience that is published meanwhile is another version, and is asked for again.
+            version = wanted_version(have.plan, name, segment, have.lake)
             report = _deliver(task, have.lake, have.plan, have.workdir, getattr(have, resource))
         except SegmentAssetsError as error:
             raise as_failure(error) from error
         finally:
             _report_ledger(context, have.lake, account, segment)
-        version = wanted_version(have.plan, name, segment, have.lake)
         return dg.MaterializeResult(metadata=_summary(report), data_version=dg.DataVersion(version))
 
     return activation

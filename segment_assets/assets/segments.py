@@ -20,6 +20,7 @@ from segment_assets.tables import EXPOSED_CUSTOMERS, QUARANTINE, SEGMENT_MEMBERS
 
 CLEAN_ROOM_MEMBERS = dg.AssetKey(["segment_members", "clean_room"])
 LANDING_MEMBERS = dg.AssetKey(["segment_members", "landing"])
+LANDING_VERSION = "files_version"
 
 
 @dg.asset(
@@ -92,13 +93,20 @@ def landing_members(
     """
     planned = plan.segments.get(context.partition_key)
     headers = planned.headers if isinstance(planned, LandingSegment) else {}
+    # Before reading: what lands meanwhile makes another version, and the sensor asks again.
+    version = landing.version(context.partition_key)
     try:
         snapshot, files = _read(context.partition_key, headers, landing, lake)
     except SegmentAssetsError as error:
         raise as_failure(error) from error
     return published(
         snapshot,
-        {"held": planned is None, "files": dg.MetadataValue.json(files), "unreadable_rows": _unreadable(snapshot)},
+        {
+            "held": planned is None,
+            "files": dg.MetadataValue.json(files),
+            LANDING_VERSION: version,
+            "unreadable_rows": _unreadable(snapshot),
+        },
     )
 
 

@@ -30,6 +30,13 @@ _KINDS = {
 }
 
 
+# A mailbox is one person's: a no on one record holds for every record with that e-mail, or the platform would find
+# the person through the other. A shared phone is a family's, so there each record speaks for itself.
+_SAID_NO_BY_EMAIL = f"""coalesce(m.email IN (
+    SELECT email FROM merged WHERE email IS NOT NULL AND ({" OR ".join(f"{c} = {DENIED}" for c in CONSENT_COLUMNS)})
+), false)"""
+
+
 def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.Dataset) -> None:
     """Create the table `suppressed` (kind, digest). Raises PermanentError for a kind that nothing would match."""
     connection.register("suppressions", suppressions)
@@ -50,7 +57,7 @@ def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: b
         CREATE TEMP TABLE decided AS
         SELECT m.member, root.cluster_id,
                CASE WHEN {_suppressed_sql()} THEN '{Eligibility.SUPPRESSED}'
-                    WHEN NOT ({_consent_sql(policy)}) THEN '{Eligibility.NO_CONSENT}'
+                    WHEN NOT ({_consent_sql(policy)}) OR {_SAID_NO_BY_EMAIL} THEN '{Eligibility.NO_CONSENT}'
                     ELSE '{Eligibility.ELIGIBLE}' END::{_door_type()} AS eligibility
         FROM merged m
         LEFT JOIN clusters c USING (member)

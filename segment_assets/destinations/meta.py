@@ -142,6 +142,9 @@ class MetaCustomAudiences:
         running, invalid = _count(body.get("num_received")), _count(body.get("num_invalid_entries"))
         if running is None or invalid is None:
             raise _not_understood(self.account, response)
+        if members and running == session.received_before:
+            # So Meta drops what comes 90 minutes after a session's first batch; a later run opens a new session.
+            raise TransientError(f"meta account {self.account}: nothing of the batch was taken; its session has ended")
         # The count runs over the session; a repeated batch may be in it twice.
         received = min(len(members), max(0, running - session.received_before))
         invalid = min(received, invalid)

@@ -156,6 +156,15 @@ class TestConsent:
     def test_a_no_in_other_words_and_a_word_we_do_not_know_are_a_no(self, build, said):
         assert build([person(1, consent_ad_user_data=said)]).counts.no_consent == 1
 
+    def test_a_no_on_one_record_holds_for_every_record_with_that_email(self, build):
+        rows = [
+            person(1, customer_id="C1", email="ann@example.com", consent_ad_user_data="denied"),
+            person(2, customer_id="C2", email="ann@example.com"),
+            person(3, customer_id="C3", email="ben@example.com"),
+        ]
+        built = build(rows)
+        assert (built.counts.eligible, built.counts.no_consent) == (1, 2)
+
     def test_words_that_we_do_not_know_are_counted(self, build):
         assert build([person(1, consent_ad_user_data="perhaps")]).counts.consent_not_understood == 1
 

@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,21 +166,26 @@ def opt_out(home: Path, *, email: str, name: str = "part-99999.parquet") -> None
     pq.write_table(pa.Table.from_pylist([row], TABLE.arrow_schema()), home / "accounts" / "a" / "opt_outs" / name)
 
 
-def walk(world_: LocalWorld, road: Road, *, weeks: Sequence[str]) -> list[RunOutcome]:
-    """Every run of the road, in its order."""
+def walk(
+    world_: LocalWorld, road: Road, *, weeks: Sequence[str], only: Sequence[str] | None = None
+) -> list[RunOutcome]:
+    """Every run of the road in its order, or those of some segments only."""
     plan, landed = world_.plan, world_.landing.segments()
+
+    def chosen(segments: Iterable[str]) -> list[str]:
+        return [segment for segment in segments if only is None or segment in only]
+
     road.sync_partitions(plan, landed)
     outcomes = [road.run(CUSTOMERS, OPT_OUTS, SUPPRESSIONS)]
-    for week in weeks:
-        weekly = [("account_a", "conversions"), ("account_b", "impressions"), ("planning", "audience_overlap")]
-        outcomes.append(road.run(*weekly, *road.keys("clean_room"), partition=week))
-    planned = [name for name, segment in plan.segments.items() if segment.source == "clean_room"]
-    outcomes += [road.run(CLEAN_ROOM_MEMBERS, partition=segment) for segment in planned]
-    outcomes += [road.run(LANDING_MEMBERS, partition=segment) for segment in landed]
-    outcomes += [road.run(HASHED, partition=segment) for segment in [*planned, *landed]]
+    weekly = [("account_a", "conversions"), ("account_b", "impressions"), ("planning", "audience_overlap")]
+    outcomes += [road.run(*weekly, *road.keys("clean_room"), partition=week) for week in weeks]
+    queried = chosen(name for name, segment in plan.segments.items() if segment.source == "clean_room")
+    outcomes += [road.run(CLEAN_ROOM_MEMBERS, partition=segment) for segment in queried]
+    outcomes += [road.run(LANDING_MEMBERS, partition=segment) for segment in chosen(landed)]
+    outcomes += [road.run(HASHED, partition=segment) for segment in [*queried, *chosen(landed)]]
     for name, account in plan.accounts.items():
         key = activation_key(name, account).path
-        outcomes += [road.run(key, partition=segment) for segment in plan.activations_of(name)]
+        outcomes += [road.run(key, partition=segment) for segment in chosen(plan.activations_of(name))]
     outcomes.append(road.run(("activation_insights", "delivery_summary")))
     return outcomes
 

@@ -1,0 +1,129 @@
+"""A delivery room with its real transport in front of a running sandbox, for the tests of faults.
+
+The sandbox's admin endpoints tell what really ended up there; nothing in here looks into our own code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from segment_assets.delivery.changes import Wanted
+from segment_assets.delivery.courier import Patience
+from segment_assets.delivery.guards import GuardRails
+from segment_assets.delivery.ledger import AudienceLedger, Pair
+from segment_assets.delivery.run import DeliveryRoom, Errand, Report
+from segment_assets.delivery.settling import balanced
+from segment_assets.destinations.meta import CONTRACT, MetaCustomAudiences
+from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.transport import HttpTransport
+from segment_assets_tests.fakes import publish_audience, publish_suppressions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from segment_assets.contracts import Snapshot
+
+TOKEN = "sandbox-meta-token"
+ACCOUNT, SEGMENT = "1001", "seg"
+PAIR = Pair("tenant", "meta", ACCOUNT, SEGMENT)
+BATCH = 50
+
+
+class Sandbox:
+    """The sandbox's own view, and the faults that it is asked for."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=20)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def admin(self, path: str, values: object) -> Any:
+        return self._http.post(f"/_sandbox/{path}", json=values).raise_for_status().json()
+
+    def reset(self) -> None:
+        self.admin("reset", {})
+
+    def faults(self, *rules: dict[str, Any]) -> None:
+        self.admin("faults", list(rules))
+
+    def hits(self) -> int:
+        return sum(rule["hits"] for rule in self._get("faults"))
+
+    def log(self, after: int = 0) -> list[dict[str, Any]]:
+        return self._get("requests", after=after)
+
+    def audiences(self) -> list[dict[str, Any]]:
+        return self._get("audiences")
+
+    def people(self) -> list[dict[str, str]]:
+        """Everybody in the one audience that there is, as cells."""
+        audiences = self.audiences()
+        assert len(audiences) <= 1, "an audience was created twice"
+        if not audiences:
+            return []
+        return self._get(f"audiences/{audiences[0]['id']}/members", limit=100_000)
+
+    def _get(self, path: str, **params: int) -> Any:
+        return self._http.get(f"/_sandbox/{path}", params=params).raise_for_status().json()
+
+
+@dataclasses.dataclass
+class Room:
+    """One lake and one audience on the sandbox. Waiting is noted, not done."""
+
+    folder: Path
+    sandbox: Sandbox
+    timeout: float = 60.0
+    is_impatient: bool = False
+    patience: Patience = dataclasses.field(default_factory=lambda: Patience(attempts=3, longest_wait=120.0))
+    waited: list[float] = dataclasses.field(default_factory=list)
+    audience: Snapshot | None = None
+    suppressions: Snapshot | None = None
+
+    @property
+    def lake(self) -> LocalLake:
+        return LocalLake(self.folder / "lake")
+
+    def wants(self, people: Iterable[dict]) -> None:
+        self.audience = publish_audience(self.lake, SEGMENT, people)
+
+    def opt_out(self, *named: tuple[str, bytes]) -> None:
+        self.suppressions = publish_suppressions(self.lake, named)
+
+    def run(self, sleep: Callable[[float], None] | None = None) -> Report:
+        contract = dataclasses.replace(CONTRACT, batch_members=BATCH)
+        destination = MetaCustomAudiences(ACCOUNT, contract=contract)
+        statements = {"customer_file_source": "USER_PROVIDED_ONLY"}
+        errand = Errand(PAIR, Wanted(contract, contract.forms()), "seg", statements, GuardRails(1.0), b"key")
+        transport = HttpTransport(self.sandbox.url, TOKEN, timeout=self.timeout)
+        with contextlib.closing(transport):
+            room = DeliveryRoom(
+                self.lake,
+                destination,
+                transport,
+                workdir=self.folder / "work",
+                sleep=sleep or self.waited.append,
+                patience=self.patience,
+            )
+            return room.run(errand, self.audience, self.suppressions)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The deliveries table of the pair, in order."""
+        names = [name for name in self.lake.partitions("deliveries") if name.startswith(f"{PAIR.partition}/")]
+        found = [self.lake.current("deliveries", name) for name in names]
+        return [row for snapshot in found if snapshot for row in self.lake.dataset(snapshot).to_table().to_pylist()]
+
+    def is_balanced(self) -> None:
+        """Every delivery accounts for every person, and the chain of every delivery is whole."""
+        for row in self.rows():
+            assert balanced(row) == []
+        for log in AudienceLedger(self.lake, PAIR, lambda: 0.0).deliveries():
+            log.chain.verify()
+            assert log.closed is not None

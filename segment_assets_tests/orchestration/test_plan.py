@@ -1,0 +1,177 @@
+"""The plan is refused with the place and the remedy, and never with a stack trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_assets.cli import main
+from segment_assets.plan import PlanError, default_plan, load_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SHIPPED = default_plan().read_text(encoding="utf-8")
+
+
+def told(file: Path) -> list[str]:
+    """The lines with which the command line refuses a plan."""
+    done = CliRunner().invoke(main, ["plan", "check", str(file)])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SystemExit), "only an exit, not an error that a person would see as a trace"
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr.removeprefix("segment-assets: ").splitlines()
+
+
+def line_of(text: str, needle: str, *, after: str = "") -> int:
+    """Number of the first line that holds `needle`, beginning where `after` is."""
+    start = text.index(after)
+    return text[: text.index(needle, start)].count("\n") + 1
+
+
+def test_the_shipped_plan_is_fine() -> None:
+    plan = load_plan()
+    done = CliRunner().invoke(main, ["plan", "check", str(default_plan())])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"{len(plan.segments)} segments" in done.stdout
+    assert {a.account for a in plan.activations} == set(plan.accounts)
+
+
+MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
+    # what is wrong: (the edit, the text whose line is named, after which text, words that say what to change)
+    "an unknown key": (
+        lambda text: text.replace("    converters: without\n", "    converters: without\n    convertors: any\n", 1),
+        "convertors", "", "not permitted",
+    ),
+    "an experiment that is not there": (
+        lambda text: text.replace("experiment: autumn_holdout", "experiment: spring_holdout", 1),
+        "experiment: spring_holdout", "segments:", "'spring_holdout' is not in the plan; add it or correct the name",
+    ),
+    "a destination that is not there": (
+        lambda text: text.replace("destination: meta", "destination: metta", 1),
+        "destination: metta", "", "no such destination; there are meta",
+    ),
+    "a statement that the platform asks for": (
+        lambda text: text.replace("    statements: {customer_file_source: USER_PROVIDED_ONLY}\n", "", 1),
+        "- segment: exposed_non_converters", "activations:", "customer_file_source is missing",
+    ),
+    "a pair that is named twice": (
+        lambda text: text.replace("- segment: high_value_converters", "- segment: exposed_non_converters", 1),
+        "- segment: exposed_non_converters\n    account: lumen_eu\n    purpose: lookalike", "activations:",
+        "named twice; keep one",
+    ),
+    "a segment name that is no folder name": (
+        lambda text: text.replace("  high_value_converters:", "  High Value:", 1), "High Value:", "", "match pattern",
+    ),
+    "consent on nobody's word": (
+        lambda text: text.replace("consent: file", "consent: asserted", 1),
+        "newsletter_subscribers:", "", "name who says that people agreed",
+    ),
+    "an account that is not there": (
+        lambda text: text.replace("account: lumen_eu", "account: lumen_us", 1),
+        "account: lumen_us", "", "'lumen_us' is not in the plan; add it or correct the name",
+    ),
+    "a header that maps to no column of ours": (
+        lambda text: text.replace("Vorname: first_name", "Vorname: forename", 1),
+        "headers:", "", "forename: not among our columns",
+    ),
+    "a limit out of range": (
+        lambda text: text.replace("    share: 0.10", "    share: 1.10", 1), "share: 1.10", "", "less than or equal to 1",
+    ),
+    "a missing key": (
+        lambda text: text.replace("    owner: team:crm\n", "", 1), "newsletter_subscribers:", "", "owner",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_refused_with_its_line_and_what_to_change(mistake: str, tmp_path: Path) -> None:
+    edit, place, after, remedy = MISTAKES[mistake]
+    text = edit(SHIPPED)
+    assert text != SHIPPED
+    file = tmp_path / "ours.yaml"
+    file.write_text(text, encoding="utf-8")
+    lines = told(file)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"ours.yaml, line {line_of(text, place, after=after)}: ")
+    assert remedy in lines[0]
+
+
+def test_every_mistake_of_a_plan_is_told_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    text = SHIPPED
+    for mistake in ("a header that maps to no column of ours", "a limit out of range"):
+        text = MISTAKES[mistake][0](text)
+    file.write_text(text, encoding="utf-8")
+    assert len(told(file)) == 2
+
+
+NOT_A_PLAN: dict[str, bytes] = {
+    "not YAML": b"tenant: [lumen\nauthor: }",
+    "a tab for indentation": b"tenant: lumen\nsegments:\n\tx: 1\n",
+    "empty": b"",
+    "a list": b"- a\n- b\n",
+    "binary": b"\x00\x01\x02\xff\xfe",
+    "Latin-1": "tenant: lümen\n".encode("latin-1"),
+    "a control character": b"tenant: lu\x07men\n",
+}
+
+
+@pytest.mark.parametrize("what", NOT_A_PLAN)
+def test_a_file_that_is_no_plan_is_refused_by_its_name(what: str, tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_bytes(NOT_A_PLAN[what])
+    assert all(line.startswith("ours.yaml") for line in told(file))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert told(tmp_path / "gone.yaml") == [
+        "gone.yaml: cannot be read (No such file or directory); give the path of a plan file"
+    ]
+
+
+def test_a_folder_is_no_plan(tmp_path: Path) -> None:
+    assert "cannot be read" in told(tmp_path)[0]
+
+
+def test_a_segment_that_is_written_twice_is_refused(tmp_path: Path) -> None:
+    """YAML's last one would win in silence, and with it another consent or another source."""
+    again = "  newsletter_subscribers:\n    source: landing\n    description: x\n    owner: team:crm\n"
+    again += "    provenance: first_party\n    legal_basis: consent\n    consent: file\n"
+    text = SHIPPED.replace("\naccounts:\n", f"\n{again}\naccounts:\n", 1)
+    file = tmp_path / "ours.yaml"
+    file.write_text(text, encoding="utf-8")
+    second = text[: text.rindex("  newsletter_subscribers:")].count("\n") + 1
+    lines = told(file)
+    assert len(lines) == 1
+    assert lines[0].startswith(f"ours.yaml, line {second}: ")
+    assert "newsletter_subscribers" in lines[0]
+    assert "twice" in lines[0]
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(name=st.sampled_from(["tenant", "author", "experiments", "segments", "accounts", "activations"]), value=PLAIN)
+def test_whatever_a_part_of_the_plan_is_it_is_read_or_refused(tmp_path_factory, name: str, value: Any) -> None:
+    document = yaml.safe_load(SHIPPED) | {name: value}
+    file = tmp_path_factory.mktemp("plan") / "ours.yaml"
+    file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    refusals = []
+    try:
+        load_plan(file)
+    except PlanError as refusal:
+        refusals = str(refusal).split("\n")
+    assert all(line.startswith("ours.yaml, line ") for line in refusals)
