@@ -144,6 +144,28 @@ def opt_out_changes(
     return dataclasses.replace(counts, unchanged=counts.last_known - counts.removes)
 
 
+def anybody_named(held: pads.Dataset | None, changes: pads.Dataset, suppressions: pads.Dataset, workdir: Path) -> bool:
+    """Whether `suppressions` names anybody who would be in the audience once `changes` are done."""
+    with engine.connect(workdir) as db:
+        _load_suppressions(db, suppressions)
+        db.register("held", held if held is not None else ACKNOWLEDGED.arrow_schema().empty_table())
+        db.register("changes", changes)
+        forms = ", ".join(FORMS)
+        return bool(
+            engine.number(
+                db,
+                f"""
+                SELECT count(*) FROM (
+                    SELECT member_id, {forms} FROM held h WHERE NOT EXISTS (
+                        SELECT 1 FROM changes c WHERE c.phase IN ('remove', 'retire')
+                        AND c.member_id = h.member_id AND c.record_id = h.record_id)
+                    UNION ALL SELECT member_id, {forms} FROM changes WHERE phase = 'add'
+                ) a WHERE {_is_suppressed("a")}
+                """,
+            )
+        )
+
+
 def _load(
     db: duckdb.DuckDBPyConnection,
     audience: pads.Dataset,

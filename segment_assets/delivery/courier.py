@@ -20,6 +20,7 @@ from segment_assets.contracts import (
     NeedsHumanError,
     Operation,
     PermanentError,
+    RefusedMembersError,
     Session,
     TransientError,
 )
@@ -81,16 +82,21 @@ class Courier:
         *,
         interrupt: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Send every batch that has no answer yet. False when `interrupt` asked to stop at a batch boundary.
+        """Send every batch that has no answer yet. True when all have one, and no job of theirs is open.
 
+        False when `interrupt` asked to stop at a batch boundary, or when a job has to end before the next phase may
+        begin: a platform that works later keeps no order between an addition and a removal.
         Raises TransientError when the platform cannot be reached within `patience`, PermanentError or
         NeedsHumanError when it refuses, FencedError when another run took over.
         """
         counts: Mapping[str, int] = log.header["batches"]
         totals: Mapping[str, int] = log.header["records"]
         received: dict[str, int] = {}
+        answered = {place for place, said in log.batch_standings().items() if said != "in_doubt"}
         for batch in batches(changes):
-            if interrupt():
+            if (batch.phase, batch.number) in answered:
+                continue
+            if interrupt() or any(receipt.body["phase"] != batch.phase for receipt in log.open_jobs()):
                 return False
             session = Session(
                 token=int(minted(log.header["delivery_id"], batch.phase)[:15], 16) + 1,
@@ -99,32 +105,61 @@ class Courier:
                 members_in_total=totals[batch.phase],
                 received_before=received.get(batch.phase, 0),
             )
-            request = self._destination.request(audience_id, OPERATIONS[batch.phase], batch.members, session)
-            answer = self._ask(log, batch, session, request)
+            answer = self._narrowed(log, batch, session, audience_id)
             received[batch.phase] = answer.session_received
             if answer.pause:
                 self._wait_as_asked(answer.pause)
-        return True
+        return not log.open_jobs()
 
-    def _ask(self, log: DeliveryLog, batch: Batch, session: Session, request: Request) -> Answer:
-        note = {
+    def _narrowed(self, log: DeliveryLog, batch: Batch, session: Session, audience_id: str) -> Answer:
+        """Send a batch; where the platform refuses it whole and names members, send it again without those."""
+        places, refused = list(range(len(batch.members))), dict[int, str]()
+        while True:
+            members = [batch.members[place] for place in places]
+            request = self._destination.request(audience_id, OPERATIONS[batch.phase], members, session)
+            note = self._note(batch, request)
+            try:
+                answer = self._ask(log, note, members, session, request)
+            except RefusedMembersError as refusal:
+                named = {places[place]: code for place, code in refusal.places.items() if place < len(places)}
+                refused |= named
+                places = [place for place in places if place not in named]
+                if named and places:
+                    continue
+                if named:
+                    answer = Answer(0, 0, {}, 0, session.received_before, "every member was refused by name")
+                else:
+                    log.chain.append("refused", {**note, "code": type(refusal).__name__})
+                    raise
+            except (PermanentError, NeedsHumanError) as refusal:
+                log.chain.append("refused", {**note, "code": type(refusal).__name__})
+                raise
+            rejected = refused | {places[place]: code for place, code in answer.rejected.items()}
+            log.chain.append("receipt", {**note, **_receipt(batch, dataclasses.replace(answer, rejected=rejected))})
+            return answer
+
+    def _note(self, batch: Batch, request: Request) -> dict[str, object]:
+        return {
             "phase": batch.phase,
             "batch": batch.number,
             "sent": len(batch.members),
             "request_digest": self._digest(request),
         }
 
+    def _ask(
+        self,
+        log: DeliveryLog,
+        note: Mapping[str, object],
+        members: Sequence[Member],
+        session: Session,
+        request: Request,
+    ) -> Answer:
         def once() -> Answer:
             self._limiter.try_acquire(self._account)
             log.chain.append("intent", note)
-            return self._destination.read(batch.members, session, self._transport.send(request))
+            return self._destination.read(members, session, self._transport.send(request))
 
-        try:
-            answer: Answer = self._retrying()(once)
-        except (PermanentError, NeedsHumanError) as refusal:
-            log.chain.append("refused", {**note, "code": getattr(refusal, "code", type(refusal).__name__)})
-            raise
-        log.chain.append("receipt", {**note, **_receipt(batch, answer)})
+        answer: Answer = self._retrying()(once)
         return answer
 
     def _retrying(self) -> tenacity.Retrying:
@@ -194,6 +229,7 @@ def _receipt(batch: Batch, answer: Answer) -> dict[str, object]:
         "unproven": answer.unproven,
         "rejected_members": {batch.members[place].member_id.hex(): code for place, code in answer.rejected.items()},
         "code": answer.code,
+        **({"job": answer.job} if answer.job else {}),
     }
 
 

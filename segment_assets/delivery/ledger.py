@@ -106,7 +106,11 @@ class Chain:
 
 @dataclasses.dataclass(slots=True)
 class DeliveryLog:
-    """The chain of one delivery, read as what it says. Entry kinds: opened, intent, receipt, refused, closed."""
+    """The chain of one delivery, read as what it says.
+
+    Kinds of entries: opened, intent, receipt (an answer; with a `job` it is only a promise), refused, job (how a
+    promised job ended), closed.
+    """
 
     number: int
     chain: Chain
@@ -126,16 +130,26 @@ class DeliveryLog:
         """Entries of one kind in order (`receipt`, `refused`)."""
         return [entry for entry in self.chain.entries if entry.kind == kind]
 
+    def open_jobs(self) -> list[Entry]:
+        """Receipts whose job has not ended yet."""
+        ended = {entry.body["job"] for entry in self.answered("job")}
+        return [entry for entry in self.answered("receipt") if entry.body.get("job") and entry.body["job"] not in ended]
+
+    def final_answers(self) -> list[Entry]:
+        """The last word on every answered batch: how its job ended where it has one, else the receipt."""
+        last = {(e.body["phase"], e.body["batch"]): e for kind in ("receipt", "job") for e in self.answered(kind)}
+        return list(last.values())
+
     def batch_standings(self) -> dict[tuple[str, int], str]:
-        """(phase, batch) -> acknowledged | refused | in_doubt (asked, no answer noted)."""
+        """(phase, batch) -> acknowledged | submitted (a job is open) | refused | in_doubt (asked, no answer noted)."""
         standings: dict[tuple[str, int], str] = {}
-        meaning = {"intent": "in_doubt", "receipt": "acknowledged", "refused": "refused"}
         for entry in self.chain.entries:
-            if entry.kind in meaning:
+            meaning = _standing(entry)
+            if meaning:
                 place = (entry.body["phase"], entry.body["batch"])
                 # A repeated intent (retry after silence) must not undo an answer that is noted already.
-                if not (entry.kind == "intent" and standings.get(place) == "acknowledged"):
-                    standings[place] = meaning[entry.kind]
+                if not (entry.kind == "intent" and standings.get(place) in {"acknowledged", "submitted"}):
+                    standings[place] = meaning
         return standings
 
 
@@ -181,6 +195,18 @@ class AudienceLedger:
 
     def _folder(self, number: int) -> str:
         return f"{self.pair.prefix}/deliveries/{number:06d}"
+
+
+def _standing(entry: Entry) -> str:
+    if entry.kind == "receipt":
+        return "submitted" if entry.body.get("job") else "acknowledged"
+    if entry.kind == "job":
+        if entry.body["state"] == "failed":
+            return "refused"
+        # Some of a removal failed and nobody says who: all of it is in doubt, and is asked again.
+        whole = entry.body["accepted"] == entry.body["sent"] or entry.body["phase"] in {"add", "reaffirm"}
+        return "acknowledged" if whole else "in_doubt"
+    return {"intent": "in_doubt", "refused": "refused"}.get(entry.kind, "")
 
 
 def minted(*parts: str) -> str:

@@ -1,6 +1,7 @@
 """One run for one pair, in the order that the promises demand.
 
-1. Settle what an earlier run left open (a crash, a platform that went away).
+1. Finish what an earlier run left open: settle it (a crash, a platform that went away), or, where the platform works
+   on jobs, ask how these are and send the rest.
 2. Opt-outs: a delivery of their own, before every guard and check.
 3. What the caller's check says about the audience; guards on what the delivery would do.
 4. The audience's delivery, if anything differs.
@@ -19,12 +20,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import AudienceSpec, PermanentError, SegmentAssetsError
-from segment_assets.delivery.changes import audience_changes, opt_out_changes
+from segment_assets.delivery.changes import anybody_named, audience_changes, opt_out_changes
 from segment_assets.delivery.courier import Courier, Patience
+from segment_assets.delivery.following import follow
 from segment_assets.delivery.guards import GuardRails, stop_what_needs_a_human
 from segment_assets.delivery.ledger import AudienceLedger, FencedError, minted
-from segment_assets.delivery.settling import acknowledged_state, settle
-from segment_assets.tables import CHANGES
+from segment_assets.delivery.settling import Settled, acknowledged_state, settle
+from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +34,7 @@ if TYPE_CHECKING:
 
     from segment_assets.contracts import Clock, Destination, Lake, Sleep, Snapshot, Transport
     from segment_assets.delivery.changes import ChangeCounts, Wanted
-    from segment_assets.delivery.ledger import Pair
-    from segment_assets.delivery.settling import Settled
+    from segment_assets.delivery.ledger import DeliveryLog, Entry, Pair
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,10 +51,14 @@ class Errand:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Report:
-    """What a run did: rows of the deliveries table, oldest first; empty when there was nothing to send."""
+    """What a run did: rows of the deliveries table, oldest first; empty when there was nothing to send.
+
+    `waiting` is set when the platform still works on jobs; the delivery stays open and is followed.
+    """
 
     pair: Pair
     deliveries: Sequence[Mapping[str, Any]]
+    waiting: bool = False
 
     @property
     def sent(self) -> int:
@@ -68,8 +73,17 @@ class _Leg:
     lane: str
     state: Snapshot | None
     to_snapshot: str
+    suppressions: str
     changes: Snapshot
     counts: ChangeCounts
+
+
+class _Waiting:
+    """A step's answer while the platform still works on jobs."""
+
+
+_WAITING = _Waiting()
+_Step = Settled | _Waiting | None
 
 
 class DeliveryRoom:
@@ -107,31 +121,66 @@ class DeliveryRoom:
         workdir = self._workdir / uuid.uuid4().hex
         ledger = AudienceLedger(self._lake, errand.pair, self._clock)
         rows: list[Mapping[str, Any]] = []
+        steps: tuple[Callable[[], _Step], ...] = (
+            lambda: self._finish_what_was_left(ledger, errand, suppressions, workdir),
+            lambda: self._take_out_opt_outs(ledger, errand, suppressions, workdir),
+            lambda: self._deliver_audience(ledger, errand, _approved(errand, audience, approve), suppressions, workdir),
+        )
         try:
-            rows += self._settle_what_was_left(ledger, workdir)
-            rows += self._take_out_opt_outs(ledger, errand, suppressions, workdir)
-            approve()
-            if audience is None:
-                raise PermanentError(
-                    f"{errand.pair}: there is no hashed audience yet; materialise hashed_audience first"
-                )
-            rows += self._deliver_audience(ledger, errand, audience, suppressions, workdir)
+            for step in steps:
+                settled = step()
+                if settled is _WAITING:
+                    return Report(errand.pair, rows, waiting=True)
+                rows += [settled.row] if isinstance(settled, Settled) else []
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
         return Report(errand.pair, rows)
 
-    def _settle_what_was_left(self, ledger: AudienceLedger, workdir: Path) -> list[Mapping[str, Any]]:
-        last = ledger.last()
-        if last is None or last.closed is not None:
-            return []
-        return [settle(self._lake, ledger, last, "interrupted", workdir).row]
+    def follow(self, errand: Errand, is_due: Callable[[Entry], bool] = lambda _: True) -> Settled | None:
+        """Ask about the open jobs of a pair; settle its delivery when all of it was sent and has ended."""
+        ledger = AudienceLedger(self._lake, errand.pair, self._clock)
+        log = ledger.last()
+        if log is None or log.closed is not None or not log.open_jobs():
+            return None
+        ended = follow(log, self._destination, self._transport, now=self._clock(), is_due=is_due)
+        sent = sum(count for phase, count in log.header["batches"].items() if phase != "none")
+        if not ended or len(log.batch_standings()) < sent:
+            return None
+        workdir = self._workdir / uuid.uuid4().hex
+        try:
+            return settle(self._lake, ledger, log, _outcome(log), workdir)
+        finally:
+            shutil.rmtree(workdir, ignore_errors=True)
+
+    def _finish_what_was_left(
+        self, ledger: AudienceLedger, errand: Errand, suppressions: Snapshot | None, workdir: Path
+    ) -> _Step:
+        log = ledger.last()
+        if log is None or log.closed is not None:
+            return None
+        has_jobs = any(entry.body.get("job") for entry in log.answered("receipt"))
+        if not has_jobs or self._a_no_must_be_heard(errand.pair, log, suppressions, workdir):
+            return settle(self._lake, ledger, log, "interrupted", workdir)
+        if log.open_jobs():
+            follow(log, self._destination, self._transport, now=self._clock())
+        return self._carry(ledger, errand, log, self._audience_id(ledger, errand), workdir)
+
+    def _a_no_must_be_heard(self, pair: Pair, log: DeliveryLog, suppressions: Snapshot | None, workdir: Path) -> bool:
+        """Whether somebody said no since an open delivery began, who is in the audience or is about to be."""
+        if suppressions is None or suppressions.id == log.header["suppressions"]:
+            return False
+        changes = self._lake.dataset(self._lake.snapshot(CHANGES.name, pair.partition, log.header["changes"]))
+        before = log.header["from_state"]
+        state = self._lake.snapshot(ACKNOWLEDGED.name, pair.partition, before) if before else None
+        held = self._lake.dataset(state) if state else None
+        return anybody_named(held, changes, self._lake.dataset(suppressions), workdir)
 
     def _take_out_opt_outs(
         self, ledger: AudienceLedger, errand: Errand, suppressions: Snapshot | None, workdir: Path
-    ) -> list[Mapping[str, Any]]:
+    ) -> _Step:
         state = acknowledged_state(self._lake, ledger)
         if state is None or suppressions is None or not state.rows:
-            return []
+            return None
         writer = self._lake.writer(CHANGES.name, errand.pair.partition)
         counts = opt_out_changes(
             self._lake.dataset(state),
@@ -142,13 +191,13 @@ class DeliveryRoom:
         )
         changes = writer.publish({})
         if counts.nothing_to_send:
-            return []
-        leg = _Leg("opt_out", state, suppressions.id, changes, counts)
-        return [self._deliver(ledger, errand, leg, workdir).row]
+            return None
+        leg = _Leg("opt_out", state, suppressions.id, suppressions.id, changes, counts)
+        return self._deliver(ledger, errand, leg, workdir)
 
     def _deliver_audience(
         self, ledger: AudienceLedger, errand: Errand, audience: Snapshot, suppressions: Snapshot | None, workdir: Path
-    ) -> list[Mapping[str, Any]]:
+    ) -> _Step:
         state = acknowledged_state(self._lake, ledger)
         writer = self._lake.writer(CHANGES.name, errand.pair.partition)
         counts = audience_changes(
@@ -162,25 +211,35 @@ class DeliveryRoom:
         stop_what_needs_a_human(errand.pair, counts, errand.rails, self._destination.contract)
         changes = writer.publish({})
         if counts.nothing_to_send and _is_noted(ledger, audience):
-            return []
-        leg = _Leg("audience", state, audience.id, changes, counts)
-        return [self._deliver(ledger, errand, leg, workdir).row]
+            return None
+        leg = _Leg("audience", state, audience.id, suppressions.id if suppressions else "", changes, counts)
+        return self._deliver(ledger, errand, leg, workdir)
 
-    def _deliver(self, ledger: AudienceLedger, errand: Errand, leg: _Leg, workdir: Path) -> Settled:
+    def _deliver(self, ledger: AudienceLedger, errand: Errand, leg: _Leg, workdir: Path) -> _Step:
         audience_id = self._audience_id(ledger, errand) if leg.counts.batches.keys() - {"none"} else ""
         log = ledger.open(_header(ledger, errand, leg))
+        return self._carry(ledger, errand, log, audience_id, workdir)
+
+    def _carry(
+        self, ledger: AudienceLedger, errand: Errand, log: DeliveryLog, audience_id: str, workdir: Path
+    ) -> _Step:
+        """Send what has no answer yet, and settle unless the platform still works on it."""
+        changes = self._lake.snapshot(CHANGES.name, errand.pair.partition, log.header["changes"])
         courier = Courier(
             self._destination, self._transport, key=errand.key, sleep=self._sleep, patience=self._patience
         )
         try:
-            courier.carry(log, self._lake.dataset(leg.changes), audience_id)
+            finished = courier.carry(log, self._lake.dataset(changes), audience_id)
         except FencedError:
             raise
         except SegmentAssetsError:
-            # Noted at once, so that the tables tell the truth before anybody reruns.
-            settle(self._lake, ledger, log, "failed", workdir)
+            if not log.open_jobs():
+                # Noted at once, so that the tables tell the truth before anybody reruns.
+                settle(self._lake, ledger, log, "failed", workdir)
             raise
-        return settle(self._lake, ledger, log, "empty" if leg.counts.nothing_to_send else "done", workdir)
+        if not finished:
+            return _WAITING
+        return settle(self._lake, ledger, log, _outcome(log), workdir)
 
     def _audience_id(self, ledger: AudienceLedger, errand: Errand) -> str:
         """The audience on the platform, created once: an unanswered creation is looked up by our own marker."""
@@ -198,6 +257,21 @@ class DeliveryRoom:
         audience_id = found or self._destination.create_audience(self._transport, spec)
         chain.append("created", {"id": audience_id})
         return audience_id
+
+
+def _approved(errand: Errand, audience: Snapshot | None, approve: Callable[[], None]) -> Snapshot:
+    """The audience, once the caller has nothing against it."""
+    approve()
+    if audience is None:
+        raise PermanentError(f"{errand.pair}: there is no hashed audience yet; materialise hashed_audience first")
+    return audience
+
+
+def _outcome(log: DeliveryLog) -> str:
+    """How a delivery ended of which everything was sent: `failed` when a job of it failed in the end."""
+    if not sum(log.header["records"].values()):
+        return "empty"
+    return "failed" if "refused" in log.batch_standings().values() else "done"
 
 
 def _is_noted(ledger: AudienceLedger, audience: Snapshot) -> bool:
@@ -222,6 +296,7 @@ def _header(ledger: AudienceLedger, errand: Errand, leg: _Leg) -> dict[str, Any]
         "lane": leg.lane,
         "from_state": from_state,
         "to_snapshot": leg.to_snapshot,
+        "suppressions": leg.suppressions,
         "changes": leg.changes.id,
         "contract_version": version,
         "forms": list(errand.wanted.forms),

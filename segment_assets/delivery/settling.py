@@ -93,7 +93,11 @@ def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log
         db.register("before", lake.dataset(lake.snapshot(ACKNOWLEDGED.name, partition, header["from_state"])))
     else:
         db.register("before", ACKNOWLEDGED.arrow_schema().empty_table())
-    standings = [{"phase": p, "batch": b, "standing": s} for (p, b), s in log.batch_standings().items()]
+    # A job that is still open may or may not be done: its people are in doubt like those without an answer.
+    standings = [
+        {"phase": p, "batch": b, "standing": "in_doubt" if s == "submitted" else s}
+        for (p, b), s in log.batch_standings().items()
+    ]
     columns: list[pa.Field[Any]] = [
         pa.field("phase", pa.string()),
         pa.field("batch", pa.int64()),
@@ -153,7 +157,12 @@ def _write_state(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedg
 
 def _people(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> dict[str, int]:
     """The right side of the accounting, in people."""
-    sizes = dict(db.execute("SELECT answer, count(*) FROM outcome WHERE phase = 'add' GROUP BY 1").fetchall())
+    sizes = dict(
+        db.execute("""
+            SELECT CASE WHEN refused_by_name AND answer = 'in_doubt' THEN 'named' ELSE answer END, count(*)
+            FROM outcome WHERE phase = 'add' GROUP BY 1
+        """).fetchall()
+    )
     gone = dict(
         db.execute("""
             SELECT answer, count(*) FROM (
@@ -168,7 +177,7 @@ def _people(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> dict[str, int]:
     doubted = min(_told(log, "remove", "unproven"), gone.get("acknowledged", 0))
     return {
         "accepted": told["accepted"],
-        "rejected": told["rejected"] + sizes.get("refused", 0),
+        "rejected": told["rejected"] + sizes.get("refused", 0) + sizes.get("named", 0),
         "unproven": told["unproven"] + sizes.get("in_doubt", 0),
         "unsent": sizes.get("unsent", 0),
         "removes_acknowledged": gone.get("acknowledged", 0) - doubted,
@@ -180,7 +189,13 @@ def _people(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> dict[str, int]:
 
 
 def _told(log: DeliveryLog, phase: str, name: str) -> int:
-    return sum(entry.body[name] for entry in log.answered("receipt") if entry.body["phase"] == phase)
+    """A number of the last word on every acknowledged batch of a phase."""
+    standings = log.batch_standings()
+    return sum(
+        entry.body[name]
+        for entry in log.final_answers()
+        if entry.body["phase"] == phase and standings[(phase, entry.body["batch"])] == "acknowledged"
+    )
 
 
 def _delivery_row(ledger: AudienceLedger, log: DeliveryLog, outcome: str, people: Mapping[str, int]) -> dict[str, Any]:

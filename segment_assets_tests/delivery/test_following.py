@@ -1,0 +1,214 @@
+"""A platform that answers with a job: nothing is accepted before the job has ended, and nothing is sent twice."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from segment_assets.contracts import Answer, Follow, JobReport, JobState, RefusedMembersError, Request, Response
+from segment_assets.delivery.changes import Wanted
+from segment_assets.delivery.guards import GuardRails
+from segment_assets.delivery.ledger import AudienceLedger, Pair
+from segment_assets.delivery.run import DeliveryRoom, Errand
+from segment_assets.delivery.settling import balanced
+from segment_assets.resources.lake import LocalLake
+from segment_assets_tests.fakes import (
+    CONTRACT,
+    FakeDestination,
+    FakePlatform,
+    digest,
+    marked,
+    person,
+    publish_audience,
+    publish_suppressions,
+)
+
+FOLLOWED = dataclasses.replace(CONTRACT, follow=Follow(1800, 1.3, 3600, 86400))
+PAIR = Pair("tenant", "fake", "acc", "seg")
+
+
+class JobPlatform(FakePlatform):
+    """Takes requests as jobs; `work` does them, in the order of a queue, or fails them."""
+
+    def __init__(self):
+        super().__init__()
+        self.jobs: dict[str, tuple[str, Request, dict]] = {}
+        self.named: set[str] = set()
+
+    def send(self, request):
+        if request.path.startswith("/jobs/"):
+            state, _, told = self.jobs[request.path.removeprefix("/jobs/")]
+            return Response(200, {}, {"state": state, **told})
+        if request.path == "/audiences":
+            return super().send(request)
+        bad = [p for p, row in enumerate(request.json["rows"]) if set(row) & self.named]
+        self.calls.append((request.method, len(request.json["rows"])))
+        if bad:
+            return Response(400, {}, {"places": bad})
+        self.jobs[job := f"j{len(self.jobs)}"] = ("processing", request, {})
+        return Response(200, {}, {"job": job})
+
+    def work(self, *, fail: bool = False, denied: int = 0):
+        for job, (state, request, _) in self.jobs.items():
+            if state == "processing":
+                rows = len(request.json["rows"])
+                if not fail:
+                    self._change(request)
+                    self.calls.pop()
+                told = {"received": 0 if fail else rows, "rejected": {"DENIED": denied} if denied else {}}
+                state = "failed" if fail else "partial_success" if denied else "success"
+                self.jobs[job] = (state, request, told)
+
+
+class JobDestination(FakeDestination):
+    def __init__(self):
+        super().__init__(FOLLOWED)
+
+    def read(self, members, session, response):
+        if response.status == 400:
+            raise RefusedMembersError("fake: members refused", dict.fromkeys(response.json["places"], "bad"))
+        return Answer(len(members), 0, {}, len(members), 0, "200", job=response.json["job"])
+
+    def job_request(self, job):
+        return Request("GET", f"/jobs/{job}")
+
+    def read_job(self, response):
+        body = response.json
+        return JobReport(JobState(body["state"]), body.get("received", 0), body.get("rejected", {}), "51_TO_60")
+
+
+class Road:
+    def __init__(self, tmp_path):
+        self.lake, self.platform = LocalLake(tmp_path / "lake"), JobPlatform()
+        self.now = 1_000_000.0
+        self.room = DeliveryRoom(
+            self.lake, JobDestination(), self.platform, workdir=tmp_path / "work", clock=lambda: self.now
+        )
+        self.errand = Errand(PAIR, Wanted(FOLLOWED, CONTRACT.forms()), "seg", {}, GuardRails(1.0), b"key")
+        self.audience = self.suppressions = None
+
+    def wants(self, *people):
+        self.audience = publish_audience(self.lake, PAIR.segment, people)
+
+    def run(self):
+        report = self.room.run(self.errand, self.audience, self.suppressions)
+        assert all(balanced(row) == [] for row in report.deliveries)
+        return report
+
+    def follow(self):
+        settled = self.room.follow(self.errand)
+        assert settled is None or balanced(settled.row) == []
+        return settled
+
+    @property
+    def last(self):
+        return AudienceLedger(self.lake, PAIR, lambda: self.now).last()
+
+
+@pytest.fixture
+def road(tmp_path):
+    return Road(tmp_path)
+
+
+def crowd(names):
+    return [person(name, email=f"{name}@x") for name in names]
+
+
+def test_a_promise_is_not_called_accepted_until_the_job_has_ended(road):
+    road.wants(*crowd("abcde"))
+    report = road.run()
+    assert (report.waiting, report.deliveries, road.platform.calls) == (True, [], [("POST", 3), ("POST", 2)])
+    assert road.follow() is None
+    road.platform.work()
+    row = road.follow().row
+    assert (row["outcome"], row["accepted"], row["unproven"]) == ("done", 5, 0)
+    assert road.platform.identifiers == {marked(f"{n}@x") for n in "abcde"}
+
+
+def test_a_run_while_jobs_are_open_sends_nothing_again(road):
+    road.wants(*crowd("abcde"))
+    road.run()
+    assert road.run().waiting
+    assert len(road.platform.calls) == 2
+    road.platform.work()
+    report = road.run()
+    assert (report.waiting, report.deliveries[0]["accepted"], len(road.platform.calls)) == (False, 5, 2)
+    assert road.run().deliveries == []
+
+
+def test_old_identifiers_go_only_after_the_job_with_the_new_ones_has_ended(road):
+    road.wants(person("a", email="old@x", phone="1"), *crowd("b"))
+    road.run()
+    road.platform.work()
+    road.run()
+    road.wants(person("a", email="new@x", phone="1"), *crowd("b"))
+    methods = []
+    for _ in range(4):
+        before = len(road.platform.calls)
+        road.run()
+        methods += [[method for method, _ in road.platform.calls[before:]]]
+        road.platform.work()
+    assert methods == [["POST"], ["DELETE"], ["POST"], []]
+    assert road.platform.identifiers == {marked(i) for i in ("new@x", "1", "b@x")}
+    assert road.run().deliveries == []
+
+
+def test_a_job_that_fails_late_is_told_and_its_people_are_sent_again(road):
+    road.wants(*crowd("abcde"))
+    road.run()
+    road.platform.work(fail=True)
+    row = road.follow().row
+    assert (row["outcome"], row["accepted"], row["rejected"]) == ("failed", 0, 5)
+    road.run()
+    road.platform.work()
+    assert road.follow().row["accepted"] == 5
+
+
+def test_rejected_people_of_a_partial_success_are_counted_by_the_platforms_numbers(road):
+    road.wants(*crowd("abc"))
+    road.run()
+    road.platform.work(denied=1)
+    row = road.follow().row
+    assert (row["accepted"], row["rejected"], row["unproven"]) == (2, 1, 0)
+
+
+def test_members_refused_by_name_are_left_out_and_the_rest_is_sent(road):
+    road.platform.named = {marked("b@x")}
+    road.wants(*crowd("abc"))
+    road.run()
+    assert road.platform.calls == [("POST", 3), ("POST", 2)]
+    road.platform.work()
+    row = road.follow().row
+    assert (row["accepted"], row["rejected"]) == (2, 1)
+    assert road.platform.identifiers == {marked("a@x"), marked("c@x")}
+    assert road.run().deliveries == []
+
+
+def test_a_job_without_an_end_is_given_up_and_sent_again(road):
+    road.wants(*crowd("ab"))
+    road.run()
+    road.now += 86401
+    assert road.follow().row["outcome"] == "failed"
+    assert road.run().waiting
+    assert len(road.platform.calls) == 2
+
+
+def test_an_opt_out_is_heard_while_jobs_are_open(road):
+    road.wants(*crowd("abcde"))
+    road.run()
+    road.suppressions = publish_suppressions(road.lake, [("email", digest("a@x"))])
+    road.run()
+    assert road.platform.calls[-1] == ("DELETE", 1)
+    for _ in range(4):
+        road.platform.work()
+        road.run()
+    assert road.platform.identifiers == {marked(f"{n}@x") for n in "bcde"}
+
+
+def test_an_opt_out_of_somebody_else_does_not_disturb_open_jobs(road):
+    road.wants(*crowd("abcde"))
+    road.run()
+    road.suppressions = publish_suppressions(road.lake, [("email", digest("stranger@x"))])
+    assert road.run().waiting
+    assert len(road.platform.calls) == 2
