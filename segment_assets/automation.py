@@ -12,11 +12,17 @@ _C = dg.AutomationCondition
 
 # An input counts when its version changed, not when it was merely made again with the same content: a demo by hand
 # followed by the daemons recomputed everything while the condition looked at updates (see test_automation).
+_WANTED = _C.any_deps_match(_C.data_version_changed()).with_label("an input has a new version") | (
+    _C.missing().newly_true().with_label("this was never made")
+)
+_BY_HAND = (
+    _C.newly_updated() & ~_C.all_new_updates_have_run_tags(tag_values={"dagster/from_automation_condition": "true"})
+).with_label("this was made by hand")
+
+# A version that comes after the request, while its run is waiting or going, is wanted again: the request forgets only
+# what was wanted before it, and the end of our own run forgets nothing.
 ON_NEW_VERSIONS = (
-    (
-        _C.any_deps_match(_C.data_version_changed()).with_label("an input has a new version")
-        | _C.missing().newly_true().with_label("this was never made")
-    ).since(_C.newly_requested() | _C.newly_updated())
+    _WANTED.since((_C.newly_requested() & ~_WANTED).with_label("this was asked for") | _BY_HAND)
     & ~_C.any_deps_missing().with_label("an input was never made")
     & ~_C.any_deps_in_progress().with_label("an input is being made")
     & ~_C.in_progress().with_label("this is being made")

@@ -78,8 +78,10 @@ class Eligibility(enum.StrEnum):
 class SegmentAssetsError(Exception):
     """Base of every error that we raise on purpose. The message names the thing and the next action.
 
-    No message carries an identifier, raw or hashed, nor a secret.
+    No message carries an identifier, raw or hashed, nor a secret. `code` is the platform's own code, where it gave one.
     """
+
+    code: str = ""
 
 
 class TransientError(SegmentAssetsError):
@@ -258,6 +260,7 @@ class Contract:
     `minimum_members`: the smallest audience that the platform can use.
     `expiry_days`: after how many days a member leaves by itself, None where never.
     `follow`: set where a request is only a job that the platform works on later.
+    `statements`: what the plan has to state about each activation, and the words the platform takes for it.
     """
 
     platform: str
@@ -274,6 +277,7 @@ class Contract:
     first_party_only: bool
     evidence: str
     follow: Follow | None = None
+    statements: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def forms(self) -> tuple[str, ...]:
         """Columns of hashed_audience that this platform is sent, in the order of the wire."""
@@ -367,6 +371,10 @@ class Destination(Protocol):
 
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Create an empty audience and return its id. Raises as `read` does."""
+        ...
+
+    def delete_audience(self, transport: Transport, audience_id: str) -> None:
+        """Delete an audience of ours with everybody in it. Raises as `read` does; gone already is fine."""
         ...
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from segment_assets import followers, withdrawals
+from segment_assets.alerting import run_failures
 from segment_assets.assets import all_assets
 from segment_assets.assets.activations import checks as activation_checks
 from segment_assets.assets.activations import resource_name
 from segment_assets.checks import AUDIENCE_CHECK_DEFINITIONS
 from segment_assets.deployment import Deployment
-from segment_assets.jobs import JOBS
+from segment_assets.jobs import JOBS, SCHEDULES
 from segment_assets.resources.destination_account import DestinationAccount
 from segment_assets.sensors import SENSORS
 
@@ -24,9 +26,13 @@ AUTOMATION = "made_when_inputs_change"
 def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | None = None) -> dg.Definitions:
     """All definitions of a deployment. `overrides` replace resources, for tests. Raises PlanError."""
     plan = deployment.plan()
+    withdraw = withdrawals.build(plan)
     accounts = {
         resource_name(name): DestinationAccount(
-            destination=account.destination, account=account.account, **deployment.account_settings(name)
+            destination=account.destination,
+            account=account.account,
+            settings=dict(account.settings),
+            **deployment.account_settings(account.destination),
         )
         for name, account in plan.accounts.items()
     }
@@ -34,9 +40,13 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
     return dg.Definitions(
         assets=all_assets(plan),
         asset_checks=[*AUDIENCE_CHECK_DEFINITIONS, *activation_checks(plan)],
-        jobs=JOBS,
+        jobs=[*JOBS, withdraw],
+        schedules=SCHEDULES,
         sensors=[
             *SENSORS,
+            *followers.build(plan),
+            run_failures,
+            withdrawals.build_sensor(withdraw),
             dg.AutomationConditionSensorDefinition(
                 AUTOMATION,
                 target=dg.AssetSelection.all() - dg.AssetSelection.groups("activation"),

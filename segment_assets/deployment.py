@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from segment_assets.contracts import PermanentError
 from segment_assets.plan import load_plan
 from segment_assets.resources.account_tables import LocalAccountTables
+from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.resources.secrets import LocalSecrets
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from segment_assets.resources.clean_room import CleanRoom, ProtectedQuery, QueryOutcome
 
 
-# No secret: the sandbox listens on loopback only and this is the token that it is born with.
-SANDBOX_TOKEN = "sandbox-meta-token"  # noqa: S105
+# No secrets: the sandbox listens on loopback only, and these are the tokens that it is born with.
+SANDBOX_TOKENS = {"meta": "sandbox-meta-token", "google": "sandbox-google-token"}
 
 
 class Kind(enum.StrEnum):
@@ -44,10 +45,16 @@ class Deployment:
     kind: Kind
     home: Path
     plan_path: Path | None = None
+    webhook: str = dataclasses.field(default="", repr=False)
+    mail: tuple[str, str, str] = ("", "", "")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Deployment:
-        """SEGMENT_ASSETS_WORLD (local), SEGMENT_ASSETS_HOME (data in the checkout), SEGMENT_ASSETS_PLAN (a file)."""
+        """Read the environment, which nothing else does.
+
+        SEGMENT_ASSETS_WORLD (local), SEGMENT_ASSETS_HOME (`data` in the checkout), SEGMENT_ASSETS_PLAN (a file);
+        for alerts SEGMENT_ASSETS_ALERT_WEBHOOK (Slack), SEGMENT_ASSETS_MAIL_HOST, _MAIL_FROM and _MAIL_TO.
+        """
         world = environ.get("SEGMENT_ASSETS_WORLD", Kind.LOCAL.value)
         if world not in set(Kind):
             raise PermanentError(
@@ -55,7 +62,14 @@ class Deployment:
             )
         plan = environ.get("SEGMENT_ASSETS_PLAN")
         home = environ.get("SEGMENT_ASSETS_HOME")
-        return cls(Kind(world), Path(home).resolve() if home else checkout() / "data", Path(plan) if plan else None)
+        host, sender, to = (environ.get(f"SEGMENT_ASSETS_MAIL_{part}", "") for part in ("HOST", "FROM", "TO"))
+        return cls(
+            Kind(world),
+            Path(home).resolve() if home else checkout() / "data",
+            Path(plan) if plan else None,
+            webhook=environ.get("SEGMENT_ASSETS_ALERT_WEBHOOK", ""),
+            mail=(host, sender, to),
+        )
 
     def plan(self) -> Plan:
         """The plan of this deployment. Raises PlanError with the lines that are wrong."""
@@ -71,13 +85,14 @@ class Deployment:
             "landing": LocalLanding(self.home / "landing" / "segments"),
             "secrets": LocalSecrets(self.home / "secrets"),
             "warehouse": LocalWarehouse(self.home / "work"),
+            "alerts": Alerts(self.home / "alerts", self.webhook, *self.mail),
             "workdir": self.home / "work",
+            "dashboards": self.home / "dashboards",
         }
 
-    def account_settings(self, name: str) -> dict[str, str]:
-        """Where an account of the plan is reached, and with which token. Locally that is the platform sandbox."""
-        del name  # in the local world all accounts are on the one sandbox
-        return {"sandbox_home": str(self.sandbox_home), "token": SANDBOX_TOKEN}
+    def account_settings(self, destination: str) -> dict[str, str]:
+        """Where a platform is reached, and with which token. Locally that is the platform sandbox."""
+        return {"sandbox_home": str(self.sandbox_home), "token": SANDBOX_TOKENS[destination]}
 
     @property
     def sandbox_home(self) -> Path:

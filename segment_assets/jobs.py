@@ -20,8 +20,19 @@ weekly_job = dg.define_asset_job(
     "weekly",
     selection=dg.AssetSelection.assets(["account_a", "conversions"], ["account_b", "impressions"])
     | dg.AssetSelection.groups("clean_room")
-    | dg.AssetSelection.assets(["planning", "audience_overlap"]),
-    description="One reporting week: both accounts' events, the protected queries over them, the overlap table.",
+    | dg.AssetSelection.groups("planning", "measurement"),
+    description="One reporting week: both accounts' events, the protected queries over them, the insight tables.",
 )
 
 JOBS = [accounts_job, weekly_job]
+
+# Stopped where it is loaded: in the local world a week passes when somebody says so (`segment-assets world advance`).
+weekly_schedule = dg.build_schedule_from_partitioned_job(
+    weekly_job,
+    name="weekly",
+    hour_of_day=6,
+    description="Every Monday morning (UTC), the week that has ended.",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+)
+
+SCHEDULES = [weekly_schedule]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -19,6 +19,9 @@ import yaml
 from segment_assets.contracts import ColumnState, MatchKey, PermanentError
 from segment_assets.destinations import registry
 from segment_assets.tables import SEGMENT_MEMBERS
+
+if TYPE_CHECKING:
+    from segment_assets.contracts import Contract
 
 # A segment is a partition key, a folder name and part of a platform audience's name.
 SegmentName = Annotated[str, pydantic.StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
@@ -73,7 +76,10 @@ class AudienceGuards(_Strict):
 
 
 class CleanRoomSegment(_Strict):
-    """Members of a clean-room LIST result, with or without account A's own converters."""
+    """Members of a clean-room LIST result, with or without account A's own converters.
+
+    `opt_in_everywhere` asks for a yes also where the law is content without a no.
+    """
 
     source: Literal["clean_room"]
     query: Literal["exposed_customers"]
@@ -84,6 +90,7 @@ class CleanRoomSegment(_Strict):
     provenance: Provenance
     legal_basis: str
     consent: Literal[ConsentSource.CUSTOMERS] = ConsentSource.CUSTOMERS
+    opt_in_everywhere: bool = False
     experiment: str | None = None
     guards: AudienceGuards = AudienceGuards()
 
@@ -100,6 +107,7 @@ class LandingSegment(_Strict):
     legal_basis: str
     consent: Literal[ConsentSource.FILE, ConsentSource.ASSERTED]
     consent_asserted_by: str | None = None
+    opt_in_everywhere: bool = False
     experiment: str | None = None
     guards: AudienceGuards = AudienceGuards()
 
@@ -209,16 +217,27 @@ class Plan(_Strict):
             unknown = [key.value for key in activation.match_keys if key not in contract.match_keys]
             if unknown:
                 problems.append(f"activations.{place}: {contract.platform} has no match key {', '.join(unknown)}")
-            if contract.platform == "meta" and "customer_file_source" not in activation.statements:
+            problems += [f"activations.{place}: {problem}" for problem in _unstated(contract, activation)]
+            stated = "CONSENT_GRANTED" in activation.statements.values()
+            if stated and not self.segments[activation.segment].opt_in_everywhere:
                 problems.append(
-                    f"activations.{place}: statements.customer_file_source is missing; Meta asks where the people come "
-                    "from: USER_PROVIDED_ONLY, PARTNER_PROVIDED_ONLY or BOTH_USER_AND_PARTNER_PROVIDED"
+                    f"activations.{place}: states that everybody consented, but where the law does not ask for a yes "
+                    f"{activation.segment} keeps people who said nothing; set opt_in_everywhere on the segment"
                 )
         return problems
 
     def activations_of(self, account: str) -> dict[str, Activation]:
         """Segment -> permission, for one account of the plan."""
         return {a.segment: a for a in self.activations if a.account == account}
+
+
+def _unstated(contract: Contract, activation: Activation) -> Iterator[str]:
+    """What the platform asks the plan to state, and the plan does not, or not in the platform's words."""
+    for name, words in contract.statements.items():
+        if name not in activation.statements:
+            yield f"statements.{name} is missing; {contract.platform} takes {' or '.join(words)}"
+        elif activation.statements[name] not in words:
+            yield f"statements.{name} is not in the words of {contract.platform}; it takes {' or '.join(words)}"
 
 
 def default_plan() -> Path:

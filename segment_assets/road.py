@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -110,6 +111,8 @@ class Road:
         self.deployment, self.instance = deployment, instance
         self._job = definitions.resolve_implicit_global_asset_job_def()
         self._graph = definitions.resolve_asset_graph()
+        # What assets are given, for steps that are no run (following a platform's jobs).
+        self.resources = SimpleNamespace(**(definitions.resources or {}))
 
     def sync_partitions(self, plan: Plan, landed: Sequence[str]) -> None:
         """Bring dynamic partitions in line with the plan and with what has landed."""

@@ -18,6 +18,7 @@ from segment_assets.partitions import sync_requests
 from segment_assets.plan import Plan
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.tables import HASHED_AUDIENCE
+from segment_assets.withdrawals import is_unfinished
 
 # Half of the minute that Dagster gives a tick: a tick that is killed saves no cursor.
 TICK_SECONDS = 30.0
@@ -133,7 +134,7 @@ def reconcile(
         last = f"{name}/{segment}"
         wanted = _wanted_now(instance, plan, lake, name, segment)
         key = activation_key(name, plan.accounts[name])
-        request = _request(instance, (name, segment), key, wanted, told.setdefault("asked", {}), now())
+        request = _request(instance, (name, segment), key, wanted, told.setdefault("asked", {}), now=now())
         if request is not None:
             requests.append(request)
     told["last"] = last
@@ -159,7 +160,7 @@ def _wanted_now(instance: dg.DagsterInstance, plan: Plan, lake: Lake, name: str,
     wanted = wanted_version(plan, name, segment, lake)
     key = activation_key(name, plan.accounts[name])
     done = _data_version(instance.get_latest_data_version_record(key, partition_key=segment))
-    return None if done == wanted else wanted
+    return None if done == wanted and not is_unfinished(plan, lake, name, segment) else wanted
 
 
 def _request(
@@ -168,6 +169,7 @@ def _request(
     key: dg.AssetKey,
     wanted: str | None,
     asked: dict[str, dict[str, Any]],
+    *,
     now: float,
 ) -> dg.RunRequest | None:
     """A run for a pair that differs, unless one is going or the last try was a moment ago."""

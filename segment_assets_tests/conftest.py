@@ -7,8 +7,13 @@ import shutil
 
 import pytest
 
+from segment_assets_tests.storage import SERVER
+
 # marker -> (what it needs, whether this machine has it)
-NEEDS = {"browser": ("Debian's chromium", shutil.which("chromium") is not None)}
+NEEDS = {
+    "browser": ("Debian's chromium", shutil.which("chromium") is not None),
+    "postgres": ("Debian's PostgreSQL server", SERVER is not None),
+}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -66,7 +66,9 @@ class FakePlatform:
 
     def send(self, request: Request) -> Response:
         self.before(len(self.calls))
-        if request.path == "/audiences":
+        if (request.method, request.path) == ("DELETE", "/audiences"):
+            self.people, answer = [], {}
+        elif request.path == "/audiences":
             self.audiences.append(request.json["marker"])
             answer: object = {"id": "a1"}
         else:
@@ -104,6 +106,9 @@ class FakeDestination:
 
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         return transport.send(Request("POST", "/audiences", json={"marker": spec.marker})).json["id"]
+
+    def delete_audience(self, transport: Transport, audience_id: str) -> None:
+        transport.send(Request("DELETE", "/audiences"))
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         rows = [[_text(value) for value in member.keys.values()] for member in members]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of the project for a plan: activations are made from its accounts."""
-    from segment_assets.assets import activations, audiences, clean_room, collaboration, insights, segments
+    from segment_assets.assets import activations, audiences, clean_room, collaboration, dashboards, insights, segments
 
     return [
         *collaboration.ASSETS,
@@ -27,4 +27,5 @@ def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
         *audiences.ASSETS,
         *activations.build(plan),
         *insights.ASSETS,
+        *dashboards.ASSETS,
     ]

@@ -4,7 +4,7 @@ Belongs here: making the assets of a plan's accounts, handing a pair to the deli
 Not here: what is sent and how (`delivery`, `destinations`), when (`sensors`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from segment_assets.tables import DELIVERIES, HASHED_AUDIENCE, RECEIPTS, REJECTI
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Snapshot
-    from segment_assets.delivery.run import Errand, Report
+    from segment_assets.delivery.errands import Errand, Report
 
 PAIR_TAG = "segment_assets/pair"
 LEDGER_TABLES = (DELIVERIES, RECEIPTS, REJECTIONS)
@@ -110,9 +110,17 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
             raise as_failure(error) from error
         finally:
             _report_ledger(context, have.lake, account, segment)
-        return dg.MaterializeResult(metadata=_summary(report), data_version=dg.DataVersion(version))
+        if report.waiting and report.waiting_for != _id_of(have.lake.current(HASHED_AUDIENCE.name, segment)):
+            # The open delivery is about an earlier audience or about opt-outs: the wish stays unfulfilled.
+            version = f"waiting:{version}"
+        summary = _summary(report, last_delivery(have.lake, account, segment), getattr(have, resource).page())
+        return dg.MaterializeResult(metadata=summary, data_version=dg.DataVersion(version))
 
     return activation
+
+
+def _id_of(snapshot: "Snapshot | None") -> str:
+    return snapshot.id if snapshot is not None else ""
 
 
 def _key(secrets: LocalSecrets, plan: Plan) -> bytes:
@@ -131,7 +139,7 @@ def _permission(plan: Plan, name: str, segment: str) -> Activation:
 def _deliver(errand: "Errand", lake: Lake, plan: Plan, workdir: Path, account: DestinationAccount) -> "Report":
     from segment_assets.delivery.run import DeliveryRoom
 
-    destination, transport = account.connect()
+    destination, transport = account.connect(errand.statements)
     audience = lake.current(HASHED_AUDIENCE.name, errand.pair.segment)
     suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
     room = DeliveryRoom(lake, destination, transport, workdir=workdir)
@@ -140,10 +148,10 @@ def _deliver(errand: "Errand", lake: Lake, plan: Plan, workdir: Path, account: D
 
 def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand":
     """The plan's word on one pair, in the delivery room's terms."""
-    from segment_assets.delivery.changes import Wanted
+    from segment_assets.delivery.errands import Errand
     from segment_assets.delivery.guards import GuardRails
     from segment_assets.delivery.ledger import Pair
-    from segment_assets.delivery.run import Errand
+    from segment_assets.delivery.wanted import Wanted
 
     account = plan.accounts[name]
     contract = registry()[account.destination]
@@ -156,28 +164,54 @@ def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand
         statements=permission.statements,
         rails=GuardRails(permission.max_removal_share),
         key=key,
+        on_removal=permission.on_removal,
     )
 
 
-def _summary(report: "Report") -> Mapping[str, Any]:
-    """Numbers that plot over time, always under the same names, and the last accounting as a small table."""
-    totals = {
-        name: sum(row[name] for row in report.deliveries)
-        for name in ("adds", "changed", "removes", "accepted", "rejected", "unproven", "requests")
+def _summary(report: "Report", last: Mapping[str, Any] | None, page: str) -> Mapping[str, Any]:
+    """Numbers that plot over time, always under the same names, and the last delivery's accounting as a small table."""
+    sums = ("adds", "changed", "removes", "accepted", "rejected", "unproven", "requests")
+    totals = {f"run_{name}": sum(row[name] for row in report.deliveries) for name in sums}
+    standing = {
+        name: last[name] if last else 0 for name in ("audience", "wanted", "held_out", "suppressed", "no_consent")
     }
-    said = "nothing to send" if not report.sent else f"{report.sent} requests"
-    return {**totals, "said": said, "accounting": dg.MetadataValue.md(_accounting(report))}
+    said = "the platform works on it" if report.waiting else "sent" if report.sent else "nothing to send"
+    links = {"platform": dg.MetadataValue.url(page)} if page else {}
+    return {**totals, **standing, "said": said, **links, "last_delivery": dg.MetadataValue.md(_accounting(last))}
 
 
-def _accounting(report: "Report") -> str:
-    lines = ["| lane | audience | held out | suppressed | no consent | no usable key | wanted | accepted | removed |"]
-    lines.append("|---|---|---|---|---|---|---|---|---|")
-    lines += [
-        f"| {row['lane']} | {row['audience']} | {row['held_out']} | {row['suppressed']} | {row['no_consent']} "
-        f"| {row['no_usable_key']} | {row['wanted']} | {row['accepted']} | {row['removes_acknowledged']} |"
-        for row in report.deliveries
-    ]
-    return "\n".join(lines) if report.deliveries else "nothing to send"
+# The accounting from left to right, in the words of a person who reads it for the first time.
+_DOORS = {
+    "audience": "people in the audience",
+    "held_out": "held out",
+    "suppressed": "opted out",
+    "no_consent": "no consent",
+    "no_usable_key": "nothing to match",
+    "wanted": "wanted there",
+    "unchanged": "there already",
+    "accepted": "accepted",
+    "rejected": "rejected",
+    "unproven": "unproven",
+    "removes_acknowledged": "taken out",
+}
+
+
+def _accounting(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "never delivered"
+    lines = [f"Delivery {row['number']} ({row['lane'].replace('_', '-')} lane), {row['outcome']}:", ""]
+    return "\n".join(
+        [*lines, "| | people |", "|---|---:|", *(f"| {text} | {row[n]:,} |" for n, text in _DOORS.items())]
+    )
+
+
+def last_delivery(lake: Lake, account: Account, segment: str) -> Mapping[str, Any] | None:
+    """The row of the newest delivery of a pair, None before the first."""
+    prefix = f"{account.destination}/{account.account}/{segment}/"
+    newest = max((p for p in lake.partitions(DELIVERIES.name) if p.startswith(prefix)), default=None)
+    snapshot = lake.current(DELIVERIES.name, newest) if newest else None
+    rows: list[dict[str, Any]] = lake.dataset(snapshot).to_table().to_pylist() if snapshot else []
+    return rows[0] if rows else None
 
 
 def _ledger_table(name: str, keys: Sequence[dg.AssetKey]) -> dg.AssetSpec:
@@ -193,7 +227,12 @@ def _ledger_table(name: str, keys: Sequence[dg.AssetKey]) -> dg.AssetSpec:
 
 
 def _report_ledger(context: dg.AssetExecutionContext, lake: Lake, account: Account, segment: str) -> None:
-    """Tell Dagster that the ledger's tables have rows of a new delivery, once per delivery."""
+    for event in ledger_events(lake, account, segment):
+        context.log_event(event)
+
+
+def ledger_events(lake: Lake, account: Account, segment: str) -> Iterator[dg.AssetMaterialization]:
+    """Tell Dagster that the ledger's tables have rows of a new delivery of a pair."""
     prefix = f"{account.destination}/{account.account}/{segment}/"
     newest = max((p for p in lake.partitions(DELIVERIES.name) if p.startswith(prefix)), default=None)
     if newest is None:
@@ -201,10 +240,8 @@ def _report_ledger(context: dg.AssetExecutionContext, lake: Lake, account: Accou
     for table in LEDGER_TABLES:
         snapshot: Snapshot | None = lake.current(table.name, newest)
         if snapshot is not None:
-            context.log_event(
-                dg.AssetMaterialization(
-                    asset_key=["ledger", table.name],
-                    metadata={"dagster/row_count": snapshot.rows, "delivery": newest},
-                    tags={"dagster/data_version": f"{newest}:{snapshot.id}"},
-                )
+            yield dg.AssetMaterialization(
+                asset_key=["ledger", table.name],
+                metadata={"dagster/row_count": snapshot.rows, "delivery": newest},
+                tags={"dagster/data_version": f"{newest}:{snapshot.id}"},
             )

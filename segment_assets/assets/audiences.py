@@ -118,7 +118,7 @@ def _build(
 
 def policy_of(plan: Plan, segment: str) -> Any:
     """The audience room's policy for a segment; a held segment gets the strictest: no assertion, no experiment."""
-    from segment_assets.audience import AudiencePolicy, HoldOut
+    from segment_assets.audience import AudiencePolicy, HoldOut, Regime
 
     planned = plan.segments.get(segment)
     if planned is None:
@@ -126,7 +126,9 @@ def policy_of(plan: Plan, segment: str) -> Any:
     experiment = planned.experiment
     drawn = plan.experiments[experiment] if experiment else None
     landed = planned if isinstance(planned, LandingSegment) else None
+    elsewhere = Regime.OPT_IN if planned.opt_in_everywhere else Regime.OPT_OUT
     return AudiencePolicy(
+        regime_elsewhere=elsewhere,
         consent_asserted=landed is not None and landed.consent is ConsentSource.ASSERTED,
         column_states=dict(landed.column_states) if landed else {},
         experiments=(HoldOut(str(experiment), drawn.salt, drawn.share),) if drawn else (),

@@ -15,6 +15,7 @@ from segment_assets.queries import read, render
 from segment_assets.resources.clean_room import CleanRoom, ProtectedQuery, QueryOutcome, QueryState
 from segment_assets.tables import (
     AUDIENCE_BY_BIRTH_COUNTRY,
+    CAMPAIGN_REACH,
     CUSTOMER_REACH,
     EXPOSED_CUSTOMERS,
     OVERLAP,
@@ -95,5 +96,6 @@ ASSETS = [
     _protected_query(OVERLAP_BY_PRICE_BAND, _CONVERSIONS, _IMPRESSIONS),
     _protected_query(AUDIENCE_BY_BIRTH_COUNTRY, _CUSTOMERS, _CONVERSIONS, _IMPRESSIONS),
     _protected_query(CUSTOMER_REACH, _CUSTOMERS, _IMPRESSIONS),
+    _protected_query(CAMPAIGN_REACH, _CUSTOMERS, _IMPRESSIONS),
     _protected_query(EXPOSED_CUSTOMERS, _CUSTOMERS, _IMPRESSIONS),
 ]

@@ -71,6 +71,9 @@ def published(snapshot: Snapshot, metadata: Mapping[str, Any] | None = None) -> 
 
 def as_failure(error: SegmentAssetsError) -> Exception:
     """What Dagster should do about one of our errors: transient ones may be tried again, the others may not."""
+    if type(error).__name__ == "FencedError":
+        # The other run is the one to end this delivery: trying again would only fence that one in turn.
+        return dg.Failure(description=f"overtaken: {error}", allow_retries=False)
     if isinstance(error, TransientError):
         wait = error.retry_after if error.retry_after is not None else 5.0
         return dg.RetryRequested(max_retries=2, seconds_to_wait=min(wait, 60.0))

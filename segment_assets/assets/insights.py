@@ -1,8 +1,11 @@
-"""Groups `planning` and `activation_insights`: tables that people look at, as Athena SQL over the lake.
+"""Groups `planning`, `measurement` and `activation_insights`: tables that people look at, as Athena SQL over the lake.
 
 Belongs here: which tables a query reads, running it, publishing. Not here: the SQL (`queries/<group>/<table>.sql`).
 """
 
+import dataclasses
+import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,10 +15,28 @@ from segment_assets.assets.common import Owner, published, table_metadata
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.partitions import WEEKS
-from segment_assets.queries import read
+from segment_assets.queries import read, render
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.warehouse import LocalWarehouse
-from segment_assets.tables import AUDIENCE_OVERLAP, CUSTOMER_REACH, DELIVERIES, DELIVERY_SUMMARY, OVERLAP, TABLES
+from segment_assets.tables import (
+    AUDIENCE_BY_BIRTH_COUNTRY,
+    AUDIENCE_OVERLAP,
+    AUDIENCE_PROFILE_INDEX,
+    CAMPAIGN_REACH,
+    CONVERSIONS,
+    CREATIVE_OVERLAP,
+    CUSTOMER_REACH,
+    CUSTOMERS,
+    DELIVERIES,
+    DELIVERY_SUMMARY,
+    OVERLAP,
+    OVERLAP_BY_CREATIVE,
+    OVERLAP_BY_PRICE_BAND,
+    REACH_BY_CAMPAIGN_CHANNEL,
+    TABLES,
+    VALUE_BANDS,
+    Table,
+)
 
 if TYPE_CHECKING:
     import pyarrow.dataset as pads
@@ -23,41 +44,94 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-@dg.asset(
-    key=["planning", AUDIENCE_OVERLAP.name],
-    group_name="planning",
-    owners=[Owner.INSIGHTS.value],
-    kinds={"athena", "sql"},
-    partitions_def=WEEKS,
-    deps=[
-        dg.AssetDep(["clean_room", CUSTOMER_REACH.name]),
-        dg.AssetDep(["clean_room", OVERLAP.name]),
-        dg.AssetDep(["account_a", "customers"]),
-    ],
-    metadata=table_metadata(AUDIENCE_OVERLAP.name),
-    automation_condition=ON_NEW_VERSIONS,
-)
-def audience_overlap(
-    context: dg.AssetExecutionContext,
-    lake: dg.ResourceParam[Lake],
-    accounts: dg.ResourceParam[LocalAccountTables],
-    warehouse: dg.ResourceParam[LocalWarehouse],
-) -> dg.MaterializeResult:
-    """How much of our customer base the publisher reached in the week, and how many of those converted.
+@dataclasses.dataclass(frozen=True, slots=True)
+class WeeklyInsight:
+    """One table per reporting week. `key` is also the path of its query; `room` and `own` are the tables it reads."""
 
-    A number that the clean room withheld is empty and `below_threshold` is true; it is never shown as 0.
-    """
-    week = context.partition_key
-    sources = {
-        "customers": accounts.dataset("customers"),
-        CUSTOMER_REACH.name: _rows(lake, CUSTOMER_REACH.name, week),
-        OVERLAP.name: _rows(lake, OVERLAP.name, week),
-    }
-    sql = read(f"planning/{AUDIENCE_OVERLAP.name}").replace("'reporting_week'", f"'{week}'")
-    rows = warehouse.select(sql, sources, AUDIENCE_OVERLAP.arrow_schema())
-    writer = lake.writer(AUDIENCE_OVERLAP.name, week)
-    writer.write(rows)
-    return published(writer.publish({}))
+    key: tuple[str, str]
+    table: Table
+    room: Sequence[Table]
+    own: Sequence[Table]
+    description: str
+
+
+WEEKLY = (
+    WeeklyInsight(
+        ("planning", "audience_overlap"),
+        AUDIENCE_OVERLAP,
+        room=(CUSTOMER_REACH, OVERLAP),
+        own=(CUSTOMERS,),
+        description="How much of our customer base the publisher reached in the week, and how many of those converted.",
+    ),
+    WeeklyInsight(
+        ("planning", "audience_profile_index"),
+        AUDIENCE_PROFILE_INDEX,
+        room=(AUDIENCE_BY_BIRTH_COUNTRY, OVERLAP),
+        own=(CUSTOMERS,),
+        description=(
+            "Whom the campaign moves: how much more common a country of birth is among matched converters than in "
+            "our own base (100 is as common), with the interval that tells a difference from chance."
+        ),
+    ),
+    WeeklyInsight(
+        ("measurement", "overlap_by_creative"),
+        CREATIVE_OVERLAP,
+        room=(OVERLAP_BY_CREATIVE, OVERLAP),
+        own=(CONVERSIONS,),
+        description="How many of the week's converters had seen each creative, for every creative that we know.",
+    ),
+    WeeklyInsight(
+        ("measurement", "value_bands"),
+        VALUE_BANDS,
+        room=(OVERLAP_BY_PRICE_BAND,),
+        own=(CONVERSIONS,),
+        description="How many of the week's buyers in each band of order value had seen an impression before.",
+    ),
+    WeeklyInsight(
+        ("measurement", "reach_by_campaign_channel"),
+        REACH_BY_CAMPAIGN_CHANNEL,
+        room=(CAMPAIGN_REACH, CUSTOMER_REACH),
+        own=(CUSTOMERS,),
+        description="Customers reached, impressions and average frequency of every campaign on every channel.",
+    ),
+)
+
+
+def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=list(insight.key),
+        group_name=insight.key[0],
+        owners=[Owner.INSIGHTS.value],
+        kinds={"athena", "sql"},
+        description=(
+            f"{insight.description}\n\n"
+            "A number that the clean room withheld is empty and `below_threshold` is true; it is never shown as 0."
+        ),
+        partitions_def=WEEKS,
+        deps=[
+            *(dg.AssetDep(["clean_room", table.name]) for table in insight.room),
+            *(dg.AssetDep(["account_a", table.name]) for table in insight.own),
+        ],
+        metadata=table_metadata(insight.table.name),
+        automation_condition=ON_NEW_VERSIONS,
+    )
+    def weekly_insight(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        accounts: dg.ResourceParam[LocalAccountTables],
+        warehouse: dg.ResourceParam[LocalWarehouse],
+    ) -> dg.MaterializeResult:
+        week = context.partition_key
+        sources = {table.name: _rows(lake, table.name, week) for table in insight.room}
+        sources |= {table.name: _own_rows(accounts, table, week) for table in insight.own}
+        sql = render(read("/".join(insight.key)), {"reporting_week": dt.date.fromisoformat(week)})
+        rows = warehouse.select(sql, sources, insight.table.arrow_schema())
+        writer = lake.writer(insight.table.name, week)
+        writer.write(rows)
+        withheld = sum(rows["below_threshold"].to_pylist())
+        return published(writer.publish({"rows_below_threshold": withheld}), {"rows_below_threshold": withheld})
+
+    return weekly_insight
 
 
 @dg.asset(
@@ -78,6 +152,10 @@ def delivery_summary(lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[L
     return published(writer.publish({}))
 
 
+def _own_rows(accounts: LocalAccountTables, table: Table, week: str) -> "pads.Dataset":
+    return accounts.dataset(table.name, week if table is CONVERSIONS else None)
+
+
 def _rows(lake: Lake, table: str, partition: str) -> "pads.Dataset":
     import pyarrow.dataset as pads
 
@@ -94,4 +172,4 @@ def _all_rows(lake: Lake, table: str) -> "pads.Dataset":
     return pads.dataset([lake.dataset(part) for part in parts])
 
 
-ASSETS = [audience_overlap, delivery_summary]
+ASSETS = [*(_weekly(insight) for insight in WEEKLY), delivery_summary]

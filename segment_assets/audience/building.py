@@ -87,7 +87,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Audience
 def _merge_sql(first_member: int) -> str:
     """Each cell from the lowest source_row that has it; of several statements about consent the strictest."""
     # arg_min passes over rows whose cell is null.
-    cells = [f"arg_min({name}, source_row) AS {name}" for name in ("country_code", *staging.FORM_COLUMNS)]
+    cells = [f"arg_min({name}, source_row) AS {name}" for name in ("consent_country", *staging.FORM_COLUMNS)]
     strictest = [f"max({name}) AS {name}" for name in CONSENT_COLUMNS]
     columns = ", ".join(
         ["count(*) AS source_rows", *strictest, "coalesce(bool_or(gpc_opt_out), false) AS gpc_opt_out", *cells]

@@ -1,8 +1,10 @@
 """Who shares an identifier with whom: connected components over e-mail, phone and advertising id, in SQL.
 
+In every normal form of them: people whom one platform takes for one must not be drawn apart.
+
 Belongs here: from merged people to the smallest member of their cluster. Not here: what a cluster is used for.
 
-Input view `merged`: member (bigint, in the order of member_id), email, phone_digits, mobile_ad_id.
+Input view `merged`: member (bigint, in the order of member_id) and the columns of KINDS.
 Output table `clusters`: member, cluster (the smallest member of the component); only members in clusters of two
 or more are in it.
 """
@@ -12,12 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_assets import engine
+from segment_assets.audience import staging
 from segment_assets.contracts import PermanentError
 
 if TYPE_CHECKING:
     import duckdb
 
-KINDS = ("email", "phone_digits", "mobile_ad_id")
+KINDS = staging.STRONG_FORMS
 # Labels halve their distance to the root in each round, so that 2**60 members would be settled by then.
 _MAX_ROUNDS = 200
 

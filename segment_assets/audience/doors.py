@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from segment_assets.audience import staging
 from segment_assets.audience.consent import CONSENT_COLUMNS, DENIED, GRANTED, UNKNOWN, Regime
 from segment_assets.contracts import Eligibility, PermanentError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
     import pyarrow as pa
     import pyarrow.dataset as pads
@@ -21,20 +24,23 @@ if TYPE_CHECKING:
     from segment_assets.audience.consent import AudiencePolicy, HoldOut
 
 _DRAW_ROWS = 50_000
+# What a member is looked for by -> the kinds of suppressions to look among.
 _KINDS = {
-    "member": "member_id",
-    "email": "email",
-    "phone_digits": "phone_digits",
+    "member_id": ("member",),
+    **dict.fromkeys(staging.E_MAIL_FORMS, staging.E_MAIL_FORMS),
+    **dict.fromkeys(staging.PHONE_FORMS, staging.PHONE_FORMS),
     # Plain in the audience because platforms take it plain; a list of people who said no holds nothing plain.
-    "mobile_ad_id": "unhex(sha256(mobile_ad_id))",
+    "unhex(sha256(mobile_ad_id))": ("mobile_ad_id",),
 }
 
 
 # A mailbox is one person's: a no on one record holds for every record with that e-mail, or the platform would find
 # the person through the other. A shared phone is a family's, so there each record speaks for itself.
-_SAID_NO_BY_EMAIL = f"""coalesce(m.email IN (
-    SELECT email FROM merged WHERE email IS NOT NULL AND ({" OR ".join(f"{c} = {DENIED}" for c in CONSENT_COLUMNS)})
-), false)"""
+_SAID_NO = " OR ".join(f"{column} = {DENIED}" for column in CONSENT_COLUMNS)
+_SAID_NO_BY_EMAIL = " OR ".join(
+    f"coalesce(m.{form} IN (SELECT {form} FROM merged WHERE {form} IS NOT NULL AND ({_SAID_NO})), false)"
+    for form in staging.E_MAIL_FORMS
+)
 
 
 def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.Dataset) -> None:
@@ -43,9 +49,10 @@ def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.
     connection.execute("CREATE TEMP TABLE suppressed AS SELECT DISTINCT kind, digest FROM suppressions")
     connection.unregister("suppressions")
     kinds = {str(row[0]) for row in connection.execute("SELECT DISTINCT kind FROM suppressed").fetchall()}
-    if kinds - _KINDS.keys():
+    unknown = kinds.difference(*_KINDS.values())
+    if unknown:
         raise PermanentError(
-            f"suppressions hold kinds that audiences do not know ({', '.join(sorted(kinds - _KINDS.keys()))}); "
+            f"suppressions hold kinds that audiences do not know ({', '.join(sorted(unknown))}); "
             "rebuild the suppressions with this version"
         )
 
@@ -76,9 +83,13 @@ def _door_type() -> str:
 
 def _suppressed_sql() -> str:
     return " OR ".join(
-        f"coalesce({value} IN (SELECT digest FROM suppressed WHERE kind = '{kind}'), false)"
-        for kind, value in _KINDS.items()
+        f"coalesce({value} IN (SELECT digest FROM suppressed WHERE kind IN ({_quoted(kinds)})), false)"
+        for value, kinds in _KINDS.items()
     )
+
+
+def _quoted(kinds: Sequence[str]) -> str:
+    return ", ".join(f"'{kind}'" for kind in kinds)
 
 
 def _consent_sql(policy: AudiencePolicy) -> str:
@@ -88,8 +99,8 @@ def _consent_sql(policy: AudiencePolicy) -> str:
     said_no = " OR ".join([*(f"{name} = {DENIED}" for name in CONSENT_COLUMNS), "gpc_opt_out"])
     rules = {Regime.OPT_IN: f"({said_yes})", Regime.OPT_OUT: f"(NOT ({said_no}))"}
     countries = ", ".join(f"'{_code(code)}'" for code in sorted(policy.opt_in_countries)) or "''"
-    return f"""CASE WHEN country_code IS NULL THEN {rules[policy.regime_of_unknown_country]}
-                    WHEN country_code IN ({countries}) THEN {rules[Regime.OPT_IN]}
+    return f"""CASE WHEN consent_country IS NULL THEN {rules[policy.regime_of_unknown_country]}
+                    WHEN consent_country IN ({countries}) THEN {rules[Regime.OPT_IN]}
                     ELSE {rules[policy.regime_elsewhere]} END"""
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _DIGEST_BYTES = 32
 _SCAN_ROWS = 50_000
 _FORMS = tuple(c.name for c in HASHED_AUDIENCE.columns if c.type is Type.DIGEST and c.nullable)
+_PLAIN_FORMS = tuple(c.name for c in HASHED_AUDIENCE.columns if c.type is not Type.DIGEST and c.nullable)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def _of_withheld_people(batch: pa.RecordBatch) -> int:
     sent = pa.array([Eligibility.ELIGIBLE.value, Eligibility.HELD_OUT.value])
     withheld = pc.invert(pc.is_in(batch.column("eligibility"), sent))
     people = batch.filter(withheld)
-    return sum(len(people) - people.column(name).null_count for name in (*_FORMS, "mobile_ad_id"))
+    return sum(len(people) - people.column(name).null_count for name in (*_FORMS, *_PLAIN_FORMS))
 
 
 def judge_audience(stats: AudienceStats, limits: AudienceLimits, previous: AudienceStats | None) -> list[Finding]:

@@ -3,9 +3,9 @@
 Belongs here: reading opt-outs and matching them to customers, by number, e-mail or phone. Not here: what is then
 suppressed (suppressing).
 
-Tables made: `requests` (one row per opt-out: request, opted_out_at, customer_id, email and phone digests, the raw
-phone and country), `hits` (request, customer_id), `matched` (one row per customer record with its raw identifiers
-and the earliest request).
+Tables made: `requests` (one row per opt-out: request, opted_out_at, customer_id, e-mail and phone digests in every
+form, the raw e-mail, phone and country), `hits` (request, customer_id), `matched` (one row per customer record with
+its raw identifiers and the earliest request).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
+# What a request can name a person by.
+SAID_FORMS = (*staging.E_MAIL_FORMS, *staging.PHONE_FORMS)
 _SLICE_ROWS = 20_000
 _PIECE_ROWS = 50_000
 # Seven digits are the shortest tail that national and international notation of one number share everywhere, and
@@ -37,8 +39,8 @@ def load(connection: duckdb.DuckDBPyConnection, opt_outs: pads.Dataset) -> int:
     from segment_assets.identity import digest_batch
 
     connection.execute(
-        "CREATE TEMP TABLE requests (request BIGINT, opted_out_at TIMESTAMPTZ, customer_id VARCHAR, email BLOB, "
-        "phone_digits BLOB, raw_email VARCHAR, phone VARCHAR, country VARCHAR)"
+        "CREATE TEMP TABLE requests (request BIGINT, opted_out_at TIMESTAMPTZ, customer_id VARCHAR, "
+        f"{', '.join(f'{form} BLOB' for form in SAID_FORMS)}, raw_email VARCHAR, phone VARCHAR, country VARCHAR)"
     )
     columns = ["opted_out_at", "customer_id", "email_address", "phone_number", "country"]
     first = 0
@@ -50,8 +52,7 @@ def load(connection: duckdb.DuckDBPyConnection, opt_outs: pads.Dataset) -> int:
             "request": pa.array(range(first, first + raw.num_rows), pa.int64()),
             "opted_out_at": raw.column("opted_out_at"),
             "customer_id": numbers,
-            "email": forms["email"],
-            "phone_digits": forms["phone_digits"],
+            **{form: forms[form] for form in SAID_FORMS},
             "raw_email": raw.column("email"),
             "phone": raw.column("phone"),
             "country": raw.column("country"),

@@ -35,6 +35,12 @@ FORM_COLUMNS: tuple[str, ...] = tuple(
 )
 # Best first: an e-mail is rarely shared, a phone sometimes, an advertising id changes with the device.
 NAMING_FORMS = ("email", "phone_digits", "mobile_ad_id")
+# One mailbox and one phone each have two normal forms, of which a platform holds one. A digest that a source brought
+# may be of either, so the forms of a family are looked for among each other's.
+E_MAIL_FORMS = ("email", "email_gmail_folded")
+PHONE_FORMS = ("phone_digits", "phone_e164")
+# Every form by which a platform recognises a person by itself.
+STRONG_FORMS = (*E_MAIL_FORMS, *PHONE_FORMS, "mobile_ad_id")
 
 
 def staged_schema() -> pa.Schema:
@@ -47,7 +53,7 @@ def staged_schema() -> pa.Schema:
         pa.field("member_id", pa.binary(32)),
         *(pa.field(name, pa.int8()) for name in consent.CONSENT_COLUMNS),
         pa.field("gpc_opt_out", pa.bool_()),
-        pa.field("country_code", pa.string()),
+        pa.field("consent_country", pa.string()),
         *(audience.field(name) for name in FORM_COLUMNS),
     ]
     return pa.schema(fields)

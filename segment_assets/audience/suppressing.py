@@ -75,7 +75,7 @@ _NAMING_NOBODY = """
 
 def _name_requests(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
     """What the requests say by themselves counts even where no customer record is found."""
-    for form in ("email", "phone_digits"):
+    for form in matching.SAID_FORMS:
         connection.execute(
             f"INSERT INTO named SELECT '{form}', {form}, opted_out_at FROM requests WHERE {form} IS NOT NULL"
         )
@@ -85,7 +85,7 @@ def _name_requests(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
 def _name_customers(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
     _name_members(connection, "SELECT customer_id, opted_out_at FROM matched", key)
     _stage_digests(connection)
-    for form in staging.NAMING_FORMS:
+    for form in staging.STRONG_FORMS:
         value = "unhex(sha256(mobile_ad_id))" if form == "mobile_ad_id" else form
         connection.execute(
             f"INSERT INTO named SELECT '{form}', {value}, opted_out_at FROM digested WHERE {form} IS NOT NULL"
@@ -106,13 +106,14 @@ def _stage_digests(connection: duckdb.DuckDBPyConnection) -> None:
     from segment_assets.identity import digest_batch
 
     connection.execute(
-        "CREATE TEMP TABLE digested (opted_out_at TIMESTAMPTZ, email BLOB, phone_digits BLOB, mobile_ad_id VARCHAR)"
+        "CREATE TEMP TABLE digested (opted_out_at TIMESTAMPTZ, mobile_ad_id VARCHAR, "
+        f"{', '.join(f'{form} BLOB' for form in matching.SAID_FORMS)})"
     )
     for batch in matching.in_slices(connection, "matched", "opted_out_at, email, phone, country, mobile_ad_id"):
         forms = digest_batch(batch.drop_columns(["opted_out_at"]), {}).forms
-        columns = {name: forms[name] for name in staging.NAMING_FORMS}
+        columns = {name: forms[name] for name in staging.STRONG_FORMS}
         connection.register("batch", pa.table({"opted_out_at": batch.column("opted_out_at"), **columns}))
-        connection.execute("INSERT INTO digested SELECT opted_out_at, email, phone_digits, mobile_ad_id FROM batch")
+        connection.execute("INSERT INTO digested BY NAME SELECT * FROM batch")
         connection.unregister("batch")
 
 

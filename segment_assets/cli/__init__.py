@@ -83,6 +83,33 @@ def check(file: Path | None) -> None:
     )
 
 
+@plan.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def diff(file: Path | None) -> None:
+    """Say what FILE (the project's own plan without it) would change on which platform, before it does."""
+    from segment_assets.cli.plan_diff import show_diff
+
+    sys.exit(show_diff(file))
+
+
+@main.command()
+def status() -> None:
+    """What is live where, how old it is, and what waits."""
+    from segment_assets.cli.status import show_status
+
+    sys.exit(show_status())
+
+
+@main.command()
+@click.argument("person", metavar="MEMBER_ID")
+@click.option("--customer", is_flag=True, help="The argument is account A's customer number instead.")
+def why(person: str, customer: bool) -> None:
+    """Why this person was or was not delivered, door by door."""
+    from segment_assets.cli.status import show_why
+
+    sys.exit(show_why(person, is_customer=customer))
+
+
 @main.group()
 def world() -> None:
     """The simulated accounts of the local world."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.tables import (
-    AUDIENCE_OVERLAP,
     DELIVERIES,
     DELIVERY_SUMMARY,
     HASHED_AUDIENCE,
@@ -48,6 +47,9 @@ def show(deployment: Deployment, plan: Plan, *, since: float, outcomes: Sequence
     failed = [outcome for outcome in outcomes if not outcome.success]
     if not failed and not _sent_since(lake, since):
         console.print("Nothing to send: every platform audience is already what the plan wants.")
+    page = deployment.home / "dashboards" / "index.html"
+    if page.exists():
+        console.print(f"Dashboard, for your browser: {page.as_uri()}", soft_wrap=True)
 
 
 def _segments(lake: Lake, plan: Plan) -> Any:
@@ -115,7 +117,7 @@ def _tables(lake: Lake) -> Any:
         table.add_column(name, justify="right" if name in {"partitions", "rows"} else "left")
     for name, declared in TABLES.items():
         partitions = lake.partitions(name)
-        built = name in {AUDIENCE_OVERLAP.name, DELIVERY_SUMMARY.name} or declared.computed_in is ComputedIn.ROOM
+        built = name == DELIVERY_SUMMARY.name or declared.computed_in is ComputedIn.ROOM
         if partitions and built:
             rows = sum(snapshot.rows for p in partitions if (snapshot := lake.current(name, p)))
             table.add_row(name, str(len(partitions)), f"{rows:,}", declared.description)

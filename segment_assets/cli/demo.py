@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from segment_assets.resources.landing import LocalLanding
 
 CLEAN_ROOM_MEMBERS, LANDING_MEMBERS = ("segment_members", "clean_room"), ("segment_members", "landing")
+DASHBOARD = ("dashboards", "road")
 HASHED, SUPPRESSIONS = ("audiences", "hashed_audience"), ("audiences", "suppressions")
 DEFAULT_PEOPLE, DEFAULT_SEED = 50_000, 7
+# Rounds of asking: a delivery has at most four phases, and each waits for the jobs of the one before.
+_PATIENCE = 10
 
 
 def run_demo(people: int, seed: int) -> int:
@@ -128,22 +131,60 @@ def _walk(road: Road, plan: Plan, weeks: list[str], landing: LocalLanding, show:
     for name, account in plan.accounts.items():
         for segment in plan.activations_of(name):
             run(tuple(activation_key(name, account).path), partition=segment)
+    _follow(road, plan, run, show)
     run(("activation_insights", "delivery_summary"))
+    run(DASHBOARD)
     return outcomes
+
+
+def _follow(road: Road, plan: Plan, run, show: Progress) -> None:  # noqa: ANN001 - the closure of _walk
+    """What the followers do where there are daemons: ask about jobs until all have ended.
+
+    The platforms take their hour on the sandbox's clock, which the demo moves instead of waiting.
+    """
+    from segment_assets import followers
+    from segment_assets.destinations import registry
+
+    for name, account in plan.accounts.items():
+        if registry()[account.destination].follow is None:
+            continue
+        for _ in range(_PATIENCE):
+            told = followers.follow_account(road.resources, name, {})
+            for event in told["asset_events"]:
+                road.instance.report_runless_asset_event(event)
+            for request in told["run_requests"]:
+                run(tuple(activation_key(name, account).path), partition=request.partition_key)
+            if not told["open"]:
+                break
+            show.done(f"{account.destination}/{name} works on {told['open']} jobs; an hour passes on its clock")
+            _an_hour_passes(road.deployment)
+
+
+def _an_hour_passes(deployment: Deployment) -> None:
+    import httpx
+
+    from segment_assets.sandbox import process
+
+    platforms = process.running(deployment.sandbox_home)
+    assert platforms is not None, "the demo has started it"
+    with httpx.Client(base_url=platforms.url, trust_env=False, timeout=120) as client:
+        now = client.get("/_sandbox/clock").json()["offset"]
+        client.post("/_sandbox/clock", json={"offset": now + 3600}).raise_for_status()
 
 
 def _weeks(road: Road, weeks: list[str], run) -> None:  # noqa: ANN001 - the closure of _walk
     """Every reporting week that has not been asked yet: a protected query is paid for once."""
     queries = [tuple(key) for key in road.keys("clean_room")]
+    insights = [tuple(key) for group in ("planning", "measurement") for key in road.keys(group)]
     for week in weeks:
-        if not all(road.is_made(key, week) for key in queries):
+        if not all(road.is_made(key, week) for key in (*queries, *insights)):
             run(
                 ("account_a", "conversions"),
                 ("account_b", "impressions"),
                 *queries,
-                ("planning", "audience_overlap"),
+                *insights,
                 partition=week,
-                say=f"clean room, week of {week}: {len(queries)} protected queries",
+                say=f"clean room, week of {week}: {len(queries)} protected queries, {len(insights)} insight tables",
             )
 
 

@@ -50,7 +50,7 @@ def _end(child: subprocess.Popen[bytes]) -> int:
     child.send_signal(signal.SIGINT)
     try:
         child.wait(STOP_SECONDS)
-        return 0
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         return 1
+    return 0

@@ -24,8 +24,8 @@ from segment_assets.contracts import (
     Session,
     TransientError,
 )
-from segment_assets.delivery.changes import FORMS
 from segment_assets.delivery.ledger import FencedError, minted
+from segment_assets.delivery.wanted import FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,10 +129,10 @@ class Courier:
                 if named:
                     answer = Answer(0, 0, {}, 0, session.received_before, "every member was refused by name")
                 else:
-                    log.chain.append("refused", {**note, "code": type(refusal).__name__})
+                    log.chain.append("refused", {**note, "code": refusal.code or type(refusal).__name__})
                     raise
             except (PermanentError, NeedsHumanError) as refusal:
-                log.chain.append("refused", {**note, "code": type(refusal).__name__})
+                log.chain.append("refused", {**note, "code": refusal.code or type(refusal).__name__})
                 raise
             rejected = refused | {places[place]: code for place, code in answer.rejected.items()}
             log.chain.append("receipt", {**note, **_receipt(batch, dataclasses.replace(answer, rejected=rejected))})

@@ -13,8 +13,8 @@ from segment_assets.contracts import NeedsHumanError
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Contract
-    from segment_assets.delivery.changes import ChangeCounts
     from segment_assets.delivery.ledger import Pair
+    from segment_assets.delivery.wanted import ChangeCounts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

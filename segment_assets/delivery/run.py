@@ -11,7 +11,6 @@ Belongs here: that order. Not here: how each step is done.
 
 from __future__ import annotations
 
-import dataclasses
 import hmac
 import shutil
 import time
@@ -20,62 +19,25 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import AudienceSpec, PermanentError, SegmentAssetsError
-from segment_assets.delivery.changes import anybody_named, audience_changes, opt_out_changes
+from segment_assets.delivery.changes import audience_changes
 from segment_assets.delivery.courier import Courier, Patience
+from segment_assets.delivery.errands import Errand, Report
 from segment_assets.delivery.following import follow
-from segment_assets.delivery.guards import GuardRails, stop_what_needs_a_human
+from segment_assets.delivery.guards import stop_what_needs_a_human
+from segment_assets.delivery.leaving import anybody_named, deletion_changes, opt_out_changes
 from segment_assets.delivery.ledger import AudienceLedger, FencedError, minted
+from segment_assets.delivery.legs import Leg, goes_to, header, is_noted, leaving_is_due, outcome
 from segment_assets.delivery.settling import Settled, acknowledged_state, settle
-from segment_assets.tables import ACKNOWLEDGED, CHANGES
+from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    import pyarrow.dataset as pads
+
     from segment_assets.contracts import Clock, Destination, Lake, Sleep, Snapshot, Transport
-    from segment_assets.delivery.changes import ChangeCounts, Wanted
     from segment_assets.delivery.ledger import DeliveryLog, Entry, Pair
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Errand:
-    """What one pair wants: who, where to, and within which limits. `key` is the tenant's secret for pseudonyms."""
-
-    pair: Pair
-    wanted: Wanted
-    spec_name: str
-    statements: Mapping[str, str]
-    rails: GuardRails
-    key: bytes
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Report:
-    """What a run did: rows of the deliveries table, oldest first; empty when there was nothing to send.
-
-    `waiting` is set when the platform still works on jobs; the delivery stays open and is followed.
-    """
-
-    pair: Pair
-    deliveries: Sequence[Mapping[str, Any]]
-    waiting: bool = False
-
-    @property
-    def sent(self) -> int:
-        """Batches that the platform answered."""
-        return sum(row["requests"] for row in self.deliveries)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Leg:
-    """One delivery before it is opened: lane, what it starts from and goes to, and the changes in between."""
-
-    lane: str
-    state: Snapshot | None
-    to_snapshot: str
-    suppressions: str
-    changes: Snapshot
-    counts: ChangeCounts
 
 
 class _Waiting:
@@ -130,7 +92,7 @@ class DeliveryRoom:
             for step in steps:
                 settled = step()
                 if settled is _WAITING:
-                    return Report(errand.pair, rows, waiting=True)
+                    return Report(errand.pair, rows, waiting_for=goes_to(ledger))
                 rows += [settled.row] if isinstance(settled, Settled) else []
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
@@ -148,9 +110,41 @@ class DeliveryRoom:
             return None
         workdir = self._workdir / uuid.uuid4().hex
         try:
-            return settle(self._lake, ledger, log, _outcome(log), workdir)
+            return settle(self._lake, ledger, log, outcome(log), workdir)
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
+
+    def withdraw(self, errand: Errand, *, delete: bool) -> Report:
+        """The plan names this pair no more: take everybody out, or delete the audience with everybody in it.
+
+        Guards do not apply, since a person has changed the plan. Raises as `run` does.
+        """
+        workdir = self._workdir / uuid.uuid4().hex
+        ledger = AudienceLedger(self._lake, errand.pair, self._clock)
+        try:
+            left = self._finish_what_was_left(ledger, errand, None, workdir)
+            settled = left if left is _WAITING else self._withdraw(ledger, errand, delete, workdir)
+        finally:
+            shutil.rmtree(workdir, ignore_errors=True)
+        if settled is _WAITING:
+            return Report(errand.pair, [], waiting_for=goes_to(ledger))
+        return Report(errand.pair, [s.row for s in (left, settled) if isinstance(s, Settled)])
+
+    def _withdraw(self, ledger: AudienceLedger, errand: Errand, delete: bool, workdir: Path) -> _Step:
+        state = acknowledged_state(self._lake, ledger)
+        if state is None or not state.rows:
+            return None
+        writer = self._lake.writer(CHANGES.name, errand.pair.partition)
+        held = self._lake.dataset(state)
+        if delete:
+            self._destination.delete_audience(self._transport, self._audience_id(ledger, errand))
+            ledger.audience().append("deleted", {})
+            counts = deletion_changes(held, errand.wanted, write=writer, workdir=workdir)
+        else:
+            nobody = _nobody()
+            counts = audience_changes(nobody, held, None, errand.wanted, write=writer, workdir=workdir)
+        leg = Leg("withdrawal", state, "", "", writer.publish({}), counts)
+        return self._deliver(ledger, errand, leg, workdir)
 
     def _finish_what_was_left(
         self, ledger: AudienceLedger, errand: Errand, suppressions: Snapshot | None, workdir: Path
@@ -188,11 +182,12 @@ class DeliveryRoom:
             errand.wanted,
             write=writer,
             workdir=workdir,
+            late=leaving_is_due(ledger),
         )
         changes = writer.publish({})
         if counts.nothing_to_send:
             return None
-        leg = _Leg("opt_out", state, suppressions.id, suppressions.id, changes, counts)
+        leg = Leg("opt_out", state, suppressions.id, suppressions.id, changes, counts)
         return self._deliver(ledger, errand, leg, workdir)
 
     def _deliver_audience(
@@ -207,17 +202,18 @@ class DeliveryRoom:
             errand.wanted,
             write=writer,
             workdir=workdir,
+            late=leaving_is_due(ledger),
         )
         stop_what_needs_a_human(errand.pair, counts, errand.rails, self._destination.contract)
         changes = writer.publish({})
-        if counts.nothing_to_send and _is_noted(ledger, audience):
+        if counts.nothing_to_send and is_noted(ledger, audience):
             return None
-        leg = _Leg("audience", state, audience.id, suppressions.id if suppressions else "", changes, counts)
+        leg = Leg("audience", state, audience.id, suppressions.id if suppressions else "", changes, counts)
         return self._deliver(ledger, errand, leg, workdir)
 
-    def _deliver(self, ledger: AudienceLedger, errand: Errand, leg: _Leg, workdir: Path) -> _Step:
+    def _deliver(self, ledger: AudienceLedger, errand: Errand, leg: Leg, workdir: Path) -> _Step:
         audience_id = self._audience_id(ledger, errand) if leg.counts.batches.keys() - {"none"} else ""
-        log = ledger.open(_header(ledger, errand, leg))
+        log = ledger.open(header(ledger, errand, leg))
         return self._carry(ledger, errand, log, audience_id, workdir)
 
     def _carry(
@@ -239,24 +235,32 @@ class DeliveryRoom:
             raise
         if not finished:
             return _WAITING
-        return settle(self._lake, ledger, log, _outcome(log), workdir)
+        return settle(self._lake, ledger, log, outcome(log), workdir)
 
     def _audience_id(self, ledger: AudienceLedger, errand: Errand) -> str:
         """The audience on the platform, created once: an unanswered creation is looked up by our own marker."""
         chain = ledger.audience()
         for entry in reversed(chain.entries):
+            if entry.kind == "deleted":
+                break
             if entry.kind == "created":
                 return str(entry.body["id"])
         pair = errand.pair
         token = minted(pair.tenant, pair.destination, pair.account, pair.segment)
         marker = hmac.new(errand.key, token.encode(), sha256).hexdigest()[:32]
         spec = AudienceSpec(errand.spec_name, marker, errand.statements)
-        asked_before = bool(chain.entries)
+        asked_before = bool(chain.entries) and chain.entries[-1].kind == "intent"
         chain.append("intent", {"name": spec.name})
         found = self._destination.find_audience(self._transport, spec) if asked_before else None
         audience_id = found or self._destination.create_audience(self._transport, spec)
         chain.append("created", {"id": audience_id})
         return audience_id
+
+
+def _nobody() -> pads.Dataset:
+    import pyarrow.dataset as pads
+
+    return pads.dataset(HASHED_AUDIENCE.arrow_schema().empty_table())
 
 
 def _approved(errand: Errand, audience: Snapshot | None, approve: Callable[[], None]) -> Snapshot:
@@ -265,48 +269,3 @@ def _approved(errand: Errand, audience: Snapshot | None, approve: Callable[[], N
     if audience is None:
         raise PermanentError(f"{errand.pair}: there is no hashed audience yet; materialise hashed_audience first")
     return audience
-
-
-def _outcome(log: DeliveryLog) -> str:
-    """How a delivery ended of which everything was sent: `failed` when a job of it failed in the end."""
-    if not sum(log.header["records"].values()):
-        return "empty"
-    return "failed" if "refused" in log.batch_standings().values() else "done"
-
-
-def _is_noted(ledger: AudienceLedger, audience: Snapshot) -> bool:
-    """True when the last delivery of the audience lane already says that this version is what is there."""
-    for log in reversed(list(ledger.deliveries())):
-        if log.header["lane"] == "audience":
-            return bool(log.header["to_snapshot"] == audience.id)
-    return False
-
-
-def _header(ledger: AudienceLedger, errand: Errand, leg: _Leg) -> dict[str, Any]:
-    pair, last, counts = errand.pair, ledger.last(), leg.counts
-    previous = str(last.header["delivery_id"]) if last is not None else ""
-    version = str(errand.wanted.contract.version)
-    from_state = leg.state.id if leg.state else ""
-    names = (pair.tenant, pair.destination, pair.account, pair.segment)
-    # The previous id is part of it, so that going back and forth between two audiences never repeats an id.
-    delivery_id = minted(*names, previous, leg.lane, from_state, leg.to_snapshot, version)
-    return {
-        "delivery_id": delivery_id,
-        "previous_delivery": previous,
-        "lane": leg.lane,
-        "from_state": from_state,
-        "to_snapshot": leg.to_snapshot,
-        "suppressions": leg.suppressions,
-        "changes": leg.changes.id,
-        "contract_version": version,
-        "forms": list(errand.wanted.forms),
-        "counts": {name: getattr(counts, name) for name in _PEOPLE},
-        "batches": dict(counts.batches),
-        "records": dict(counts.records),
-    }
-
-
-_PEOPLE = (
-    "audience", "held_out", "suppressed", "no_consent", "no_usable_key", "wanted", "last_known",
-    "unchanged", "known_refused", "changed", "adds", "removes",
-)  # fmt: skip

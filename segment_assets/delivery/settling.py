@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets import engine
 from segment_assets.contracts import PermanentError
-from segment_assets.delivery.changes import FORMS
 from segment_assets.delivery.ledger import utc
+from segment_assets.delivery.wanted import FORMS
 from segment_assets.tables import ACKNOWLEDGED, DELIVERIES, RECEIPTS, REJECTIONS
 
 if TYPE_CHECKING:
@@ -54,12 +54,13 @@ def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, w
         _load(db, lake, ledger, log)
         state = _write_state(db, lake, ledger)
         people = _people(db, log)
+        leaving = engine.number(db, "SELECT count(*) FROM leaving")
     row = _delivery_row(ledger, log, outcome, people)
     partition = f"{ledger.pair.partition}/{log.number:06d}"
     _publish(lake, DELIVERIES.name, partition, [row])
     _publish(lake, RECEIPTS.name, partition, list(_receipt_rows(header["delivery_id"], log)))
     _publish(lake, REJECTIONS.name, partition, list(_rejection_rows(header["delivery_id"], log)))
-    body = {"outcome": outcome, "state": state.id, "accounting": people}
+    body = {"outcome": outcome, "state": state.id, "accounting": people, "leaving": leaving}
     log.chain.append("closed", body)
     return Settled(state, row)
 
@@ -124,16 +125,20 @@ def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log
 def _write_state(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger) -> Snapshot:
     """Old records that were not taken out, and new ones that were taken in or may have been."""
     forms = ", ".join(FORMS)
-    sql = f"""
+    db.execute(f"""
+        CREATE TEMP TABLE after AS
         WITH kept AS (
             SELECT b.member_id, b.record_id,
                    CASE WHEN bool_or(o.phase IN ('retire', 'remove') AND o.answer = 'in_doubt')
                              OR (bool_or(o.phase = 'reaffirm') AND b.member_id IN (SELECT member_id FROM doubtful))
-                        THEN 'in_doubt' ELSE any_value(b.standing) END AS standing,
+                        THEN 'in_doubt'
+                        WHEN bool_or(o.phase IN ('retire', 'remove') AND o.answer = 'acknowledged') THEN 'leaving'
+                        ELSE any_value(b.standing) END AS standing,
                    {", ".join(f"any_value(b.{form}) AS {form}" for form in FORMS)}
             FROM before b LEFT JOIN outcome o ON o.member_id = b.member_id AND o.record_id = b.record_id
             GROUP BY b.member_id, b.record_id
-            HAVING NOT coalesce(bool_or(o.phase IN ('retire', 'remove', 'none') AND o.answer = 'acknowledged'), false)
+            HAVING NOT coalesce(bool_or(o.phase = 'none' OR (
+                o.phase IN ('retire', 'remove') AND o.answer = 'acknowledged' AND b.standing <> 'in_doubt')), false)
         ), taken AS (
             SELECT a.member_id, a.record_id,
                    CASE WHEN a.refused_by_name THEN 'rejected'
@@ -147,8 +152,9 @@ def _write_state(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedg
         UNION ALL
         SELECT member_id, record_id, standing, {forms} FROM kept
         WHERE NOT EXISTS (SELECT 1 FROM taken t WHERE t.member_id = kept.member_id AND t.record_id = kept.record_id)
-        ORDER BY member_id, record_id
-    """
+    """)
+    db.execute("CREATE TEMP VIEW leaving AS SELECT * FROM after WHERE standing = 'leaving'")
+    sql = "SELECT * FROM after ORDER BY member_id, record_id"
     writer = lake.writer(ACKNOWLEDGED.name, ledger.pair.partition)
     for batch in engine.batches(db, sql, ACKNOWLEDGED.arrow_schema()):
         writer.write(batch)

@@ -16,6 +16,6 @@ if TYPE_CHECKING:
 
 def registry() -> Mapping[str, Contract]:
     """Contracts of all platforms by the name that the plan uses."""
-    from segment_assets.destinations import meta
+    from segment_assets.destinations import google, meta
 
-    return {contract.platform: contract for contract in (meta.CONTRACT,)}
+    return {contract.platform: contract for contract in (meta.CONTRACT, google.CONTRACT)}

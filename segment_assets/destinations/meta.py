@@ -23,6 +23,7 @@ from segment_assets.contracts import (
     PermanentError,
     Quota,
     Request,
+    SegmentAssetsError,
     Sent,
     TransientError,
 )
@@ -67,6 +68,9 @@ CONTRACT = Contract(
     expiry_days=None,
     first_party_only=False,
     evidence="num_received and num_invalid_entries in the answer; members that are processed later are not reported",
+    statements={
+        "customer_file_source": ("USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED"),
+    },
 )
 
 # Above this share of a budget Meta asks callers to slow down (rate-limiting page).
@@ -115,6 +119,13 @@ class MetaCustomAudiences:
         }
         path = f"/{self.api_version}/act_{self.account}/customaudiences"
         return self._id_of(_accepted(transport.send(Request("POST", path, json=body)), self.account))
+
+    def delete_audience(self, transport: Transport, audience_id: str) -> None:
+        """Delete the audience. One that is not visible any more counts as deleted."""
+        response = transport.send(Request("DELETE", f"/{self.api_version}/{audience_id}"))
+        error = _object(_object(response.json).get("error"))
+        if (error.get("code"), error.get("error_subcode")) != _NOT_VISIBLE:
+            _accepted(response, self.account)
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch as a JSON body: a schema list and one row per person, unknown cells empty."""
@@ -171,7 +182,9 @@ class MetaCustomAudiences:
         A country or a first name in a sample is everybody's. Where more people are named than entries are invalid
         (a shared phone), nobody is refused by name, since a refused person is not sent again.
         """
-        shown = set(_words(samples))
+        shown = set(_words(samples)) if invalid else set()
+        if not shown:
+            return {}
         forms = [self.contract.match_keys[key].form for key in self.contract.identifying]
         named = [
             place
@@ -249,7 +262,9 @@ def _accepted(response: Response, account: str) -> dict[str, Any]:
     """The body of a successful answer, or the error that the answer means. Meta decides by code, not by status."""
     body = response.json
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        raise _refusal(body["error"], response, account)
+        refusal = _refusal(body["error"], response, account)
+        refusal.code = "/".join(str(n) for name in ("code", "error_subcode") if (n := _count(body["error"].get(name))))
+        raise refusal
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise TransientError(f"meta account {account}: the service answered {response.status}; it is asked again")
     if response.status in _TOO_LARGE:
@@ -266,7 +281,7 @@ def _not_understood(account: str, response: Response) -> TransientError:
     return TransientError(f"meta account {account}: answer {response.status} is not understood; it is asked again")
 
 
-def _refusal(error: Mapping[str, Any], response: Response, account: str) -> Exception:
+def _refusal(error: Mapping[str, Any], response: Response, account: str) -> SegmentAssetsError:
     code, subcode = _count(error.get("code")) or 0, _count(error.get("error_subcode")) or 0
     # Codes only: Meta's message may quote what was sent.
     said = f"meta account {account}: code {code}" + (f" subcode {subcode}" if subcode else "")

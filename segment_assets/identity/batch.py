@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segment_assets.contracts import ColumnState, PermanentError, Reason
-from segment_assets.identity.digests import conclude, screen
+from segment_assets.identity.digests import screen, settle
 from segment_assets.identity.forms import NORMAL_FORMS, NormalForm
 from segment_assets.identity.phone import phone_digits
 from segment_assets.identity.phone_plan import plain_phone_digits
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from segment_assets.identity.digests import Judgement, Rule
 
-    _Pair = tuple[str | Judgement, str | None]  # a screened value and the row's country
+    _Texts = list[str | Judgement]  # per distinct value the text to read, or the judgement where no rule is needed
+    _Pair = tuple[int, str | None]  # the number of a distinct value, and the row's country
 
 _Value = TypeVar("_Value")
 _REASONS = tuple(Reason)
@@ -53,6 +54,14 @@ class _Distinct(Generic[_Value]):
     numbers: pa.Array[Any]
 
 
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class _Read:
+    """What a form makes of each distinct pair, before hashing and after. Reasons and judgements pass through."""
+
+    normals: list[str | Reason | Judgement]
+    judgements: list[Judgement]
+
+
 def digest_batch(batch: pa.RecordBatch, states: Mapping[str, ColumnState] | None = None) -> DigestedBatch:
     """Digest the identifier columns of SEGMENT_MEMBERS that a batch has; an absent column reads as a column of nulls.
 
@@ -64,12 +73,18 @@ def digest_batch(batch: pa.RecordBatch, states: Mapping[str, ColumnState] | None
     digested = DigestedBatch({}, {}, dict.fromkeys(_COLUMNS, 0))
     countries = _countries(columns["country"], declared)
     for column, forms in _FORMS_BY_COLUMN.items():
-        state = declared.get(column, ColumnState.AUTO)
-        screened = [screen(forms[0], value, state) for value in columns[column].values]
-        source = _Distinct(screened, columns[column].numbers)
+        state, source = declared.get(column, ColumnState.AUTO), columns[column]
+        texts = [screen(forms[0], value, state) for value in source.values]
         pairs, numbers = _pairs(source, countries) if forms[0].needs_country else _alone(source)
+        known: dict[str, _Read] = {}
         for form in forms:
-            _spread(digested, form, _judge_all(form, pairs), numbers)
+            own = texts if form.takes_digests == forms[0].takes_digests else _rescreened(form, source, texts, state)
+            if form.base:
+                judgements = _refined(form, own, pairs, known[form.base])
+            else:
+                known[form.name] = _read(form, own, pairs)
+                judgements = known[form.name].judgements
+            _spread(digested, form, judgements, numbers)
     return digested
 
 
@@ -118,11 +133,11 @@ def _plain_country(form: NormalForm, value: str | None, state: ColumnState) -> s
     return None if isinstance(found, Reason) else found
 
 
-def _alone(source: _Distinct[str | Judgement]) -> tuple[list[_Pair], pa.Array[Any]]:
-    return [(value, None) for value in source.values], source.numbers
+def _alone(source: _Distinct[str | None]) -> tuple[list[_Pair], pa.Array[Any]]:
+    return [(place, None) for place in range(len(source.values))], source.numbers
 
 
-def _pairs(source: _Distinct[str | Judgement], countries: _Distinct[str | None]) -> tuple[list[_Pair], pa.Array[Any]]:
+def _pairs(source: _Distinct[str | None], countries: _Distinct[str | None]) -> tuple[list[_Pair], pa.Array[Any]]:
     """The distinct (value, country) pairs of the batch and, per row, the number of its pair."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -134,7 +149,7 @@ def _pairs(source: _Distinct[str | Judgement], countries: _Distinct[str | None])
     joint = pc.add(pc.multiply(source.numbers.cast(pa.int64()), max(len(names), 1)), country_numbers)
     encoded = joint.dictionary_encode()
     codes: list[Any] = encoded.dictionary.to_pylist()
-    pairs = [(source.values[code // len(names)], names[code % len(names)]) for code in codes]
+    pairs = [(code // len(names), names[code % len(names)]) for code in codes]
     return pairs, encoded.indices
 
 
@@ -145,9 +160,32 @@ def _fast_phone(value: str, country: str | None) -> str | Reason:
 _FAST_RULES: dict[str, Rule] = {"phone_digits": _fast_phone}
 
 
-def _judge_all(form: NormalForm, pairs: list[_Pair]) -> list[Judgement]:
+def _rescreened(form: NormalForm, source: _Distinct[str | None], texts: _Texts, state: ColumnState) -> _Texts:
+    """The texts for a form that minds digests otherwise than the first of its column."""
+    return [
+        text if isinstance(text, str) else screen(form, value, state)
+        for value, text in zip(source.values, texts, strict=True)
+    ]
+
+
+def _read(form: NormalForm, texts: _Texts, pairs: list[_Pair]) -> _Read:
     rule = _FAST_RULES.get(form.name, form.rule)
-    return [conclude(form, rule, text, country) if isinstance(text, str) else text for text, country in pairs]
+    normals = [rule(text, country) if isinstance(text := texts[place], str) else text for place, country in pairs]
+    return _Read(normals, [normal if isinstance(normal, tuple) else settle(form, normal) for normal in normals])
+
+
+def _refined(form: NormalForm, texts: _Texts, pairs: list[_Pair], base: _Read) -> list[Judgement]:
+    """One step on from what the base form has read. Most addresses are not changed by it, nor is then their digest."""
+    judgements = []
+    for (place, _), normal, judgement in zip(pairs, base.normals, base.judgements, strict=True):
+        if isinstance(normal, tuple):
+            screened = texts[place]
+            judgements.append(screened if isinstance(screened, tuple) else normal)
+        elif isinstance(normal, Reason) or ((found := form.refine(normal)) is normal and form.hashed):
+            judgements.append(judgement)
+        else:
+            judgements.append(settle(form, found))
+    return judgements
 
 
 def _spread(digested: DigestedBatch, form: NormalForm, judgements: list[Judgement], numbers: pa.Array[Any]) -> None:

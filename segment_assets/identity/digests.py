@@ -93,7 +93,7 @@ def digest(
 def screen(form: NormalForm, value: str | None, state: ColumnState) -> str | Judgement:
     """The trimmed text that a rule has to read, or the judgement where no rule is needed.
 
-    Says the same for every form of one column, so that a batch asks once per value.
+    Says the same for every form of one column that `takes_digests` alike, so that a batch asks once per value.
     """
     if value is None:
         return None, Reason.EMPTY, False
@@ -113,7 +113,11 @@ def screen(form: NormalForm, value: str | None, state: ColumnState) -> str | Jud
 
 def conclude(form: NormalForm, rule: Rule, text: str, country: str | None) -> Judgement:
     """Normalise a screened text by a rule (the form's own, or a faster one that agrees with it) and hash it."""
-    normal = rule(text, country)
+    return settle(form, rule(text, country))
+
+
+def settle(form: NormalForm, normal: str | Reason) -> Judgement:
+    """The cell's value for a normal form, hashed where the form is, or the reason that the rule gave."""
     if isinstance(normal, Reason):
         return None, normal, False
     if not form.hashed:

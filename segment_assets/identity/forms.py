@@ -25,6 +25,7 @@ _META_CUSTOMER_INFORMATION = (
     "https://developers.facebook.com/documentation/ads-commerce/conversions-api/parameters/"
     "customer-information-parameters"
 )
+_GOOGLE_FORMATTING = "https://developers.google.com/data-manager/api/get-started/formatting"
 # Reasons that are found before a rule is asked.
 _ALWAYS = frozenset({Reason.EMPTY, Reason.NULL_TEXT, Reason.UNSUPPORTED_DIGEST, Reason.UNREADABLE_ROW})
 
@@ -35,7 +36,11 @@ class NormalForm:
 
     `column` is the column of SEGMENT_MEMBERS it reads; `hashed` says whether the cell is the SHA-256 of the normal
     form (32 bytes) or the normal form itself; `source` is where the rule is published; `needs_country` says whether
-    the same value can read differently in another country.
+    the same value can read differently in another country. A digest that a source brings says nothing about the rule
+    it was made by: every hashed form of the column takes it over.
+
+    Where a form is another one (`base`, in front of it in NORMAL_FORMS and of the same column) and a step more,
+    `refine` is that step, so that a batch reads the value once.
     """
 
     name: str
@@ -48,6 +53,8 @@ class NormalForm:
     takes_digests: bool
     needs_country: bool
     rule: Callable[[str, str | None], str | Reason] = dataclasses.field(repr=False)
+    base: str = ""
+    refine: Callable[[str], str | Reason] = dataclasses.field(default=str, repr=False)
 
     def normalise(self, value: str, country: str | None = None) -> str | Reason:
         """The normal form of a raw value, or why there is none. `country` is alpha-2 lower-case or None.
@@ -84,6 +91,37 @@ def _form(
     )
 
 
+def _refined(base: NormalForm, name: str, refine: Callable[[str], str | Reason], *, hashed: bool = True) -> NormalForm:
+    """Google's form of a key that it wants otherwise than Meta does."""
+
+    def rule(value: str, country: str | None) -> str | Reason:
+        normal = base.rule(value, country)
+        return normal if isinstance(normal, Reason) else refine(normal)
+
+    return dataclasses.replace(
+        base,
+        name=name,
+        hashed=hashed,
+        source=_GOOGLE_FORMATTING,
+        reasons=base.reasons if hashed else base.reasons | {Reason.HASHED_WHERE_PLAIN_IS_NEEDED},
+        takes_digests=hashed,
+        rule=rule,
+        base=base.name,
+        refine=refine,
+    )
+
+
+def _lower_case_name(match_key: MatchKey) -> NormalForm:
+    return _form(
+        match_key,
+        people.lower_case_name,
+        Reason.NO_LETTERS,
+        name=f"{match_key.value}_lower",
+        column=match_key.value,
+        source=_GOOGLE_FORMATTING,
+    )
+
+
 def _birth(match_key: MatchKey, rule: Callable[[str, str | None], str | Reason], *reasons: Reason) -> NormalForm:
     """A digest of a whole date says nothing about its parts, so a hashed date is of no use."""
     return _form(
@@ -98,18 +136,26 @@ def _birth(match_key: MatchKey, rule: Callable[[str, str | None], str | Reason],
     )
 
 
+_EMAIL = _form(MatchKey.EMAIL, emails.email, Reason.NOT_AN_EMAIL)
+_PHONE = _form(
+    MatchKey.PHONE,
+    phone.phone_digits,
+    Reason.NOT_A_PHONE,
+    Reason.NO_COUNTRY,
+    name="phone_digits",
+    needs_country=True,
+)
+_COUNTRY = _form(MatchKey.COUNTRY, places.country, Reason.UNKNOWN_COUNTRY)
+
 _FORMS = (
-    _form(MatchKey.EMAIL, emails.email, Reason.NOT_AN_EMAIL),
-    _form(
-        MatchKey.PHONE,
-        phone.phone_digits,
-        Reason.NOT_A_PHONE,
-        Reason.NO_COUNTRY,
-        name="phone_digits",
-        needs_country=True,
-    ),
+    _EMAIL,
+    _refined(_EMAIL, "email_gmail_folded", emails.folded_as_by_gmail),
+    _PHONE,
+    _refined(_PHONE, "phone_e164", phone.e164),
     _form(MatchKey.FIRST_NAME, people.name, Reason.NO_LETTERS, source=_META_CUSTOMER_INFORMATION),
+    _lower_case_name(MatchKey.FIRST_NAME),
     _form(MatchKey.LAST_NAME, people.name, Reason.NO_LETTERS, source=_META_CUSTOMER_INFORMATION),
+    _lower_case_name(MatchKey.LAST_NAME),
     _form(MatchKey.CITY, places.city, Reason.NO_LETTERS),
     _form(MatchKey.STATE, places.state, Reason.NOT_A_STATE, Reason.NO_COUNTRY, needs_country=True),
     _form(
@@ -119,7 +165,17 @@ _FORMS = (
         Reason.NO_COUNTRY,
         needs_country=True,
     ),
-    _form(MatchKey.COUNTRY, places.country, Reason.UNKNOWN_COUNTRY),
+    _form(
+        MatchKey.POSTAL_CODE,
+        places.postal_code_as_written,
+        Reason.NOT_A_POSTAL_CODE,
+        name="postal_code_plain",
+        source=_GOOGLE_FORMATTING,
+        hashed=False,
+        takes_digests=False,
+    ),
+    _COUNTRY,
+    _refined(_COUNTRY, "country_code", str.upper, hashed=False),
     _birth(MatchKey.BIRTH_YEAR, birth.birth_year),
     _birth(MatchKey.BIRTH_MONTH, birth.birth_month, Reason.NO_COUNTRY),
     _birth(MatchKey.BIRTH_DAY, birth.birth_day, Reason.NO_COUNTRY),

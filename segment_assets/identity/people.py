@@ -2,6 +2,8 @@
 
 Belongs here: the rules for a person's own attributes that are words. Not here: dates (`birth`), addresses (`places`).
 Source: Meta, Customer Information Parameters: lower-case, no punctuation, UTF-8 letters kept ("Valéry" is "valéry").
+Google, Data Manager API: its field comments ask for names without punctuation, its own google-ads-datamanager-util
+0.4.0 only trims and lower-cases. `lower_case_name` does as the code does, since that is what Google's users hash.
 Meta does not say what becomes of spaces inside a name: runs collapse to one space, none is removed, because
 removal is not in the rule and "Mary Ann" is typed with one space at Meta as well.
 """
@@ -37,6 +39,22 @@ def name(value: str, country: str | None = None) -> str | Reason:
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).lower())
     words = " ".join(trimmed(without_punctuation(composed)).split())
     return words if any(c.isalpha() for c in words) else Reason.NO_LETTERS
+
+
+def lower_case_name(value: str, country: str | None = None) -> str | Reason:
+    """First or last name in lower case, composed (NFC), with its punctuation and inner spaces.
+
+    >>> lower_case_name("O'Brien"), lower_case_name("Anne-Marie")
+    ("o'brien", 'anne-marie')
+    >>> lower_case_name("--1--")
+    <Reason.NO_LETTERS: 'no_letters'>
+    """
+    del country
+    if value.isascii():
+        lowered = value.lower()
+    else:
+        lowered = trimmed(unicodedata.normalize("NFC", unicodedata.normalize("NFC", value).lower()))
+    return lowered if any(c.isalpha() for c in lowered) else Reason.NO_LETTERS
 
 
 def gender(value: str, country: str | None = None) -> str | Reason:

@@ -1,8 +1,9 @@
-"""Phone numbers: international digits without "+".
+"""Phone numbers: international digits, without "+" (Meta) and with it (E.164, Google).
 
 Belongs here: the reference definition, by the phonenumbers library. Not here: the short cut for plainly written
 numbers (`phone_plan`), which must agree with this module on everything.
-Source: Meta, Customer File Custom Audiences (digits with country code, no symbols, no leading zeros).
+Source: Meta, Customer File Custom Audiences (digits with country code, no symbols, no leading zeros); Google, Data
+Manager API, "Format user data" (E.164 with its plus).
 A number is accepted when its length is possible in its country, not only when its range is assigned: Meta's own
 published example 1 555 987 6543 is unassigned. What only a form-filler writes (1234567890, 9999999999) is refused.
 """
@@ -46,6 +47,15 @@ def phone_digits(value: str, country: str | None = None) -> str | Reason:
         if digits:
             return digits
     return Reason.NO_COUNTRY if _lacks_a_country(value, region) else Reason.NOT_A_PHONE
+
+
+def e164(digits: str) -> str:
+    """International digits in the notation of E.164.
+
+    >>> e164("447911123456")
+    '+447911123456'
+    """
+    return f"+{digits}"
 
 
 def _candidates(value: str) -> Iterator[str]:

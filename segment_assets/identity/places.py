@@ -1,9 +1,10 @@
 """Where a person lives: city, state, postal code, country.
 
-Belongs here: the four rules and the table of US states. Not here: the table of countries (`countries`).
+Belongs here: the rules and the table of US states. Not here: the table of countries (`countries`).
 Source: Meta, Customer File Custom Audiences and Customer Information Parameters: city a-z without spaces; US states as
 two-letter code, others without punctuation and space; postal codes without space and dash, five digits in the US,
-area, district and sector in the UK; countries as alpha-2.
+area, district and sector in the UK; countries as alpha-2. Google, Data Manager API, "Format user data": postal codes
+trimmed and otherwise as written, regions as alpha-2 in upper case, neither hashed.
 A rule that depends on a country we do not know is applied only where every country's rule gives the same answer.
 """
 
@@ -84,6 +85,20 @@ def postal_code(value: str, country: str | None = None) -> str | Reason:
     if country in _ZIP_COUNTRIES:
         return _us_zip(code)
     return _uk_postcode(code) if country == "gb" else _other_postal_code(code)
+
+
+def postal_code_as_written(value: str, country: str | None = None) -> str | Reason:
+    """The code with its spaces and hyphens. What is no code is refused: one such value costs Google's whole request.
+
+    >>> postal_code_as_written("SW1A 1AA"), postal_code_as_written("94025-1234")
+    ('SW1A 1AA', '94025-1234')
+    >>> postal_code_as_written("Paris")
+    <Reason.NOT_A_POSTAL_CODE: 'not_a_postal_code'>
+    """
+    del country
+    code = whole_number(unicodedata.normalize("NFKC", value).strip("〒 "))
+    shape = _other_postal_code(code.lower())
+    return shape if isinstance(shape, Reason) else code
 
 
 def country(value: str, country: str | None = None) -> str | Reason:

@@ -165,6 +165,15 @@ class TestConsent:
         built = build(rows)
         assert (built.counts.eligible, built.counts.no_consent) == (1, 2)
 
+    def test_a_no_on_one_spelling_of_a_gmail_mailbox_holds_for_all_of_them(self, build):
+        rows = [
+            {"email": "jane.doe@gmail.com", "country": "US", "consent_ad_user_data": "denied"},
+            {"email": "janedoe+shop@gmail.com", "country": "US"},
+            {"email": "janedoe@example.com", "country": "US"},
+        ]
+        built = build(rows)
+        assert (built.counts.eligible, built.counts.no_consent) == (1, 2)
+
     def test_words_that_we_do_not_know_are_counted(self, build):
         assert build([person(1, consent_ad_user_data="perhaps")]).counts.consent_not_understood == 1
 
@@ -232,6 +241,10 @@ class TestClusters:
         assert sorted(map(len, by_cluster.values())) == [1, 3]
         assert all(cluster == min(ids) for cluster, ids in by_cluster.items())
         assert built.counts.shared_clusters == 1
+
+    def test_two_spellings_of_a_gmail_mailbox_are_one_cluster(self, build):
+        rows = [{"email": address} for address in ("j.doe@gmail.com", "jdoe@gmail.com", "jdoe@example.com")]
+        assert build(rows).counts.shared_clusters == 1
 
     def test_a_long_chain_of_shared_identifiers_is_one_cluster(self, build):
         def row(n):

@@ -126,6 +126,12 @@ class TestInspection:
         )
         assert scan.digests_of_withheld_people == 2
 
+    @pytest.mark.parametrize("form", ["country_code", "postal_code_plain", "phone_e164"])
+    def test_no_form_of_suppressed_people_is_overlooked(self, form):
+        value = "US" if form != "phone_e164" else sha("+1")
+        scan = self.scan([{"member_id": b"a" * 32, "eligibility": "suppressed", form: value}])
+        assert scan.digests_of_withheld_people == 1
+
     def test_short_digests_and_missing_values_are_found(self):
         schema = pa.schema(
             [

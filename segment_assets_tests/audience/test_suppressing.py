@@ -29,7 +29,9 @@ BOB = {
 ALL_OF_ANN = {
     ("member", pseudonym(KEY, "customer", "1")),
     ("email", sha("ann@example.com")),
+    ("email_gmail_folded", sha("ann@example.com")),
     ("phone_digits", sha("12125552368")),
+    ("phone_e164", sha("+12125552368")),
     ("mobile_ad_id", sha(AD_ID)),
 }
 
@@ -52,7 +54,7 @@ def named(rows):
 def test_any_identifier_of_a_request_reaches_all_identifiers_of_the_customer(suppress, opt_out):
     rows, counts = suppress([opt_out], [ANN, BOB])
     assert named(rows) == ALL_OF_ANN
-    assert (counts.customers, counts.naming_nobody, counts.rows) == (1, 0, 4)
+    assert (counts.customers, counts.naming_nobody, counts.rows) == (1, 0, 6)
 
 
 def test_an_opted_out_email_reaches_a_phone_only_record(suppress, build):
@@ -70,12 +72,12 @@ def test_a_customer_whose_join_key_is_missing_is_found_by_the_email_as_typed(sup
 
 def test_a_join_key_counts_where_the_email_itself_is_unusable(suppress):
     rows, _ = suppress([{"customer_id": "1"}], [{**ANN, "email_address": "null"}])
-    assert named(rows) == ALL_OF_ANN
+    assert named(rows) == ALL_OF_ANN - {("email_gmail_folded", sha("ann@example.com"))}
 
 
 def test_the_same_last_seven_digits_are_not_enough(suppress):
     rows, _ = suppress([{"phone_number": "+1 305 555 2368"}], [ANN])
-    assert named(rows) == {("phone_digits", sha("13055552368"))}
+    assert named(rows) == {("phone_digits", sha("13055552368")), ("phone_e164", sha("+13055552368"))}
 
 
 def test_a_request_of_a_stranger_is_kept_for_the_day_the_stranger_turns_up(suppress, build):
@@ -104,13 +106,32 @@ def test_the_earliest_request_is_kept(suppress):
     ]
     rows, _ = suppress(requests, [ANN])
     assert {row["opted_out_at"] for row in rows} == {dt.datetime(1970, 1, 1, 0, 0, 2, tzinfo=dt.UTC)}
-    assert len(rows) == 4
+    assert len(rows) == 6
 
 
 def test_rows_are_sorted_and_each_kind_and_digest_is_there_once(suppress):
     rows, _ = suppress([{"customer_id": "1"}, {"customer_id": "1"}, {"customer_id": "2"}], [ANN, BOB])
     order = [(row["kind"], row["digest"]) for row in rows]
     assert order == sorted(set(order))
+
+
+def test_an_opted_out_gmail_mailbox_is_stopped_in_every_spelling(suppress, build):
+    rows, _ = suppress([{"email_address": "Jane.Doe+shop@gmail.com"}], [])
+    segment = [{"email": address, "country": "US"} for address in ("janedoe@gmail.com", "jane.doe@example.com")]
+    built = build(segment, suppressions=rows)
+    assert (built.counts.suppressed, built.counts.eligible) == (1, 1)
+
+
+@pytest.mark.parametrize("form", ["janedoe@gmail.com", "jane.doe@gmail.com"])
+def test_an_opt_out_reaches_a_digest_of_either_form_of_its_mailbox(suppress, build, form):
+    rows, _ = suppress([{"email_address": "jane.doe@gmail.com"}], [])
+    assert build([{"email": sha(form).hex(), "country": "US"}], suppressions=rows).counts.suppressed == 1
+
+
+@pytest.mark.parametrize("form", ["12125552368", "+12125552368"])
+def test_an_opt_out_reaches_a_digest_of_either_form_of_its_phone(suppress, build, form):
+    rows, _ = suppress([{"phone_number": "+1 212 555 2368"}], [])
+    assert build([{"phone": sha(form).hex(), "country": "US"}], suppressions=rows).counts.suppressed == 1
 
 
 def test_no_opt_outs_give_no_suppressions(suppress):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segment_assets.contracts import NeedsHumanError, PermanentError, TransientError
-from segment_assets.delivery.changes import Wanted
 from segment_assets.delivery.courier import Patience
+from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, FencedError, Pair
-from segment_assets.delivery.run import DeliveryRoom, Errand
+from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.settling import balanced
+from segment_assets.delivery.wanted import LATE_SECONDS, Wanted
 from segment_assets.resources.lake import LocalLake
 from segment_assets_tests.fakes import (
     CONTRACT,
@@ -58,6 +60,7 @@ class Road:
             FakeDestination(),
             self.platform,
             workdir=self.workdir,
+            clock=changes.pop("clock", time.time),
             sleep=lambda _: None,
             patience=Patience(attempts=3),
         )
@@ -370,3 +373,51 @@ def test_exclusion_lists_hold_the_held_out_people_too(road):
     row = room.run(Errand(PAIR, wanted, "seg", {}, GuardRails(), b"key"), road.audience, None).deliveries[0]
     assert balanced(row) == []
     road.expected("a@x", "h@x")
+
+
+def test_a_pair_that_leaves_the_plan_is_emptied_past_the_guards(road):
+    road.wants(*crowd(*"abcde"))
+    road.run()
+    room = DeliveryRoom(road.lake, FakeDestination(), road.platform, workdir=road.workdir)
+    errand = Errand(PAIR, Wanted(CONTRACT, CONTRACT.forms()), "seg", {}, GuardRails(0.0), b"key", on_removal="empty")
+    row = room.withdraw(errand, delete=False).deliveries[0]
+    assert (row["lane"], row["removes"], row["removes_acknowledged"], balanced(row)) == ("withdrawal", 5, 5, [])
+    assert road.platform.people == []
+    assert room.withdraw(errand, delete=False).deliveries == []
+
+
+def test_a_deleted_audience_accounts_for_everybody_and_a_new_one_is_made_later(road):
+    road.wants(*crowd(*"abcde"))
+    road.run()
+    room = DeliveryRoom(road.lake, FakeDestination(), road.platform, workdir=road.workdir)
+    errand = Errand(PAIR, Wanted(CONTRACT, CONTRACT.forms()), "seg", {}, GuardRails(0.0), b"key", on_removal="delete")
+    row = room.withdraw(errand, delete=True).deliveries[0]
+    assert (row["removes_acknowledged"], row["requests"], balanced(row)) == (5, 0, [])
+    assert road.platform.people == []
+    road.run()
+    road.expected(*(f"{n}@x" for n in "abcde"))
+    assert len(road.platform.audiences) == 2
+
+
+def test_an_addition_that_lands_after_its_removal_is_taken_out_once_more(road):
+    road.wants(*crowd(*"abc"))
+    late = []
+
+    def lost(call):
+        # The platform is still working on it when we stop waiting.
+        late.append(True)
+        raise TransientError("fake: no answer")
+
+    road.platform.before = lambda call: None if not road.platform.audiences else lost(call)
+    with pytest.raises(TransientError):
+        road.run()
+    road.platform.before = lambda call: None
+    road.opt_out(("email", digest("a@x")))
+    road.wants(*crowd(*"bc"))
+    road.run()
+    road.platform.people.append({marked("a@x")})
+    clock = time.time() + LATE_SECONDS + 1
+    assert road.run().deliveries == []
+    road.run(clock=lambda: clock)
+    road.expected("b@x", "c@x")
+    assert road.run(clock=lambda: clock + 9999).deliveries == []

@@ -7,11 +7,12 @@ import dataclasses
 import pytest
 
 from segment_assets.contracts import Answer, Follow, JobReport, JobState, RefusedMembersError, Request, Response
-from segment_assets.delivery.changes import Wanted
+from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, Pair
-from segment_assets.delivery.run import DeliveryRoom, Errand
+from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.settling import balanced
+from segment_assets.delivery.wanted import Wanted
 from segment_assets.resources.lake import LocalLake
 from segment_assets_tests.fakes import (
     CONTRACT,
@@ -57,8 +58,8 @@ class JobPlatform(FakePlatform):
                     self._change(request)
                     self.calls.pop()
                 told = {"received": 0 if fail else rows, "rejected": {"DENIED": denied} if denied else {}}
-                state = "failed" if fail else "partial_success" if denied else "success"
-                self.jobs[job] = (state, request, told)
+                end = "failed" if fail else "partial_success" if denied else "success"
+                self.jobs[job] = (end, request, told)
 
 
 class JobDestination(FakeDestination):

@@ -50,12 +50,14 @@ def by_dagster(deployment: Deployment, times: int) -> dict[str, Any]:
 
 
 def by_courier(deployment: Deployment) -> dict[str, Any]:
-    from segment_assets.definitions import build_definitions
     from segment_assets.delivery.run import DeliveryRoom
+    from segment_assets.resources.destination_account import DestinationAccount
 
     plan, have = deployment.plan(), deployment.resources()
-    account = build_definitions(deployment).resources[f"account_{ACCOUNT_NAME}"]
-    destination, transport = account.connect()
+    planned = plan.accounts[ACCOUNT_NAME]
+    destination, transport = DestinationAccount(
+        destination=planned.destination, account=planned.account, **deployment.account_settings(ACCOUNT_NAME)
+    ).connect()
     lake = have["lake"]
     room = DeliveryRoom(lake, destination, transport, workdir=deployment.home / "work")
     permission = plan.activations_of(ACCOUNT_NAME)[SEGMENT]

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from segment_assets.delivery.changes import Wanted
+from segment_assets.contracts import NeedsHumanError, SegmentAssetsError
 from segment_assets.delivery.courier import Patience
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.delivery.run import DeliveryRoom, Errand, Report
 from segment_assets.delivery.settling import balanced
+from segment_assets.delivery.wanted import Wanted
 from segment_assets.destinations.meta import CONTRACT, MetaCustomAudiences
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.transport import HttpTransport
-from segment_assets_tests.fakes import publish_audience, publish_suppressions
+from segment_assets_tests.fakes import marked, person, publish_audience, publish_suppressions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +34,18 @@ TOKEN = "sandbox-meta-token"
 ACCOUNT, SEGMENT = "1001", "seg"
 PAIR = Pair("tenant", "meta", ACCOUNT, SEGMENT)
 BATCH = 50
+USERS = "/users$"
+FAULTS = {
+    "status 500": {"kind": "status", "status": 500},
+    "status 503": {"kind": "status", "status": 503},
+    "throttle": {"kind": "throttle"},
+    "slow": {"kind": "slow", "seconds": 0.6},
+    "reset before": {"kind": "reset_before"},
+    "reset after": {"kind": "reset_after"},
+    "truncated": {"kind": "truncated"},
+    "bad json": {"kind": "bad_json"},
+    "expired token": {"kind": "expired_token"},
+}
 
 
 class Sandbox:
@@ -127,3 +141,45 @@ class Room:
         for log in AudienceLedger(self.lake, PAIR, lambda: 0.0).deliveries():
             log.chain.verify()
             assert log.closed is not None
+
+
+def crowd(numbers) -> list[dict]:
+    return [person(f"p{n}", email=f"p{n}@x.example", phone=f"49{n:09d}") for n in numbers]
+
+
+def holds_exactly(room: Room, numbers) -> None:
+    wanted = {(marked(f"p{n}@x.example"), marked(f"49{n:09d}")) for n in numbers}
+    held = [(person.get("EMAIL"), person.get("PHONE")) for person in room.sandbox.people()]
+    assert len(held) == len(set(held))
+    assert set(held) == wanted
+
+
+def run_until_done(room: Room, *, runs: int = 4) -> list[SegmentAssetsError]:
+    """Repeat the run as the reconciler does; the errors of the runs that did not get through."""
+    errors: list[SegmentAssetsError] = []
+    for _ in range(runs):
+        try:
+            room.run()
+        except SegmentAssetsError as error:
+            errors.append(error)
+            if isinstance(error, NeedsHumanError):
+                room.sandbox.faults()
+        else:
+            return errors
+    raise errors[-1]
+
+
+def calls_in_the_end(room: Room, expected: int) -> list[dict]:
+    """The calls that carried people. One that timed out is logged when the sandbox is through with it."""
+    deadline = time.monotonic() + 3
+    while True:
+        calls = [line for line in room.sandbox.log() if line["path"].endswith("/users")]
+        if len(calls) >= expected or time.monotonic() > deadline:
+            return calls
+        time.sleep(0.05)
+
+
+def strike(room: Room, name: str, nth: int, *, path: str = USERS, count: int = 1) -> None:
+    if name == "slow":
+        room.timeout, room.is_impatient = 0.2, True
+    room.sandbox.faults({**FAULTS[name], "path": path, "nth": nth, "count": count})

@@ -92,10 +92,19 @@ def told_by(running: subprocess.Popen) -> dict:
     return json.loads(said.decode().splitlines()[-1])
 
 
-def wait_for_requests(sandbox: Sandbox, number: int) -> None:
+def wait_for_requests(sandbox: Sandbox, number: int, *, path: str = "", after: int = 0) -> None:
     deadline = time.monotonic() + MUST_END_WITHIN
-    while len(sandbox.log()) < number:
+    while sum(line["path"].endswith(path) for line in sandbox.log()[after:]) < number:
         assert time.monotonic() < deadline, "the activation makes no calls"
+        time.sleep(0.02)
+
+
+def wait_for_an_open_delivery(home: Path) -> None:
+    """Until a run has noted that it is about to send a batch, which then takes its half second."""
+    deadline = time.monotonic() + MUST_END_WITHIN
+    before = len(deliveries(home))
+    while not any(log.answered("intent") for log in deliveries(home)[before:]):
+        assert time.monotonic() < deadline, "the activation opens no delivery"
         time.sleep(0.02)
 
 
@@ -132,35 +141,44 @@ def ledger_is_whole(home: Path) -> None:
         assert balanced(row) == []
 
 
-@pytest.mark.parametrize(
-    ("answered", "wait"),
-    [(1, 0.0), (2, 0.0), (3, 0.0), (4, 0.0), (2, 0.25)],
-    ids=["creation", "first batch", "second batch", "third batch", "during the second batch"],
-)
+CREATION, UPLOAD = "/customaudiences", "/users"
+# Each run of a chain is killed: after so many answered calls to a path, and so many seconds later.
+CHAINS = {
+    "creation, first batch, second batch": [(CREATION, 1, 0.0), (UPLOAD, 1, 0.0), (UPLOAD, 2, 0.0)],
+    "third batch, during the next": [(UPLOAD, 3, 0.0), (UPLOAD, 0, SLOW["seconds"] / 2)],
+}
+
+
+@pytest.mark.parametrize("kills", CHAINS.values(), ids=CHAINS)
 def test_a_killed_activation_is_continued_by_the_next_and_nothing_acknowledged_is_sent_again(
-    sandbox: Sandbox, home: Path, start, answered: int, wait: float
+    sandbox: Sandbox, home: Path, start, kills: list[tuple[str, int, float]]
 ):
-    killed = start()
-    wait_for_requests(sandbox, answered)
-    time.sleep(wait)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    known = acknowledged(home)
+    for path, answered, wait in kills:
+        known, seen = acknowledged(home), len(sandbox.log())
+        killed = start()
+        if answered:
+            wait_for_requests(sandbox, answered, path=path, after=seen)
+        else:
+            wait_for_an_open_delivery(home)
+        time.sleep(wait)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        batches = answered if path == UPLOAD else 0
+        assert max(0, batches - 1) * BATCH <= acknowledged(home) - known <= batches * BATCH
+        # What was in flight still arrives, and must not be counted as the next run's.
+        time.sleep(SLOW["seconds"] + 0.3)
 
-    again = start("--times", "2")
-    # What was in flight when the process died still arrives; the next process is not through its imports by then.
-    time.sleep(SLOW["seconds"] + 0.3)
-    in_flight = sandbox.log()
-    told = told_by(again)
-
+    sandbox.faults()
+    known, before = acknowledged(home), sandbox.log()
+    told = told_by(start("--times", "2"))
     assert told["cleared"] == 1
     assert [end["success"] for end in told["ends"]] == [True, True], (home / "errors.log").read_text()[-2000:]
     assert (told["unfinished"], told["slots"]) == ([], [0, 0])
     platform_is_right(sandbox)
     ledger_is_whole(home)
-    lines = sandbox.log()[len(in_flight) :]
+    lines = sandbox.log()[len(before) :]
     assert records(lines) == WANTED - known
-    assert records(sandbox.log()) <= WANTED + BATCH, "at most the batch in flight is sent twice"
+    assert records(before) <= known + BATCH * len(kills), "at most the batch in flight is sent twice"
     assert all(line["at"] <= told["ends"][0]["at"] for line in lines), "the second run after the crash sends nothing"
 
 

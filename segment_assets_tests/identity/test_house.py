@@ -33,8 +33,17 @@ def test_each_form_reads_a_declared_identifier_column():
     assert {form.column for form in NORMAL_FORMS.values()} == {c.name for c in tables.IDENTIFIER_COLUMNS}
 
 
-def test_every_match_key_has_one_form():
-    assert sorted(form.match_key for form in NORMAL_FORMS.values()) == sorted(MatchKey)
+def test_every_match_key_has_a_form():
+    assert {form.match_key for form in NORMAL_FORMS.values()} == set(MatchKey)
+
+
+def test_a_refined_form_follows_its_base_and_reads_the_same_column():
+    names = list(NORMAL_FORMS)
+    refined = [form for form in NORMAL_FORMS.values() if form.base]
+    assert [form.name for form in refined] == ["email_gmail_folded", "phone_e164", "country_code"]
+    for form in refined:
+        assert names.index(form.base) < names.index(form.name)
+        assert NORMAL_FORMS[form.base].column == form.column
 
 
 def test_every_form_says_where_its_rule_is_published():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ from segment_assets.road import RunOutcome
 from segment_assets.sandbox import world
 from segment_assets_tests.orchestration import local_world
 from segment_assets_tests.orchestration.local_world import LocalWorld
+
+UNOPENED = "unopened"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +33,23 @@ class Walked:
 
 
 @pytest.fixture(scope="session")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
-    """Not to be changed; the sandbox is stopped again."""
-    made = local_world.create(tmp_path_factory.mktemp("walked") / "home")
+def walked(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Walked:
+    """Not to be changed; the sandbox is stopped again. Workers of one test session share it: a walk takes long."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "walked"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = folder / "walked.pickle"
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(_walk(folder / "home")))
+            # Copies are taken of one that nobody opens: an open instance has files that come and go.
+            LocalWorld(folder / "home").copy_to(folder / UNOPENED)
+        return pickle.loads(kept.read_bytes())
+
+
+def _walk(home: Path) -> Walked:
+    made = local_world.create(home)
     weeks = world.read_facts(made.home).weeks
     with made.sandbox() as platforms, made.opened() as instance:
         with local_world.everything_said() as said:
@@ -43,7 +61,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 @pytest.fixture
 def copied(walked: Walked, tmp_path: Path) -> LocalWorld:
     """The walked world, to be changed."""
-    return walked.world.copy_to(tmp_path / "home")
+    return LocalWorld(walked.world.home.with_name(UNOPENED)).copy_to(tmp_path / "home")
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ import contextlib
 import dataclasses
 import os
 import shutil
-import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,8 +44,13 @@ Change = Callable[[dict[str, Any]], object]
 
 
 def write_plan(file: Path, change: Change = lambda _document: None) -> Path:
-    """The shipped plan, with limits that fit a small world, and what a test changes in it."""
+    """Three segments of the shipped plan on one account, limits that fit a small world, and what a test changes."""
     document = yaml.safe_load(default_plan().read_text(encoding="utf-8"))
+    segments = (EXPOSED, VALUABLE, NEWSLETTER)
+    document["segments"] = {name: document["segments"][name] for name in segments}
+    document["accounts"] = {ACCOUNT: document["accounts"][ACCOUNT]}
+    permitted = {a["segment"]: a for a in document["activations"] if a["account"] == ACCOUNT}
+    document["activations"] = [permitted[name] for name in segments]
     document["segments"][VALUABLE]["guards"] = {"minimum_size": 1}
     change(document)
     file.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
@@ -177,8 +180,9 @@ def walk(
 
     road.sync_partitions(plan, landed)
     outcomes = [road.run(CUSTOMERS, OPT_OUTS, SUPPRESSIONS)]
-    weekly = [("account_a", "conversions"), ("account_b", "impressions"), ("planning", "audience_overlap")]
-    outcomes += [road.run(*weekly, *road.keys("clean_room"), partition=week) for week in weeks]
+    weekly = [key for group in ("clean_room", "planning", "measurement") for key in road.keys(group)]
+    events = [("account_a", "conversions"), ("account_b", "impressions")]
+    outcomes += [road.run(*events, *weekly, partition=week) for week in weeks]
     queried = chosen(name for name, segment in plan.segments.items() if segment.source == "clean_room")
     outcomes += [road.run(CLEAN_ROOM_MEMBERS, partition=segment) for segment in queried]
     outcomes += [road.run(LANDING_MEMBERS, partition=segment) for segment in chosen(landed)]
@@ -187,28 +191,28 @@ def walk(
         key = activation_key(name, account).path
         outcomes += [road.run(key, partition=segment) for segment in chosen(plan.activations_of(name))]
     outcomes.append(road.run(("activation_insights", "delivery_summary")))
+    outcomes += [road.run(key) for key in road.keys("dashboards")]
     return outcomes
 
 
 @contextlib.contextmanager
 def everything_said() -> Iterator[list[str]]:
-    """Collect what is written to stdout and stderr, below Python too; the list has it after the block."""
+    """Collect what is written to stdout and stderr, by Python and below it; the list has it after the block."""
     said: list[str] = []
-    with tempfile.TemporaryFile() as file:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    with tempfile.TemporaryFile() as file, contextlib.ExitStack() as stack:
         saved = [os.dup(1), os.dup(2)]
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+        # Pytest's own streams do not write to 1 and 2.
+        stream = stack.enter_context(os.fdopen(os.dup(file.fileno()), "w", buffering=1))
+        stack.enter_context(contextlib.redirect_stdout(stream))
+        stack.enter_context(contextlib.redirect_stderr(stream))
         try:
-            with warnings.catch_warnings():
-                yield said
+            yield said
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os.dup2(saved[0], 1)
-            os.dup2(saved[1], 2)
-            for descriptor in saved:
-                os.close(descriptor)
+            stack.close()
+            for descriptor, before in zip((1, 2), saved, strict=True):
+                os.dup2(before, descriptor)
+                os.close(before)
             file.seek(0)
             said.append(file.read().decode(errors="replace"))

@@ -104,6 +104,57 @@ def test_a_mistake_is_refused_with_its_line_and_what_to_change(mistake: str, tmp
     assert remedy in lines[0]
 
 
+def on_google(text: str, statements: str) -> str:
+    """The shipped plan with the newsletter on a Google account, and these statements about it."""
+    account = """
+  search:
+    destination: google
+    account: "123-456-7890"
+    owner: team:activation
+    terms_accepted_by: dana.reyes@lumen.example
+    terms_accepted_on: 2026-09-14
+"""
+    activation = f"""
+  - segment: newsletter_subscribers
+    account: search
+    purpose: loyalty
+    use: target
+    statements: {{{statements}}}
+"""
+    return text.replace("\nactivations:\n", f"{account}\nactivations:\n", 1).rstrip("\n") + activation
+
+
+GOOGLE_ASKS = {
+    "terms_of_service": "ACCEPTED",
+    "data_source_type": "DATA_SOURCE_TYPE_FIRST_PARTY",
+    "consent_ad_user_data": "CONSENT_GRANTED",
+    "consent_ad_personalization": "CONSENT_STATUS_UNSPECIFIED",
+}
+
+
+def written(statements: dict[str, str]) -> str:
+    return ", ".join(f"{name}: {word}" for name, word in statements.items())
+
+
+def test_an_activation_with_all_that_its_platform_asks_to_be_stated_is_fine(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(on_google(SHIPPED, written(GOOGLE_ASKS)), encoding="utf-8")
+    assert load_plan(file).activations_of("search")["newsletter_subscribers"].statements == GOOGLE_ASKS
+
+
+@pytest.mark.parametrize("name", GOOGLE_ASKS)
+def test_each_statement_is_asked_for_by_name_and_in_the_platform_s_words(name: str, tmp_path: Path) -> None:
+    for change, says in (({}, "is missing"), ({name: "PERHAPS"}, "not in the words of google")):
+        stated = {key: word for key, word in GOOGLE_ASKS.items() if key != name} | change
+        text = on_google(SHIPPED, written(stated))
+        file = tmp_path / "ours.yaml"
+        file.write_text(text, encoding="utf-8")
+        [line] = told(file)
+        assert f"statements.{name}" in line
+        assert says in line
+        assert GOOGLE_ASKS[name] in line
+
+
 def test_every_mistake_of_a_plan_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "ours.yaml"
     text = SHIPPED

@@ -1,7 +1,7 @@
 -- How much of our customer base the publisher reached in the week, and how many of those converted afterwards.
 -- A result that the clean room withheld has no row (global aggregate below threshold): unknown, not 0.
 SELECT
-  CAST('reporting_week' AS date) AS reporting_week,
+  :reporting_week AS reporting_week,
   base.customers,
   reach.exposed_customers,
   converted.matched_converters,

@@ -57,6 +57,7 @@ class _Admin:
 
         def read(db: sqlite3.Connection) -> str:
             clock = self._sandbox.clock
+            self._sandbox.catch_up(db)
             return page.render(self._audiences(db), request_log.latest(db, _RECENT_REQUESTS), clock.now(), clock.offset)
 
         return HTMLResponse(await self._sandbox.store.run(read))
@@ -72,7 +73,12 @@ class _Admin:
             offset = (await _object(request)).get("offset")
             if not isinstance(offset, int | float) or isinstance(offset, bool):
                 return _refused('post {"offset": seconds}')
-            await self._sandbox.store.run(lambda _db: clock.set_offset(float(offset)))
+
+            def move(db: sqlite3.Connection) -> None:
+                clock.set_offset(float(offset))
+                self._sandbox.catch_up(db)
+
+            await self._sandbox.store.run(move)
         return JSONResponse({"offset": clock.offset, "now": clock.now()})
 
     async def faults(self, request: Request) -> Response:
@@ -136,7 +142,12 @@ class _Admin:
 
     async def audiences(self, _request: Request) -> Response:
         """Every audience of every platform."""
-        return JSONResponse(await self._sandbox.store.run(self._audiences))
+
+        def read(db: sqlite3.Connection) -> list[dict[str, Any]]:
+            self._sandbox.catch_up(db)
+            return self._audiences(db)
+
+        return JSONResponse(await self._sandbox.store.run(read))
 
     def _audiences(self, db: sqlite3.Connection) -> list[dict[str, Any]]:
         return [self._describe(row, db) for row in audiences.every(db)]
@@ -192,6 +203,7 @@ class _Admin:
         self, request: Request, work: Callable[[sqlite3.Connection, sqlite3.Row], Response]
     ) -> Response:
         def find_and_work(db: sqlite3.Connection) -> Response:
+            self._sandbox.catch_up(db)
             row = self._row(request, db)
             return _unknown() if row is None else work(db, row)
 

@@ -13,7 +13,7 @@ import re
 import sys
 import traceback
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from starlette.applications import Starlette
 from starlette.responses import Response
@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from segment_assets.sandbox.platforms import admin
 from segment_assets.sandbox.platforms.connections import abort, close
+from segment_assets.sandbox.platforms.google.platform import Google
 from segment_assets.sandbox.platforms.kit import request_log
 from segment_assets.sandbox.platforms.kit.clock import Clock
 from segment_assets.sandbox.platforms.kit.exchange import Answer, Call
@@ -57,11 +58,26 @@ class Sandbox:
     latency_seconds: float
     random: random.Random
 
+    def catch_up(self, db: sqlite3.Connection) -> None:
+        """Let platforms that act later than they answer do what has fallen due on the sandbox's clock."""
+        for platform in self.platforms.values():
+            if isinstance(platform, ActsLater):
+                platform.catch_up(db, self.clock)
+
+
+@runtime_checkable
+class ActsLater(Protocol):
+    """A platform that accepts work now and does it at a later time."""
+
+    def catch_up(self, db: sqlite3.Connection, clock: Clock) -> None:
+        """Do everything that has fallen due."""
+        ...
+
 
 def open_sandbox(home: Path, *, latency_ms: float, seed: int) -> Sandbox:
     """Open (or create) the state below `home`, as the last process left it."""
     store = Store(home / "platforms.sqlite")
-    platforms: dict[str, Platform] = {platform.name: platform for platform in (Meta(),)}
+    platforms: dict[str, Platform] = {platform.name: platform for platform in (Meta(), Google())}
 
     def prepare(db: sqlite3.Connection) -> Clock:
         for platform in platforms.values():

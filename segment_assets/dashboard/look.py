@@ -1,0 +1,48 @@
+"""How charts look: colours that colour-blind people tell apart, sizes, and what all charts share.
+
+Belongs here: the palette (Okabe and Ito, 2008) and the common shape. Not here: what is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import altair as alt
+
+BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
+INK, MUTED, LIGHT, DARK = "#1F2933", "#5F6B76", "#C3CAD1", "#4D4D4D"
+# DejaVu is what a container without fonts of its own has, so the previews look alike everywhere.
+FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
+ROW_HEIGHT, BAR_HEIGHT, LETTER_WIDTH = 40, 14, 7
+# Charts show the largest groups; the numbers below them show all.
+SHOWN_ROWS = 12
+
+
+def data(rows: list[dict[str, Any]]) -> alt.InlineData:
+    """Rows inside the specification: no data frame, no file."""
+    import altair as alt
+
+    return alt.InlineData(values=rows)
+
+
+def finished(chart: alt.LayerChart | alt.FacetChart, height: int) -> alt.LayerChart | alt.FacetChart:
+    """As wide as its place on the page, with the house's fonts and lines."""
+    done: alt.LayerChart | alt.FacetChart = (
+        chart.properties(width="container", height=height, background="white")
+        .configure(font=FONT, autosize={"type": "fit-x", "contains": "padding"})
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            labelColor=MUTED,
+            titleColor=MUTED,
+            gridColor="#E6E9EC",
+            domain=False,
+            tickColor="#E6E9EC",
+            tickCount=4,
+        )
+        .configure_legend(labelFontSize=12, labelColor=INK, title=None, symbolType="square", labelLimit=220)
+    )
+    return done

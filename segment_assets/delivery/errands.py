@@ -1,0 +1,52 @@
+"""What one run for a pair is given and what it gives back.
+
+Belongs here: an errand, in the plan's words, and the report. Not here: how it is run (`run`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from segment_assets.delivery.guards import GuardRails
+    from segment_assets.delivery.ledger import Pair
+    from segment_assets.delivery.wanted import Wanted
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Errand:
+    """What one pair wants: who, where to, and within which limits. `key` is the tenant's secret for pseudonyms."""
+
+    pair: Pair
+    wanted: Wanted
+    spec_name: str
+    statements: Mapping[str, str]
+    rails: GuardRails
+    key: bytes
+    on_removal: str = "keep"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did: rows of the deliveries table, oldest first; empty when there was nothing to send.
+
+    `waiting_for` is set when the platform still works on jobs: the version of the audience that the open delivery
+    goes to (of suppressions, for opt-outs). The delivery stays open and is followed.
+    """
+
+    pair: Pair
+    deliveries: Sequence[Mapping[str, Any]]
+    waiting_for: str = ""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the platform still works on jobs of an open delivery."""
+        return bool(self.waiting_for)
+
+    @property
+    def sent(self) -> int:
+        """Batches that the platform answered."""
+        return sum(row["requests"] for row in self.deliveries)

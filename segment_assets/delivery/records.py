@@ -1,0 +1,152 @@
+"""Building blocks of changes, in SQL over tables `audience`, `state`, `leaving`, `wanted` and `records`.
+
+Belongs here: loading what is known, cells of a removal, batches, counts. Not here: which records change (`changes`,
+`leaving`). Names of columns come from the declared tables and contracts, never from data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_assets import engine
+from segment_assets.delivery.wanted import FORMS, PHASES, ChangeCounts
+from segment_assets.tables import ACKNOWLEDGED, CHANGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import duckdb
+    import pyarrow.dataset as pads
+
+    from segment_assets.contracts import SnapshotWriter
+    from segment_assets.delivery.wanted import Wanted
+
+
+def load_state(db: duckdb.DuckDBPyConnection, acknowledged: pads.Dataset | None) -> None:
+    """Tables `state` (what the platform may hold) and `leaving` (to be taken out once more)."""
+    db.register("acknowledged", acknowledged if acknowledged is not None else ACKNOWLEDGED.arrow_schema().empty_table())
+    db.execute("CREATE TEMP TABLE state AS SELECT * FROM acknowledged WHERE standing <> 'leaving'")
+    db.execute("CREATE TEMP TABLE leaving AS SELECT * FROM acknowledged WHERE standing = 'leaving'")
+
+
+def take_out_leaving(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
+    """Take out once more those whose addition was in doubt when they were taken out (see LATE_SECONDS)."""
+    for form in wanted.identifying():
+        db.execute(f"CREATE TEMP TABLE kept_{form} AS SELECT DISTINCT {form} AS v FROM wanted WHERE {form} IS NOT NULL")
+    sent = {
+        form: f"CASE WHEN l.{form} NOT IN (SELECT v FROM kept_{form}) THEN l.{form} END"
+        for form in wanted.identifying()
+    }
+    anything = " OR ".join(f"{cell} IS NOT NULL" for cell in sent.values())
+    db.execute(f"""
+        INSERT INTO records SELECT 'retire', 'old_identifiers', {columns("l", keep=sent)}
+        FROM leaving l WHERE ({anything or "false"})
+    """)
+
+
+def load_suppressions(db: duckdb.DuckDBPyConnection, suppressions: pads.Dataset | None) -> None:
+    """Table `suppressed` (kind, digest), empty without suppressions."""
+    import pyarrow as pa
+
+    nobody = pa.table({"kind": pa.array([], pa.string()), "digest": pa.array([], pa.binary(32))})
+    db.register("suppressed_rows", nobody if suppressions is None else suppressions)
+    db.execute("CREATE TEMP TABLE suppressed AS SELECT kind, digest FROM suppressed_rows")
+
+
+def is_suppressed(alias: str) -> str:
+    """Whether a record's person, or any identifier of the record, is among those who said no."""
+    emails, phones = "'email', 'email_gmail_folded'", "'phone_digits', 'phone_e164'"
+    # A digest that a source brought may be of either normal form of a mailbox or phone.
+    cells = {
+        "member_id": "'member'",
+        **dict.fromkeys(("email", "email_gmail_folded"), emails),
+        **dict.fromkeys(("phone_digits", "phone_e164"), phones),
+    }
+    named = [
+        f"{alias}.{column} IN (SELECT digest FROM suppressed WHERE kind IN ({kinds}))"
+        for column, kinds in cells.items()
+    ]
+    # Mobile ad ids are plain in our tables and digests among the suppressions.
+    ad_ids = "SELECT digest FROM suppressed WHERE kind = 'mobile_ad_id'"
+    named.append(f"unhex(sha256({alias}.mobile_ad_id)) IN ({ad_ids})")
+    return " OR ".join(f"coalesce({test}, false)" for test in named)
+
+
+def record_id(forms: Sequence[str]) -> str:
+    """SQL for the digest of all identifiers of a record."""
+    cells = [f"'{form}:' || coalesce(hex({form}), '')" for form in forms]
+    return f"unhex(sha256(concat_ws('|', {', '.join(cells)})))"
+
+
+def sent_to_remove(wanted: Wanted, alias: str, *, unless_held: bool = False) -> dict[str, str]:
+    """Cells of a removal: identifying keys, and the weaker ones only for a record that has no identifying key."""
+    strong = wanted.identifying()
+    none_strong = " AND ".join(f"{alias}.{form} IS NULL" for form in strong) or "true"
+    none_strong += " AND held_rest.v IS NULL" if unless_held else ""
+    cells = {}
+    for form in wanted.forms:
+        cell = f"{alias}.{form}"
+        if form not in strong:
+            cells[form] = f"CASE WHEN {none_strong} THEN {cell} END"
+        else:
+            cells[form] = f"CASE WHEN held_{form}.v IS NULL THEN {cell} END" if unless_held else cell
+    return cells
+
+
+def weaker_keys(wanted: Wanted, alias: str) -> str:
+    """One value for all the keys that identify only together (name, place, birth date)."""
+    cells = [f"{alias}.{form}" for form in wanted.forms if form not in wanted.identifying()]
+    return f"concat_ws('|', {', '.join(f'hex({cell})' for cell in cells)})" if cells else "NULL::VARCHAR"
+
+
+def columns(alias: str | None = None, keep: Mapping[str, str] | None = None) -> str:
+    """SQL for the columns of a record; `keep` replaces cells, and empties those that it does not name."""
+    dot = f"{alias}." if alias else ""
+    cells = [f"{dot}{form}" if keep is None else f"{keep.get(form, 'NULL')} AS {form}" for form in FORMS]
+    return f"{dot}member_id, {dot}record_id, {', '.join(cells)}"
+
+
+def write_batches(db: duckdb.DuckDBPyConnection, size: int, write: SnapshotWriter) -> None:
+    """Write table `records` in the order of sending, `size` members to a batch."""
+    order = " ".join(f"WHEN '{phase}' THEN {place}" for place, phase in enumerate(PHASES))
+    db.execute(f"""
+        CREATE TEMP TABLE batched AS
+        SELECT phase, kind, {columns()}, CASE phase {order} END AS place,
+               (row_number() OVER (PARTITION BY phase ORDER BY member_id, record_id) - 1) // {size} + 1 AS batch
+        FROM records
+    """)
+    sql = f"""
+        SELECT phase, batch, member_id, record_id, kind, {", ".join(FORMS)}
+        FROM batched ORDER BY place, batch, member_id, record_id
+    """
+    for batch in engine.batches(db, sql, CHANGES.arrow_schema()):
+        write.write(batch)
+
+
+def counted(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> ChangeCounts:
+    """Count people at every door, and records and batches of every phase."""
+
+    def one(sql: str) -> int:
+        return engine.number(db, sql)
+
+    doors = dict(db.execute("SELECT eligibility, count(*) FROM audience GROUP BY 1").fetchall())
+    phases = db.execute("SELECT phase, max(batch), count(*) FROM batched GROUP BY 1").fetchall()
+    people = one("SELECT count(*) FROM wanted")
+    same = """FROM wanted w JOIN state s ON s.member_id = w.member_id AND s.record_id = w.record_id"""
+    audience = sum(doors.values())
+    closed = {door: doors.get(door, 0) for door in ("held_out", "suppressed", "no_consent")}
+    blocked = {door: 0 if door in wanted.doors() else number for door, number in closed.items()}
+    return ChangeCounts(
+        audience=audience,
+        **blocked,
+        no_usable_key=audience - sum(blocked.values()) - people,
+        wanted=people,
+        last_known=one("SELECT count(DISTINCT member_id) FROM state WHERE standing <> 'rejected'"),
+        unchanged=one(f"SELECT count(*) {same} WHERE s.standing = 'acknowledged'"),
+        known_refused=one(f"SELECT count(*) {same} WHERE s.standing = 'rejected'"),
+        changed=one("SELECT count(*) FROM records WHERE phase = 'add' AND kind = 'changed'"),
+        adds=one("SELECT count(*) FROM records WHERE phase = 'add' AND kind = 'new'"),
+        removes=one("SELECT count(DISTINCT member_id) FROM records WHERE kind = 'gone'"),
+        batches={phase: int(number) for phase, number, _ in phases},
+        records={phase: int(number) for phase, _, number in phases},
+    )

@@ -1,0 +1,270 @@
+"""Google Customer Match by the Data Manager API: user lists of a Google Ads or Display & Video 360 account.
+
+Belongs here: Google's contract and wire format. Not here: reading its answers (`google_answers`), pacing, retries,
+receipts and following (`delivery`).
+Source: Data Manager API v1 reference and guides, google-ads-datamanager 0.9.4, as of autumn 2026. The Google Ads API
+does the same and is closed to new users since April 2026.
+
+Consent: `contracts.Member` does not say what a person answered, only that the person may be sent, which in an opt-out
+country means no more than "did not say no". So the plan states for each activation whether all of its people said yes
+(CONSENT_GRANTED) or not (CONSENT_STATUS_UNSPECIFIED, which is left out of the call, and costs people of the EEA).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any, Self
+
+from segment_assets.contracts import (
+    Answer,
+    Contract,
+    Follow,
+    MatchKey,
+    NeedsHumanError,
+    Operation,
+    Pattern,
+    PermanentError,
+    Quota,
+    Request,
+    Sent,
+)
+from segment_assets.destinations.google_answers import accepted, items, job_report, not_understood, warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from segment_assets.contracts import AudienceSpec, JobReport, Member, Response, Session, Transport
+
+_ADDRESS = (MatchKey.FIRST_NAME, MatchKey.LAST_NAME, MatchKey.COUNTRY, MatchKey.POSTAL_CODE)
+_CONSENT = ("CONSENT_GRANTED", "CONSENT_STATUS_UNSPECIFIED")
+
+CONTRACT = Contract(
+    platform="google",
+    version=1,
+    pattern=Pattern.MULTI_STEP,
+    match_keys={
+        MatchKey.EMAIL: Sent("emailAddress", "email_gmail_folded"),
+        MatchKey.PHONE: Sent("phoneNumber", "phone_e164"),
+        MatchKey.FIRST_NAME: Sent("givenName", "first_name_lower"),
+        MatchKey.LAST_NAME: Sent("familyName", "last_name_lower"),
+        MatchKey.COUNTRY: Sent("regionCode", "country_code"),
+        MatchKey.POSTAL_CODE: Sent("postalCode", "postal_code_plain"),
+    },
+    match_groups=((MatchKey.EMAIL,), (MatchKey.PHONE,), _ADDRESS),
+    identifying=(MatchKey.EMAIL, MatchKey.PHONE),
+    batch_members=10_000,
+    # Google publishes no limit in bytes; a full batch of all keys is below this.
+    batch_bytes=10_000_000,
+    # Of the Cloud project, so accounts of one project share it; there are also 100,000 requests a day.
+    quota=Quota(requests=300, per_seconds=60),
+    # Help pages name 1,000 active members, and 100 for some networks; the larger asks a person sooner.
+    minimum_members=1_000,
+    expiry_days=540,
+    first_party_only=True,
+    evidence="the job's state, its count of records and of errors by reason; failed people are counted, not named",
+    follow=Follow(first=1_800, multiplier=1.3, longest=3_600, give_up=86_400),
+    statements={
+        "terms_of_service": ("ACCEPTED",),
+        "data_source_type": ("DATA_SOURCE_TYPE_FIRST_PARTY",),
+        "consent_ad_user_data": _CONSENT,
+        "consent_ad_personalization": _CONSENT,
+    },
+)
+
+ACCOUNT_TYPES = ("GOOGLE_ADS", "DISPLAY_VIDEO_ADVERTISER", "DISPLAY_VIDEO_PARTNER")
+_SETTINGS = ("account_type", "login_account", "login_account_type")
+_SECONDS_OF_A_DAY = 86_400
+_DIGEST_BYTES = 32
+_ID = re.compile(r"[0-9]{1,20}")
+# A page of lists: the most that Google gives.
+_PAGE = "1000"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GoogleDataManager:
+    """One account, for one activation of the plan. Account ids are digits.
+
+    `login_account` is the manager account or partner through which the credentials reach the account, empty where
+    they reach it themselves. `statements` are the plan's words on the activation (see CONTRACT.statements); people
+    can be taken out without them, and never be added.
+    """
+
+    account: str
+    account_type: str = "GOOGLE_ADS"
+    login_account: str = ""
+    login_account_type: str = ""
+    statements: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    contract: Contract = CONTRACT
+
+    def __post_init__(self) -> None:
+        for name in ("account", "login_account"):
+            number = getattr(self, name)
+            if not _ID.fullmatch(number) and (number or name == "account"):
+                raise PermanentError(f"google: {name} {number!r} is not a number; correct it in the plan")
+        for name in ("account_type", "login_account_type"):
+            kind = getattr(self, name)
+            if kind not in ACCOUNT_TYPES and (kind or name == "account_type"):
+                raise PermanentError(f"google: {name} {kind!r} is not one of {', '.join(ACCOUNT_TYPES)}")
+
+    @classmethod
+    def from_plan(cls, account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> Self:
+        """From an account of the plan and an activation's statements. Google writes account ids with hyphens.
+
+        Raises PermanentError for a setting that Google has not.
+        """
+        unknown = sorted(set(settings) - set(_SETTINGS))
+        if unknown:
+            raise PermanentError(f"google: no setting {', '.join(unknown)}; there are {', '.join(_SETTINGS)}")
+        return cls(
+            account.replace("-", ""),
+            account_type=settings.get("account_type", ACCOUNT_TYPES[0]),
+            login_account=settings.get("login_account", "").replace("-", ""),
+            login_account_type=settings.get("login_account_type", ""),
+            statements=statements,
+        )
+
+    def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
+        """Walk the account's lists, page by page, for the one that carries our marker. Names are not looked at."""
+        params = {"pageSize": _PAGE}
+        while True:
+            page = accepted(transport.send(Request("GET", self._lists, params=params)), self.account)
+            for user_list in items(page, "userLists"):
+                if user_list.get("integrationCode") == spec.marker or spec.marker in str(user_list.get("description")):
+                    return self._id_of(user_list)
+            token = page.get("nextPageToken")
+            if not token:
+                return None
+            params = {**params, "pageToken": str(token)}
+
+    def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
+        """Create an empty list for contact data. A name that is taken raises NeedsHumanError: nothing is adopted."""
+        body = {
+            "displayName": spec.name,
+            "description": f"segment_assets {spec.marker}",
+            "integrationCode": spec.marker,
+            "ingestedUserListInfo": {
+                "uploadKeyTypes": ["CONTACT_ID"],
+                "contactIdInfo": {"dataSourceType": self._stated("data_source_type", spec.statements)},
+            },
+        }
+        if self.contract.expiry_days:
+            body["membershipDuration"] = f"{self.contract.expiry_days * _SECONDS_OF_A_DAY}s"
+        response = transport.send(Request("POST", self._lists, json=body))
+        return self._id_of(accepted(response, self.account))
+
+    def delete_audience(self, transport: Transport, audience_id: str) -> None:
+        """Delete a list with everybody in it. Raises as `read` does; gone already is fine."""
+        response = transport.send(Request("DELETE", f"{self._lists}/{audience_id}"))
+        if response.status != _GONE:
+            accepted(response, self.account)
+
+    def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
+        """One batch. Raises NeedsHumanError when people would be added without the plan's statements."""
+        del session  # a request stands alone here
+        body: dict[str, Any] = {
+            "destinations": [self._destination(audience_id)],
+            "encoding": "HEX",
+            "audienceMembers": [{"userData": {"userIdentifiers": self._identifiers(member)}} for member in members],
+        }
+        if operation is Operation.REMOVE:
+            return Request("POST", "/v1/audienceMembers:remove", json=body)
+        terms = self._stated("terms_of_service", self.statements)
+        body["termsOfService"] = {"customerMatchTermsOfServiceStatus": terms}
+        consent = self._consent()
+        for sent in body["audienceMembers"] if consent else ():
+            sent["consent"] = consent
+        return Request("POST", "/v1/audienceMembers:ingest", json=body)
+
+    def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """A taken request is a job; nobody is proven before it has ended. Warnings stand behind the code."""
+        body = accepted(response, self.account, len(members))
+        job = body.get("requestId")
+        if not isinstance(job, str) or not job:
+            raise not_understood(self.account, response)
+        return Answer(
+            received=len(members),
+            accepted=0,
+            rejected={},
+            unproven=len(members),
+            session_received=session.received_before + len(members),
+            code=" ".join([str(response.status), *warnings(body)]),
+            job=job,
+        )
+
+    def job_request(self, job: str) -> Request:
+        """The call that asks about a job. It takes no login account: the credentials must reach the account."""
+        return Request("GET", "/v1/requestStatus:retrieve", params={"requestId": job})
+
+    def read_job(self, response: Response) -> JobReport:
+        """What became of a job, in people. Raises as `read` does."""
+        return job_report(response, self.account)
+
+    @property
+    def _lists(self) -> str:
+        return f"/v1/accountTypes/{self.account_type}/accounts/{self.account}/userLists"
+
+    def _destination(self, audience_id: str) -> dict[str, Any]:
+        place: dict[str, Any] = {
+            "operatingAccount": {"accountType": self.account_type, "accountId": self.account},
+            "productDestinationId": audience_id,
+        }
+        if self.login_account:
+            kind = self.login_account_type or self.account_type
+            place["loginAccount"] = {"accountType": kind, "accountId": self.login_account}
+        return place
+
+    def _identifiers(self, member: Member) -> list[dict[str, Any]]:
+        """E-mail, phone and address, of which the address goes with all of its parts or not at all."""
+        cells = {key: _cell(member, sent.form) for key, sent in self.contract.match_keys.items()}
+        fields = {key: sent.field for key, sent in self.contract.match_keys.items()}
+        found: list[dict[str, Any]] = [{fields[key]: cells[key]} for key in self.contract.identifying if cells[key]]
+        if all(cells[key] for key in _ADDRESS):
+            found.append({"address": {fields[key]: cells[key] for key in _ADDRESS}})
+        if not found:
+            raise PermanentError(
+                f"google account {self.account}: a person of the batch has nothing that Google can match, and would "
+                "cost the whole request; report this as a defect"
+            )
+        return found
+
+    def _consent(self) -> dict[str, str]:
+        said = {
+            "adUserData": self._stated("consent_ad_user_data", self.statements),
+            "adPersonalization": self._stated("consent_ad_personalization", self.statements),
+        }
+        return {purpose: word for purpose, word in said.items() if word == "CONSENT_GRANTED"}
+
+    def _stated(self, name: str, statements: Mapping[str, str]) -> str:
+        allowed = self.contract.statements[name]
+        if statements.get(name) not in allowed:
+            raise NeedsHumanError(
+                f"google account {self.account}: the plan does not state {name} ({' or '.join(allowed)}) for this "
+                "activation; nobody is added on a guess"
+            )
+        return statements[name]
+
+    def _id_of(self, user_list: Mapping[str, Any]) -> str:
+        number = str(user_list.get("id") or str(user_list.get("name", "")).rpartition("/")[2])
+        if not _ID.fullmatch(number):
+            raise PermanentError(
+                f"google account {self.account}: a list came without its id; look at the account's lists"
+            )
+        return number
+
+
+_GONE = 404
+# Which forms are digests is what the table says; the others are sent as they are.
+_PLAIN = frozenset({"country_code", "postal_code_plain"})
+
+
+def _cell(member: Member, form: str) -> str:
+    """A cell as text, empty where there is none. A raw value never passes for a digest."""
+    value = member.keys.get(form, "")
+    if not value:
+        return ""
+    if form in _PLAIN and isinstance(value, str):
+        return value
+    if form in _PLAIN or not isinstance(value, bytes) or len(value) != _DIGEST_BYTES:
+        raise PermanentError(f"google: a value of {form} has not the shape that is declared; nothing was sent")
+    return value.hex()

@@ -1,0 +1,30 @@
+-- Reach, impressions and average frequency of every campaign and channel, and the reach over all of them.
+-- Reach does not add up: a customer reached by two campaigns counts in both rows and once in the row `(all)`.
+-- Which campaigns the partner ran is only known from the result, so a withheld campaign has no row.
+WITH rows_told AS (
+  SELECT
+    COALESCE(campaign_id, '(none)') AS campaign_id,
+    COALESCE(channel, '(none)') AS channel,
+    reached_customers,
+    impressions
+  FROM campaign_reach
+  UNION ALL
+  SELECT
+    '(all)' AS campaign_id,
+    '(all)' AS channel,
+    MAX(exposed_customers) AS reached_customers,
+    CAST(NULL AS bigint) AS impressions
+  FROM customer_reach
+)
+SELECT
+  :reporting_week AS reporting_week,
+  rows_told.campaign_id,
+  rows_told.channel,
+  rows_told.reached_customers,
+  rows_told.impressions,
+  CAST(rows_told.impressions AS double) / NULLIF(rows_told.reached_customers, 0) AS average_frequency,
+  CAST(rows_told.reached_customers AS double) / NULLIF(base.customers, 0) AS reach_rate,
+  (rows_told.reached_customers IS NULL) AS below_threshold
+FROM rows_told
+CROSS JOIN (SELECT COUNT(DISTINCT email_sha256) AS customers FROM customers) AS base
+ORDER BY rows_told.campaign_id, rows_told.channel

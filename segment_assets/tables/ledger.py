@@ -1,0 +1,122 @@
+"""What was sent to platforms, what they answered, and what their audiences hold since.
+
+Not here: summaries for readers (`insights`).
+"""
+
+from __future__ import annotations
+
+from segment_assets.tables.audiences import HASHED_AUDIENCE
+from segment_assets.tables.model import PSEUDONYM, Column, ComputedIn, Table, Type, text
+
+_FORMS = tuple(c for c in HASHED_AUDIENCE.columns if c.name not in {"member_id", "cluster_id", "eligibility"})
+
+CHANGES = Table(
+    name="changes",
+    description="The records of one delivery in the order of sending: what was asked of the platform, reproducibly.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("phase", "batch", "member_id", "record_id"),
+    retention_days=180,
+    columns=(
+        text("phase", "add, retire, reaffirm, remove, or none where nothing needs to be sent", nullable=False),
+        Column("batch", Type.INTEGER, "Number of the request within the phase, from 1", nullable=False),
+        Column("member_id", Type.DIGEST, "Keyed pseudonym", PSEUDONYM, nullable=False),
+        Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", PSEUDONYM, nullable=False),
+        text("kind", "new, changed, old_identifiers or gone", nullable=False),
+        *_FORMS,
+    ),
+)
+
+ACKNOWLEDGED = Table(
+    name="acknowledged",
+    description="What one audience of a platform account holds as far as its answers tell, record by record.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("member_id", "record_id"),
+    retention_days=3650,
+    columns=(
+        Column("member_id", Type.DIGEST, "Keyed pseudonym", PSEUDONYM, nullable=False),
+        Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", PSEUDONYM, nullable=False),
+        text("standing", "acknowledged, in_doubt (no answer came) or rejected (refused by name)", nullable=False),
+        *_FORMS,
+    ),
+)
+
+DELIVERIES = Table(
+    name="deliveries",
+    description="One row per delivery to an audience of a platform account, with its accounting.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("delivery_id",),
+    retention_days=3650,
+    columns=(
+        text("delivery_id", "Digest of the delivery's inputs", nullable=False),
+        text("destination", "Platform", nullable=False),
+        text("account", "Platform account", nullable=False),
+        text("segment", "Segment", nullable=False),
+        Column("number", Type.INTEGER, "Number of the delivery within its audience, from 1", nullable=False),
+        text("lane", "audience, or opt_out for removals that go before everything", nullable=False),
+        text("outcome", "done, interrupted, failed or empty", nullable=False),
+        text("to_snapshot", "Version of hashed_audience that was wanted"),
+        Column("opened_at", Type.TIMESTAMP, "Start (UTC)"),
+        Column("closed_at", Type.TIMESTAMP, "End (UTC)"),
+        *(
+            Column(name, Type.INTEGER, text)
+            for name, text in (
+                ("audience", "People in the hashed audience"),
+                ("held_out", "Kept back by an experiment"),
+                ("suppressed", "Opted out"),
+                ("no_consent", "Without the consent that their region asks for"),
+                ("no_usable_key", "Without anything this platform can match"),
+                ("wanted", "People who should be in the platform audience"),
+                ("last_known", "People the platform had acknowledged, or may hold, before this delivery"),
+                ("unchanged", "Acknowledged before and the same now"),
+                ("known_refused", "Refused by the platform before and the same now: not sent again"),
+                ("changed", "Acknowledged before with other identifiers"),
+                ("adds", "New people"),
+                ("removes", "People to take out"),
+                ("accepted", "Adds and changes the platform proved to have taken"),
+                ("rejected", "Adds and changes the platform refused"),
+                ("unproven", "Adds and changes without evidence either way"),
+                ("unsent", "Adds and changes that were not sent before the delivery ended"),
+                ("removes_acknowledged", "Removals the platform acknowledged"),
+                ("removes_refused", "Removals the platform refused"),
+                ("removes_unproven", "Removals without evidence either way"),
+                ("removes_unsent", "Removals that were not sent before the delivery ended"),
+                ("requests", "Batches the platform answered"),
+            )
+        ),
+    ),
+)
+
+RECEIPTS = Table(
+    name="receipts",
+    description="One row per answer of a platform, chained by digest.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("delivery_id", "entry"),
+    retention_days=3650,
+    columns=(
+        text("delivery_id", "Delivery", nullable=False),
+        Column("entry", Type.INTEGER, "Number of the entry in the delivery's chain", nullable=False),
+        text("phase", "add, retire, reaffirm or remove", nullable=False),
+        Column("batch", Type.INTEGER, "Number of the batch", nullable=False),
+        Column("sent", Type.INTEGER, "Records sent"),
+        Column("received", Type.INTEGER, "Records the platform says it received"),
+        Column("accepted", Type.INTEGER, "Records the platform proved to have taken"),
+        Column("rejected", Type.INTEGER, "Records the platform refused and we could name"),
+        Column("unproven", Type.INTEGER, "Records without evidence either way"),
+        text("request_digest", "Keyed digest of the request body"),
+        text("platform_code", "The platform's own code"),
+        text("chain", "Digest of this entry and the one before"),
+    ),
+)
+
+REJECTIONS = Table(
+    name="rejections",
+    description="People a platform refused by name, with its code.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("delivery_id", "member_id"),
+    retention_days=400,
+    columns=(
+        text("delivery_id", "Delivery", nullable=False),
+        Column("member_id", Type.DIGEST, "Keyed pseudonym", PSEUDONYM, nullable=False),
+        text("code", "The platform's code", nullable=False),
+    ),
+)

@@ -1,0 +1,93 @@
+"""What a declaration of a table is made of: columns, types, PII classes, where a table is computed.
+
+Belongs here: the shapes, and what follows from them (Arrow schema). Not here: any table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Pii(enum.StrEnum):
+    """What a column says about a person. Digests and pseudonyms are personal data too."""
+
+    NONE = "none"
+    PSEUDONYMOUS = "pseudonymous"
+    DIGEST = "digest"
+    RAW = "raw"
+
+
+class ComputedIn(enum.StrEnum):
+    """`room`: inside the collaboration; `own`: account A's data; `ledger`: from deliveries; `partner`: account B's."""
+
+    ROOM = "room"
+    OWN = "own"
+    PARTNER = "partner"
+    LEDGER = "ledger"
+
+
+class Type(enum.StrEnum):
+    """The few column types that every engine of ours has."""
+
+    STRING = "string"
+    INTEGER = "bigint"
+    DOUBLE = "double"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+    DIGEST = "binary(32)"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `nullable` False is enforced by the schema check."""
+
+    name: str
+    type: Type
+    description: str
+    pii: Pii = Pii.NONE
+    nullable: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """One table. `grain` names the columns that identify a row; `retention_days` is how long versions are kept."""
+
+    name: str
+    description: str
+    computed_in: ComputedIn
+    grain: tuple[str, ...]
+    columns: tuple[Column, ...]
+    retention_days: int
+
+    def column_names(self) -> list[str]:
+        """Names in declared order."""
+        return [column.name for column in self.columns]
+
+    def arrow_schema(self) -> pa.Schema:
+        """The Arrow schema: timestamps in UTC microseconds, digests as 32-byte binary."""
+        import pyarrow as pa
+
+        types = {
+            Type.STRING: pa.string(),
+            Type.INTEGER: pa.int64(),
+            Type.DOUBLE: pa.float64(),
+            Type.BOOLEAN: pa.bool_(),
+            Type.DATE: pa.date32(),
+            Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+            Type.DIGEST: pa.binary(32),
+        }
+        return pa.schema([pa.field(c.name, types[c.type], nullable=c.nullable) for c in self.columns])
+
+
+def text(name: str, description: str, pii: Pii = Pii.NONE, *, nullable: bool = True) -> Column:
+    """A column of strings."""
+    return Column(name, Type.STRING, description, pii, nullable)
+
+
+RAW, PSEUDONYM, DIGEST = Pii.RAW, Pii.PSEUDONYMOUS, Pii.DIGEST

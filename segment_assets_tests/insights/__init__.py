@@ -1,0 +1,1 @@
+"""Tests of the insight tables and of the page made from them."""

@@ -1,0 +1,152 @@
+"""The page as text: what it says, what it never says, and names that want to be more than names."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections import Counter
+from html.parser import HTMLParser
+from typing import Any
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from segment_assets.dashboard import Figures, page
+from segment_assets.dashboard.page import sections_of
+from segment_assets.dashboard.pictures import packed
+from segment_assets_tests.browser import example
+
+SECTIONS = ["flow", "overlap", "reach", "creatives", "bands", "profile", "deliveries"]
+
+
+class Read(HTMLParser):
+    """Elements, text outside of scripts, and the charts' specifications."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: Counter[str] = Counter()
+        self.links: list[str] = []
+        self.words: list[str] = []
+        self.scripts: list[str] = []
+        self._inside: list[str] = []
+        self.feed(text)
+        self.specifications = json.loads(self.scripts[1])
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.elements[tag] += 1
+        self._inside.append(tag)
+        self.links += [value for name, value in attrs if name in {"src", "href", "action"}]
+
+    def handle_endtag(self, tag) -> None:
+        while self._inside and self._inside.pop() != tag:
+            pass
+
+    def handle_data(self, data) -> None:
+        inside = self._inside[-1] if self._inside else ""
+        if inside == "script":
+            self.scripts.append(data)
+        elif inside != "style":
+            self.words.append(data)
+
+
+def drawn(specification: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a chart, of all its layers."""
+    return [row for rows in specification["datasets"].values() for row in rows]
+
+
+def titles(figures: Figures) -> dict[str, str]:
+    return {section.id: section.title for section in sections_of(figures)}
+
+
+def test_titles_say_what_the_numbers_say() -> None:
+    said = titles(example.figures())
+    assert said["overlap"] == "The publisher reached 29 % of our customers, and 10 % of those converted"
+    assert said["reach"] == "cmp_autumn_offer · display reached most customers: 6,255, 1.5 times each"
+    assert said["creatives"] == "cr_offer_display_01 was seen by most converters: 45 % of those matched"
+    assert said["bands"] == "51 % of converters had seen an impression at 0-25 EUR, 35 % at 25-50 EUR"
+    assert said["profile"] == "Among converters, by country of birth: GB over-represented"
+    assert said["deliveries"].startswith(
+        "Of 15,712 additions and changes, the platforms took 15,272, refused 40, and left 400"
+    )
+
+
+def test_where_nothing_is_told_every_title_about_the_week_says_below_threshold() -> None:
+    said = titles(example.figures(nothing_told=True))
+    for section in ("overlap", "reach", "creatives", "bands", "profile"):
+        assert "below threshold" in said[section], section
+        assert not any(sign.isdigit() for sign in said[section].replace("12 October 2026", "")), section
+
+
+def test_a_withheld_number_is_a_text_and_draws_no_bar() -> None:
+    rows = drawn(Read(page(example.figures())).specifications["chart-creatives-0"])
+    (row,) = (row for row in rows if row["name"] == "cr_retarget_social_01")
+    assert (row["value"], row["label"]) == (None, "below threshold")
+
+
+def test_without_any_figures_there_is_still_a_page_with_all_sections() -> None:
+    empty = page(Figures(tenant="lumen_shop"))
+    for section in SECTIONS:
+        assert f'<section id="{section}"' in empty
+    assert "No reporting week yet" in empty
+
+
+def test_equal_figures_give_an_equal_page() -> None:
+    assert page(example.figures()) == page(example.figures())
+
+
+def test_the_page_refers_to_nothing_outside_of_itself() -> None:
+    read = Read(page(example.figures()))
+    assert read.links == ["data:,"]
+    assert read.elements["script"] == 3
+    assert not read.elements.keys() & {"iframe", "img", "object", "embed", "form", "base"}
+
+
+@pytest.mark.parametrize("section", ["flow", "deliveries"])
+def test_everybody_of_an_audience_is_in_exactly_one_part_of_its_bar(section: str) -> None:
+    """Straight from the specification: the parts of a bar sum to what was said of it."""
+    figures = example.figures()
+    (chart,) = (chart for part in sections_of(figures) if part.id == section for _, chart in part.charts)
+    sums: Counter[str] = Counter()
+    for row in drawn(chart.to_dict()):
+        sums[row["name"]] += row.get("people", 0)
+    for row in figures.deliveries:
+        name = f"{row['segment']} → {row['destination']}/{row['account']}"
+        assert sums[name] == (row["audience"] if section == "flow" else row["wanted"])
+
+
+# Mostly the signs that mean something to HTML, to JSON inside a script, and to the template.
+@given(st.text(st.sampled_from("<>&\"'/\\${}!-scriptx= ") | st.characters(exclude_categories=["Cs"]), min_size=1))
+@settings(max_examples=8, deadline=None)
+def test_no_name_of_a_segment_becomes_part_of_the_page(name: str) -> None:
+    plain, read = Read(page(example.figures())), Read(page(example.figures(segment=name)))
+    assert read.elements == plain.elements
+    assert read.links == plain.links
+    assert any(name.strip() in word for word in read.words) or not name.isprintable() or not name.strip()
+
+
+@pytest.mark.parametrize(
+    "name", ["</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>", "$title ${x} $"]
+)
+def test_a_name_that_is_markup_or_a_placeholder_is_shown_as_it_is(name: str) -> None:
+    read = Read(page(example.figures(segment=name)))
+    assert any(name in word for word in read.words)
+    assert read.elements == Read(page(example.figures())).elements
+
+
+def test_a_packed_picture_has_the_same_pixels_in_fewer_bytes() -> None:
+    pixels = bytes(5_000)
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 49, 100, 8, 0, 0, 0, 0)
+    loose = zlib.compress(pixels, 0)
+    halves = chunk(b"IDAT", loose[:100]) + chunk(b"IDAT", loose[100:])
+    picture = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + halves + chunk(b"IEND", b"")
+    small = packed(picture)
+    assert len(small) < len(picture) / 10
+    assert packed(small) == small
+    assert chunk(b"IHDR", header) in small
+    assert zlib.decompress(small[small.index(b"IDAT") + 4 : small.index(b"IEND") - 8]) == pixels
