@@ -128,7 +128,9 @@ class GoogleDataManager:
         """Walk the account's lists, page by page, for the one that carries our marker. Names are not looked at."""
         params = {"pageSize": _PAGE}
         while True:
-            page = accepted(transport.send(Request("GET", self._lists, params=params)), self.account)
+            page = accepted(
+                transport.send(Request("GET", self._lists, params=params, headers=self._login)), self.account
+            )
             for user_list in items(page, "userLists"):
                 if user_list.get("integrationCode") == spec.marker or spec.marker in str(user_list.get("description")):
                     return self._id_of(user_list)
@@ -150,12 +152,12 @@ class GoogleDataManager:
         }
         if self.contract.expiry_days:
             body["membershipDuration"] = f"{self.contract.expiry_days * _SECONDS_OF_A_DAY}s"
-        response = transport.send(Request("POST", self._lists, json=body))
+        response = transport.send(Request("POST", self._lists, json=body, headers=self._login))
         return self._id_of(accepted(response, self.account))
 
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """Delete a list with everybody in it. Raises as `read` does; gone already is fine."""
-        response = transport.send(Request("DELETE", f"{self._lists}/{audience_id}"))
+        response = transport.send(Request("DELETE", f"{self._lists}/{audience_id}", headers=self._login))
         if response.status != _GONE:
             accepted(response, self.account)
 
@@ -199,6 +201,14 @@ class GoogleDataManager:
     def read_job(self, response: Response) -> JobReport:
         """What became of a job, in people. Raises as `read` does."""
         return job_report(response, self.account)
+
+    @property
+    def _login(self) -> dict[str, str]:
+        """The way through a manager account, which calls about lists take in a header and uploads in their body."""
+        if not self.login_account:
+            return {}
+        kind = self.login_account_type or self.account_type
+        return {"login-account": f"accountTypes/{kind}/accounts/{self.login_account}"}
 
     @property
     def _lists(self) -> str:

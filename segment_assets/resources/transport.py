@@ -41,7 +41,11 @@ class HttpTransport:
             )
         try:
             answer = self._client.request(
-                request.method, request.path, json=request.json, params=dict(request.params) or None
+                request.method,
+                request.path,
+                json=request.json,
+                params=dict(request.params) or None,
+                headers=dict(request.headers) or None,
             )
         except httpx.HTTPError as failure:
             # The failure's own text can hold the address with its query, so only its kind is passed on.

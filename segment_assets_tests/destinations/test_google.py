@@ -240,3 +240,20 @@ class TestContract:
     def test_the_pace_of_looking_at_jobs_is_google_s_advice(self):
         follow = CONTRACT.follow
         assert (follow.first, follow.multiplier, follow.longest, follow.give_up) == (1_800, 1.3, 3_600, 86_400)
+
+
+def test_calls_about_lists_name_the_manager_account_in_a_header_and_others_do_not():
+    class Recording:
+        def __init__(self):
+            self.headers = []
+
+        def send(self, request):
+            self.headers.append(dict(request.headers))
+            return Response(200, {}, {})
+
+    through, own = Recording(), Recording()
+    spec = AudienceSpec("name", "marker", {})
+    GoogleDataManager("123", login_account="987").find_audience(through, spec)
+    GoogleDataManager("123").find_audience(own, spec)
+    assert through.headers == [{"login-account": "accountTypes/GOOGLE_ADS/accounts/987"}]
+    assert own.headers == [{}]
