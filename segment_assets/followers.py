@@ -31,7 +31,7 @@ def _follower(name: str) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"platform_jobs_{name}",
-        target=dg.AssetSelection.groups("activation").materializable(),
+        asset_selection=dg.AssetSelection.groups("activation").materializable(),
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={resource, "plan", "lake", "secrets", "workdir"},

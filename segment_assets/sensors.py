@@ -98,7 +98,7 @@ def _version_read(instance: dg.DagsterInstance, segment: str) -> str | None:
 
 @dg.sensor(
     name="activation_reconciler",
-    target=dg.AssetSelection.groups("activation").materializable(),
+    asset_selection=dg.AssetSelection.groups("activation").materializable(),
     minimum_interval_seconds=20,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Requests one run for every pair of the plan whose platform audience is not what the plan wants now.",

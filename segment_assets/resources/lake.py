@@ -110,7 +110,7 @@ class LocalLake:
 
     def _partition_folder(self, table: str, partition: str) -> Path:
         if table not in TABLES:
-            raise PermanentError(f"table {table!r} is not declared in tables.py")
+            raise PermanentError(f"table {table!r} is not declared in segment_assets/tables")
         return self._root.joinpath("tables", table, *_checked(partition))
 
 

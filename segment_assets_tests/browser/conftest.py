@@ -1,4 +1,4 @@
-"""One headless Chromium per session, and the example page on disk."""
+"""One headless Chromium per module, and the example page on disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 CHROMIUM = "/usr/bin/chromium"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it is open, an event loop runs in this thread and Dagster's own `asyncio.run` fails.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
