@@ -62,10 +62,28 @@ def judge(lake: Lake, plan: Plan, snapshot: "Snapshot") -> "Sequence[Finding]":
     return judged(stats, limits, previous)
 
 
+def policy_version(plan: Plan, segment: str) -> str:
+    """Digest of what the plan says about who of a segment may be sent; another plan needs another audience."""
+    from segment_assets.delivery.ledger import minted
+
+    planned = plan.segments.get(segment)
+    if planned is None:
+        return minted("held")
+    experiment = plan.experiments[planned.experiment].model_dump_json() if planned.experiment else ""
+    # Limits and descriptions decide nothing about a person.
+    return minted(planned.model_dump_json(exclude={"guards", "description", "owner"}), experiment)
+
+
 def approve(lake: Lake, plan: Plan, snapshot: "Snapshot | None") -> None:
     """Raise NeedsHumanError with every finding that keeps an audience from being sent."""
     if snapshot is None:
         return
+    built, now = snapshot.stats.get("policy"), policy_version(plan, snapshot.partition)
+    if built is not None and built != now:
+        raise NeedsHumanError(
+            f"hashed_audience[{snapshot.partition}] was made under an earlier plan (consent, experiment or columns "
+            "have changed since); materialise it again"
+        )
     failed = [finding for finding in judge(lake, plan, snapshot) if not finding.passed]
     if failed:
         said = "; ".join(f"{finding.name}: {finding.message}" for finding in failed)

@@ -16,7 +16,20 @@ NEEDS = {
 }
 
 
+# Start processes, make worlds or try thousands of cases: left out of `make test-fast`.
+SLOW_PLACES = (
+    "audience/test_properties", "browser/", "conformance/", "delivery/", "faults/", "identity/test_batch",
+    "identity/test_official_sdk", "identity/test_phone", "insights/", "orchestration/test_automation",
+    "orchestration/test_checks", "orchestration/test_reconciler", "orchestration/test_road", "orchestration/test_silence",
+    "privacy/test_threshold", "sandbox/", "storage/",
+)  # fmt: skip
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if any(place in item.nodeid for place in SLOW_PLACES):
+            item.add_marker(pytest.mark.slow)
     lacking = {marker: need for marker, (need, there) in NEEDS.items() if not there}
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
     if not left_out:

@@ -105,15 +105,20 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
             task = errand(have.plan, name, _permission(have.plan, name, segment), _key(have.secrets, have.plan))
             # Before the delivery: an audience that is published meanwhile is another version, and is asked for again.
             version = wanted_version(have.plan, name, segment, have.lake)
+            page = getattr(have, resource).page()
             report = _deliver(task, have.lake, have.plan, have.workdir, getattr(have, resource))
         except SegmentAssetsError as error:
             raise as_failure(error) from error
+        except Exception as error:
+            # Not one of ours, so a defect: trying again would only repeat it.
+            said = f"unexpected {type(error).__name__}: a defect; the stack trace says where"
+            raise dg.Failure(description=said, allow_retries=False) from error
         finally:
             _report_ledger(context, have.lake, account, segment)
         if report.waiting and report.waiting_for != _id_of(have.lake.current(HASHED_AUDIENCE.name, segment)):
             # The open delivery is about an earlier audience or about opt-outs: the wish stays unfulfilled.
             version = f"waiting:{version}"
-        summary = _summary(report, last_delivery(have.lake, account, segment), getattr(have, resource).page())
+        summary = _summary(report, last_delivery(have.lake, account, segment), page)
         return dg.MaterializeResult(metadata=summary, data_version=dg.DataVersion(version))
 
     return activation

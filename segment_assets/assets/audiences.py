@@ -12,7 +12,7 @@ import dagster as dg
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
 from segment_assets.assets.segments import CLEAN_ROOM_MEMBERS, LANDING_MEMBERS
 from segment_assets.automation import ON_NEW_VERSIONS
-from segment_assets.checks import members_before
+from segment_assets.checks import members_before, policy_version
 from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import SEGMENTS
 from segment_assets.plan import ConsentSource, LandingSegment, Plan
@@ -111,6 +111,7 @@ def _build(
         **counts.as_stats(),
         "unreadable_rows": members.stats.get("unreadable_rows", 0),
         "members_before": members_before(before, plan, segment),
+        "policy": policy_version(plan, segment),
     }
     quarantine.publish({"members": members.id})
     return writer.publish(stats), {name: value for name, value in stats.items() if isinstance(value, int)}

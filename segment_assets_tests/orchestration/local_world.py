@@ -52,6 +52,7 @@ def write_plan(file: Path, change: Change = lambda _document: None) -> Path:
     permitted = {a["segment"]: a for a in document["activations"] if a["account"] == ACCOUNT}
     document["activations"] = [permitted[name] for name in segments]
     document["segments"][VALUABLE]["guards"] = {"minimum_size": 1}
+    document["segments"][NEWSLETTER]["guards"] = {"minimum_size": 10}
     change(document)
     file.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return file

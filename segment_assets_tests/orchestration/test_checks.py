@@ -59,7 +59,7 @@ def digest_of_nothing() -> tuple[Rows, Mapping[str, object]]:
 
 
 def too_few() -> tuple[Rows, Mapping[str, object]]:
-    rows = people(99)
+    rows = people(9)
     return rows, counts(rows)
 
 
@@ -170,7 +170,7 @@ class FakeAccount:
 
     platform: fakes.FakePlatform
 
-    def connect(self) -> tuple[fakes.FakeDestination, fakes.FakePlatform]:
+    def connect(self, _statements: Mapping[str, str] | None = None) -> tuple[fakes.FakeDestination, fakes.FakePlatform]:
         contract = dataclasses.replace(CONTRACT, batch_members=1_000)
         return fakes.FakeDestination(contract), self.platform
 

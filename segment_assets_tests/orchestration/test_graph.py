@@ -14,9 +14,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from segment_assets.assets.activations import activation_key
 from segment_assets.assets.common import Owner
+from segment_assets.checks import AUDIENCE_CHECKS
 from segment_assets.definitions import build_definitions
 from segment_assets.deployment import Deployment, Kind, checkout
+from segment_assets.plan import load_plan
 from segment_assets.tables import TABLES
 
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.json")
@@ -88,7 +91,8 @@ def test_every_asset_that_holds_a_table_shows_its_declared_columns(specs: dict[s
 def test_every_account_has_an_asset_with_a_pool_a_retry_policy_and_partitions_of_its_own(
     activations: list[dg.AssetsDefinition],
 ) -> None:
-    assert [asset.key.to_user_string() for asset in activations] == ["activation/meta/lumen_eu"]
+    planned = {activation_key(name, account) for name, account in load_plan().accounts.items()}
+    assert {asset.key for asset in activations} == planned
     assert len({asset.op.pool for asset in activations}) == len(activations)
     assert len({asset.partitions_def.name for asset in activations}) == len(activations)
     for asset in activations:
@@ -107,7 +111,7 @@ def test_every_check_of_a_partitioned_asset_is_partitioned_like_it(definitions: 
     """An unpartitioned one lets a bad partition pass when another one was good last."""
     graph = definitions.resolve_asset_graph()
     partitioned = [spec for spec in checks_of(definitions) if graph.get(spec.asset_key).partitions_def]
-    assert len(partitioned) == 7
+    assert len(partitioned) == len(AUDIENCE_CHECKS) + len(load_plan().accounts)
     for spec in partitioned:
         assert spec.partitions_def == graph.get(spec.asset_key).partitions_def, spec.key
 

@@ -114,10 +114,14 @@ def _fitted(batches: Iterator[pa.RecordBatch], schema: pa.Schema | None, locatio
         if fitted is None:
             return
         yield fitted
-    raise PermanentError(f"The result at {location} does not fit its table; compare types and format with segment_assets/tables")
+    raise PermanentError(
+        f"The result at {location} does not fit its table; compare types and format with segment_assets/tables"
+    )
 
 
 def _picked(batch: pa.RecordBatch, schema: pa.Schema, location: str) -> pa.RecordBatch:
     if missing := [name for name in schema.names if name not in batch.schema.names]:
-        raise PermanentError(f"The result at {location} lacks {', '.join(missing)}; compare the query with segment_assets/tables")
+        raise PermanentError(
+            f"The result at {location} lacks {', '.join(missing)}; compare the query with segment_assets/tables"
+        )
     return batch.select(list(schema.names)).cast(schema)
