@@ -18,7 +18,7 @@ NEEDS = {
 
 # Start processes, make worlds or try thousands of cases: left out of `make test-fast`.
 SLOW_PLACES = (
-    "audience/test_properties", "browser/", "conformance/", "delivery/", "faults/", "identity/test_batch",
+    "audience/test_building", "audience/test_properties", "audience/test_reading", "browser/", "conformance/", "delivery/", "faults/", "identity/test_batch",
     "identity/test_official_sdk", "identity/test_phone", "insights/", "orchestration/test_automation",
     "orchestration/test_checks", "orchestration/test_reconciler", "orchestration/test_road", "orchestration/test_silence",
     "privacy/test_threshold", "sandbox/", "storage/",

@@ -56,7 +56,7 @@ def by_courier(deployment: Deployment) -> dict[str, Any]:
     plan, have = deployment.plan(), deployment.resources()
     planned = plan.accounts[ACCOUNT_NAME]
     destination, transport = DestinationAccount(
-        destination=planned.destination, account=planned.account, **deployment.account_settings(ACCOUNT_NAME)
+        destination=planned.destination, account=planned.account, **deployment.account_settings(planned.destination)
     ).connect()
     lake = have["lake"]
     room = DeliveryRoom(lake, destination, transport, workdir=deployment.home / "work")

@@ -173,7 +173,8 @@ def test_readers_see_whole_versions_while_others_are_written(lake: LocalLake) ->
 
     def write() -> None:
         for turn in range(40):
-            publish(lake, rows_of(range(sizes[turn % 2])))
+            size = sizes[turn % 2]
+            publish(lake, rows_of(range(size)), stats={"rows": size})
         done.set()
 
     with ThreadPoolExecutor(1) as pool:
