@@ -35,11 +35,11 @@ dev: setup
 
 ## make test        the whole proof
 test: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 ## make test-fast   the inner loop, under a minute
 test-fast: setup-dev
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 ## make lint        ruff with a wide rule set, mypy strict on the pure rooms
 lint: setup-dev

@@ -19,7 +19,9 @@ from segment_assets.resources.alerts import Alerts
 def run_failures(context: dg.RunFailureSensorContext, alerts: dg.ResourceParam[Alerts]) -> None:
     """One alert per failed run, in the words of the errors that we raise ourselves."""
     run = context.dagster_run
-    assets = sorted("/".join(key.path) for key in run.asset_selection or ())
+    # A run of everything names no selection; its failed steps are named like their assets.
+    steps = [event.step_key.replace("__", "/") for event in context.get_step_failure_events() if event.step_key]
+    assets = sorted("/".join(key.path) for key in run.asset_selection or ()) or sorted(steps)
     partition = run.tags.get("dagster/partition", "")
     what = f"{', '.join(assets) or run.job_name}{f'[{partition}]' if partition else ''}"
     alerts.count("failed_runs", 1, assets=what)

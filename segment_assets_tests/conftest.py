@@ -19,9 +19,15 @@ NEEDS = {
 # Start processes, make worlds or try thousands of cases: left out of `make test-fast`.
 SLOW_PLACES = (
     "audience/test_building", "audience/test_properties", "audience/test_reading", "browser/", "conformance/", "delivery/", "faults/", "identity/test_batch",
-    "identity/test_official_sdk", "identity/test_phone", "insights/", "orchestration/test_automation",
+    "identity/test_official_sdk", "identity/test_phone", "insights/", "orchestration/test_automation", "orchestration/test_demo",
     "orchestration/test_checks", "orchestration/test_reconciler", "orchestration/test_road", "orchestration/test_silence",
     "privacy/test_threshold", "sandbox/", "storage/",
+)  # fmt: skip
+
+
+LONGEST = (
+    "faults/test_kill", "orchestration/test_demo", "orchestration/", "faults/", "insights/", "browser/", "delivery/",
+    "sandbox/platforms", "identity/test_phone", "audience/", "sandbox/",
 )  # fmt: skip
 
 
@@ -30,6 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if any(place in item.nodeid for place in SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
+    # The longest files first, so that at the end both workers have something to do (with --no-loadscope-reorder).
+    items.sort(key=lambda item: next((n for n, place in enumerate(LONGEST) if place in item.nodeid), len(LONGEST)))
     lacking = {marker: need for marker, (need, there) in NEEDS.items() if not there}
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
     if not left_out:

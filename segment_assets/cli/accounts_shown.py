@@ -44,7 +44,7 @@ def show(deployment: Deployment, plan: Plan, *, since: float, outcomes: Sequence
     console.print(_segments(lake, plan))
     console.print(_platforms(lake, plan, since))
     console.print(_tables(lake))
-    failed = [outcome for outcome in outcomes if not outcome.success]
+    failed = [outcome for outcome in outcomes if not outcome.success and not outcome.stopped_by_a_guard]
     if not failed and not _sent_since(lake, since):
         console.print("Nothing to send: every platform audience is already what the plan wants.")
     page = deployment.home / "dashboards" / "index.html"

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from segment_assets.plan import Plan
     from segment_assets.resources.landing import LocalLanding
 
+# A person who is not accounted for is never something that a guard was meant to stop.
+ACCOUNTING = "check everybody_is_accounted_for"
 CLEAN_ROOM_MEMBERS, LANDING_MEMBERS = ("segment_members", "clean_room"), ("segment_members", "landing")
 DASHBOARD = ("dashboards", "road")
 HASHED, SUPPRESSIONS = ("audiences", "hashed_audience"), ("audiences", "suppressions")
@@ -32,7 +34,7 @@ _PATIENCE = 10
 
 
 def run_demo(people: int, seed: int) -> int:
-    """0 when every step did what it should; a held segment and a repeated run with nothing to send are that too."""
+    """0 when every step did what it should: also a held segment, a guard that stopped something, nothing to send."""
     begun = time.monotonic()
     deployment = _deployment(people, seed)
     show = Progress(begun)
@@ -40,6 +42,21 @@ def run_demo(people: int, seed: int) -> int:
     facts = _world(deployment.home, people, seed, show)
     platforms, ours = _sandbox(deployment)
     show.done(f"platform sandbox on {platforms}")
+    try:
+        outcomes = _walk_and_show(deployment, plan, facts.weeks, show)
+    finally:
+        if ours:
+            _stop(deployment)
+    failed = [outcome for outcome in outcomes if not outcome.success and not outcome.stopped_by_a_guard]
+    failed += [outcome for outcome in outcomes if any(ACCOUNTING in problem for problem in outcome.problems)]
+    stopped = sum(outcome.stopped_by_a_guard for outcome in outcomes)
+    if stopped:
+        show.done(f"{stopped} runs were stopped by a check or a guard, which say above why")
+    show.done("the road is walked" if not failed else f"{len(failed)} runs failed")
+    return 1 if failed else 0
+
+
+def _walk_and_show(deployment: Deployment, plan: Plan, weeks: list[str], show: Progress) -> list[RunOutcome]:
     from segment_assets.cli import accounts_shown
     from segment_assets.definitions import build_definitions
 
@@ -49,13 +66,9 @@ def run_demo(people: int, seed: int) -> int:
             show.done(f"{cleared} killed runs cleared up")
         road = Road(deployment, instance, build_definitions(deployment))
         started = time.time()
-        outcomes = _walk(road, plan, facts.weeks, deployment.resources()["landing"], show)  # type: ignore[arg-type]
+        outcomes = _walk(road, plan, weeks, deployment.resources()["landing"], show)  # type: ignore[arg-type]
         accounts_shown.show(deployment, plan, since=started, outcomes=outcomes)
-    if ours:
-        _stop(deployment)
-    failed = [outcome for outcome in outcomes if not outcome.success]
-    show.done("the road is walked" if not failed else f"{len(failed)} runs failed")
-    return 1 if failed else 0
+    return outcomes
 
 
 @dataclasses.dataclass(slots=True)
@@ -111,7 +124,8 @@ def _walk(road: Road, plan: Plan, weeks: list[str], landing: LocalLanding, show:
     def run(*keys: tuple[str, ...], partition: str | None = None, say: str = "") -> bool:
         outcome = road.run(*keys, partition=partition)
         outcomes.append(outcome)
-        show.done(f"{say or outcome.what}{'' if outcome.success else ': FAILED'}")
+        end = "" if outcome.success else ": STOPPED" if outcome.stopped_by_a_guard else ": FAILED"
+        show.done(f"{say or outcome.what}{end}")
         for problem in outcome.problems:
             click.echo(f"           {problem}")
         return outcome.success

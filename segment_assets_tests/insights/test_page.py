@@ -118,7 +118,7 @@ def test_everybody_of_an_audience_is_in_exactly_one_part_of_its_bar(section: str
 
 # Mostly the signs that mean something to HTML, to JSON inside a script, and to the template.
 @given(st.text(st.sampled_from("<>&\"'/\\${}!-scriptx= ") | st.characters(exclude_categories=["Cs"]), min_size=1))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=3, deadline=None)
 def test_no_name_of_a_segment_becomes_part_of_the_page(name: str) -> None:
     plain, read = Read(page(example.figures())), Read(page(example.figures(segment=name)))
     assert read.elements == plain.elements
