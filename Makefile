@@ -49,8 +49,8 @@ lint: setup-dev
 
 ## make lock        resolve the dependencies again (needs uv)
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q pyproject.toml requirements-build.in -o requirements.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -q --extra dev -c requirements.lock pyproject.toml requirements-build.in -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml requirements-build.in -o requirements.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dev -c requirements.lock pyproject.toml requirements-build.in -o requirements-dev.lock
 
 ## make clean       stop what demo and dev started, remove what they wrote (keeps .venv)
 clean:
