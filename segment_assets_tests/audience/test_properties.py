@@ -11,7 +11,7 @@ from segment_assets.audience import AudiencePolicy, HoldOut
 
 from .conftest import members, sha
 
-FEW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 POLICY = AudiencePolicy(experiments=(HoldOut("autumn", "salt", 0.4),))
 FORMS = ("email", "phone_digits", "first_name", "last_name", "postal_code", "mobile_ad_id")
 

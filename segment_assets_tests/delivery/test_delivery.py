@@ -315,7 +315,7 @@ def histories(draw):
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(history=histories())
 def test_any_history_of_changes_and_crashes_converges_to_who_is_wanted(history, tmp_path_factory):
