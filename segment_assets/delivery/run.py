@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from segment_assets.delivery.ledger import DeliveryLog, Entry, Pair
 
 
+# Seconds. A platform can finish a request whose caller has hung up (seen in CI: two audiences after a time-out).
+_CREATION_MAY_STILL_ARRIVE = 120.0
+_LOOKS = (0.5, 1.0, 2.0, 4.0)
+
+
 class _Waiting:
     """A step's answer while the platform still works on jobs."""
 
@@ -249,12 +254,22 @@ class DeliveryRoom:
         token = minted(pair.tenant, pair.destination, pair.account, pair.segment)
         marker = hmac.new(errand.key, token.encode(), sha256).hexdigest()[:32]
         spec = AudienceSpec(errand.spec_name, marker, errand.statements)
-        asked_before = bool(chain.entries) and chain.entries[-1].kind == "intent"
+        unanswered = chain.entries[-1] if chain.entries and chain.entries[-1].kind == "intent" else None
         chain.append("intent", {"name": spec.name})
-        found = self._destination.find_audience(self._transport, spec) if asked_before else None
+        found = self._created_after_all(spec, unanswered) if unanswered else None
         audience_id = found or self._destination.create_audience(self._transport, spec)
         chain.append("created", {"id": audience_id})
         return audience_id
+
+    def _created_after_all(self, spec: AudienceSpec, intent: Entry) -> str | None:
+        """The audience of an unanswered creation. A young one is looked for again: it may still be on its way."""
+        is_young = self._clock() - intent.at < _CREATION_MAY_STILL_ARRIVE
+        for pause in (*(_LOOKS if is_young else ()), None):
+            found = self._destination.find_audience(self._transport, spec)
+            if found or pause is None:
+                return found
+            self._sleep(pause)
+        return None
 
 
 def _nobody() -> pads.Dataset:

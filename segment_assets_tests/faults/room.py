@@ -154,12 +154,14 @@ def holds_exactly(room: Room, numbers) -> None:
     assert set(held) == wanted
 
 
-def run_until_done(room: Room, *, runs: int = 4) -> list[SegmentAssetsError]:
+def run_until_done(
+    room: Room, *, runs: int = 4, sleep: Callable[[float], None] | None = None
+) -> list[SegmentAssetsError]:
     """Repeat the run as the reconciler does; the errors of the runs that did not get through."""
     errors: list[SegmentAssetsError] = []
     for _ in range(runs):
         try:
-            room.run()
+            room.run(sleep)
         except SegmentAssetsError as error:
             errors.append(error)
             if isinstance(error, NeedsHumanError):
