@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PEOPLE ?= 50000
 SEED   ?= 7
 
-.PHONY: help setup setup-dev demo dev test test-fast lint lock clean
+.PHONY: help setup setup-dev demo dev test test-fast lint bench-identity docs screenshots lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -46,6 +46,21 @@ lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+## make bench-identity  normalise and hash, ours beside DuckDB, polars-hash and pandas (ROWS=5000000 REPEAT=5)
+ROWS ?= 5000000
+REPEAT ?= 5
+bench-identity: setup-dev
+	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_identity --rows $(ROWS) --repeat $(REPEAT)
+
+## make docs        write the generated pages again (docs/identity.md)
+docs: setup
+	$(BIN)/python -m segment_assets.destinations.match_keys.documentation
+
+## make screenshots the README's pictures, from a demo's home (HOME_FOLDER=data)
+HOME_FOLDER ?= data
+screenshots: setup-dev
+	$(BIN)/python -m segment_assets_tests.browser.screenshots --home $(HOME_FOLDER) --into docs/images
 
 ## make lock        resolve the dependencies again (needs uv)
 lock:

@@ -3,8 +3,11 @@
 Belongs here: the run-failure sensor. Not here: where alerts go (`resources.alerts`).
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 
+from segment_assets.contracts import SegmentAssetsError
 from segment_assets.resources.alerts import Alerts
 
 
@@ -17,28 +20,52 @@ from segment_assets.resources.alerts import Alerts
     description="Counts every failed run and tells people what failed and what to do next.",
 )
 def run_failures(context: dg.RunFailureSensorContext, alerts: dg.ResourceParam[Alerts]) -> None:
-    """One alert per failed run, in the words of the errors that we raise ourselves."""
+    """One alert per failed run, in the words of the errors that we raise ourselves.
+
+    An alert that cannot be delivered is counted and logged. It does not fail the sensor: the next failure would then
+    wait behind it.
+    """
     run = context.dagster_run
+    if not alerts.is_new(run.run_id):
+        return
     # A run of everything names no selection; its failed steps are named like their assets.
     steps = [event.step_key.replace("__", "/") for event in context.get_step_failure_events() if event.step_key]
     assets = sorted("/".join(key.path) for key in run.asset_selection or ()) or sorted(steps)
     partition = run.tags.get("dagster/partition", "")
     what = f"{', '.join(assets) or run.job_name}{f'[{partition}]' if partition else ''}"
     alerts.count("failed_runs", 1, assets=what)
-    alerts.alert(f"{what} failed", f"{_said(context)}\nRun {run.run_id}")
+    said = "\n".join([*_errors(context), *_failed_checks(context)])
+    try:
+        alerts.alert(
+            f"{what} failed",
+            f"{said or 'The run failed outside its steps; look at it in Dagster.'}\nRun {run.run_id}",
+        )
+    except SegmentAssetsError as error:
+        alerts.count("undelivered_alerts", 1, assets=what)
+        context.log.warning(str(error))
 
 
-def _said(context: dg.RunFailureSensorContext) -> str:
+def _errors(context: dg.RunFailureSensorContext) -> Iterator[str]:
     """What the failed steps said: our own errors name the thing and the next action and hold no identifier.
 
     Of an error that is not ours only the kind is told: its text could quote data.
     """
-    told = []
     for event in context.get_step_failure_events():
         data = event.step_failure_data
         if data.user_failure_data is not None and data.user_failure_data.description:
-            told.append(data.user_failure_data.description)
+            yield data.user_failure_data.description
         elif data.error is not None:
             cause = data.error.cause or data.error
-            told.append(f"{cause.cls_name}: unexpected; look at the run in Dagster")
-    return "\n".join(told) or "The run failed outside its steps; look at it in Dagster."
+            # What a blocking check found is told by the check itself, below.
+            if cause.cls_name != "DagsterAssetCheckFailedError":
+                yield f"{cause.cls_name}: unexpected; look at the run in Dagster"
+
+
+def _failed_checks(context: dg.RunFailureSensorContext) -> Iterator[str]:
+    """What the run's failed checks found: counts, limits and the next action."""
+    kind = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    for entry in context.instance.all_logs(context.dagster_run.run_id, of_type=kind):
+        event = entry.dagster_event
+        if event is not None and not event.asset_check_evaluation_data.passed:
+            found = event.asset_check_evaluation_data
+            yield f"check {found.check_name}: {found.description}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from segment_assets.assets.refusals_shown import column_states
 from segment_assets.contracts import Lake, NeedsHumanError
 from segment_assets.partitions import SEGMENTS
 from segment_assets.plan import AudienceGuards, Plan
@@ -31,6 +32,7 @@ AUDIENCE_CHECKS = {
     "minimum_size": "As many people may be sent as the plan asks for.",
     "quarantine_share": "No more rows are in quarantine than the plan allows.",
     "drift": "The audience did not grow or shrink by more than the plan allows.",
+    "column_states": "Columns hold what the plan says, raw or hashed, up to the share that may disagree.",
 }
 
 
@@ -58,7 +60,12 @@ def judge(lake: Lake, plan: Plan, snapshot: "Snapshot") -> "Sequence[Finding]":
     stats = AudienceStats(told.counts, inspect(lake.dataset(snapshot)), told.unreadable_rows)
     before = snapshot.stats.get("members_before")
     previous = AudienceStats(AudienceCounts(members=int(str(before))), stats.inspection) if before else None
-    limits = AudienceLimits(guards.minimum_size, guards.max_quarantine_share, guards.max_drift)
+    limits = AudienceLimits(
+        guards.minimum_size,
+        guards.max_quarantine_share,
+        guards.max_drift,
+        guards.column_state_disagreement_limit,
+    )
     return judged(stats, limits, previous)
 
 
@@ -115,7 +122,9 @@ def _audience_check(name: str, description: str) -> dg.AssetChecksDefinition:
         if snapshot is None:
             return dg.AssetCheckResult(passed=False, description="there is no audience to look at")
         finding = next(finding for finding in judge(lake, plan, snapshot) if finding.name == name)
-        return dg.AssetCheckResult(passed=finding.passed, description=finding.message, metadata=dict(finding.numbers))
+        shown = column_states(snapshot.stats) if name == "column_states" else {}
+        numbers = dict(finding.numbers)
+        return dg.AssetCheckResult(passed=finding.passed, description=finding.message, metadata={**numbers, **shown})
 
     return check
 

@@ -14,6 +14,7 @@ from segment_assets.assets.activations import resource_name
 from segment_assets.checks import AUDIENCE_CHECK_DEFINITIONS
 from segment_assets.deployment import Deployment
 from segment_assets.jobs import JOBS, SCHEDULES
+from segment_assets.query_follower import clean_room_queries
 from segment_assets.resources.destination_account import DestinationAccount
 from segment_assets.sensors import SENSORS
 
@@ -44,6 +45,7 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
         schedules=SCHEDULES,
         sensors=[
             *SENSORS,
+            clean_room_queries,
             *followers.build(plan),
             run_failures,
             withdrawals.build_sensor(withdraw),
@@ -51,7 +53,7 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
                 AUTOMATION,
                 target=dg.AssetSelection.all() - dg.AssetSelection.groups("activation"),
                 default_status=dg.DefaultSensorStatus.RUNNING,
-                minimum_interval_seconds=15,
+                minimum_interval_seconds=10,
             ),
         ],
         resources=resources,

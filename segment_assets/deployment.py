@@ -12,10 +12,12 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segment_assets import processes
 from segment_assets.contracts import PermanentError
 from segment_assets.plan import load_plan
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.identity_engine import LocalSpark
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.resources.secrets import LocalSecrets
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from segment_assets.plan import Plan
-    from segment_assets.resources.clean_room import CleanRoom, ProtectedQuery, QueryOutcome
+    from segment_assets.resources.clean_room import Pace, ProtectedQuery, QueryOutcome
+    from segment_assets.resources.clean_room.local import LocalCleanRoom
 
 
 # No secrets: the sandbox listens on loopback only, and these are the tokens that it is born with.
@@ -47,13 +50,15 @@ class Deployment:
     plan_path: Path | None = None
     webhook: str = dataclasses.field(default="", repr=False)
     mail: tuple[str, str, str] = ("", "", "")
+    answers_after: float = 0.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Deployment:
         """Read the environment, which nothing else does.
 
         SEGMENT_ASSETS_WORLD (local), SEGMENT_ASSETS_HOME (`data` in the checkout), SEGMENT_ASSETS_PLAN (a file);
-        for alerts SEGMENT_ASSETS_ALERT_WEBHOOK (Slack), SEGMENT_ASSETS_MAIL_HOST, _MAIL_FROM and _MAIL_TO.
+        for alerts SEGMENT_ASSETS_ALERT_WEBHOOK (Slack), SEGMENT_ASSETS_MAIL_HOST, _MAIL_FROM and _MAIL_TO;
+        SEGMENT_ASSETS_CLEAN_ROOM_ANSWERS_AFTER (seconds for which the local clean room works on a query, 0).
         """
         world = environ.get("SEGMENT_ASSETS_WORLD", Kind.LOCAL.value)
         if world not in set(Kind):
@@ -69,6 +74,7 @@ class Deployment:
             Path(plan) if plan else None,
             webhook=environ.get("SEGMENT_ASSETS_ALERT_WEBHOOK", ""),
             mail=(host, sender, to),
+            answers_after=_seconds(environ, "SEGMENT_ASSETS_CLEAN_ROOM_ANSWERS_AFTER"),
         )
 
     def plan(self) -> Plan:
@@ -78,15 +84,17 @@ class Deployment:
     def resources(self) -> dict[str, object]:
         """Resources by the names that assets ask for; destination accounts come from the plan (see definitions)."""
         accounts = LocalAccountTables(self.home / "accounts")
+        workdir = processes.workdir(self.home)
         return {
             "lake": LocalLake(self.home / "lake"),
             "accounts": accounts,
-            "clean_room": _LocalCleanRoomOnDemand(self.home, accounts),
+            "clean_room": _LocalCleanRoomOnDemand(self.home, accounts, self.answers_after),
             "landing": LocalLanding(self.home / "landing" / "segments"),
             "secrets": LocalSecrets(self.home / "secrets"),
-            "warehouse": LocalWarehouse(self.home / "work"),
+            "warehouse": LocalWarehouse(workdir),
             "alerts": Alerts(self.home / "alerts", self.webhook, *self.mail),
-            "workdir": self.home / "work",
+            "workdir": workdir,
+            "identity_engine": LocalSpark(checkout() / "deploy" / "glue" / "digest_identifiers.py", workdir),
             "dashboards": self.home / "dashboards",
         }
 
@@ -105,18 +113,47 @@ def checkout() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
+def _seconds(environ: Mapping[str, str], name: str) -> float:
+    told = environ.get(name, "") or "0"
+    try:
+        seconds = float(told)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise PermanentError(f"{name} is not a number of seconds; give for instance 30, or nothing")
+    return seconds
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _LocalCleanRoomOnDemand:
     """Builds the local clean room with the first query: the SQL engine is heavy to import."""
 
     home: Path
     accounts: LocalAccountTables
+    answers_after: float
 
-    def run(self, query: ProtectedQuery) -> QueryOutcome:
-        """Run a query to its end."""
-        return self._room().run(query)
+    @property
+    def pace(self) -> Pace:
+        """As the room says."""
+        return self._room().pace
 
-    def _room(self) -> CleanRoom:
+    def start(self, query: ProtectedQuery) -> str:
+        """As the room does."""
+        return self._room().start(query)
+
+    def look(self, query_id: str) -> QueryOutcome:
+        """As the room does."""
+        return self._room().look(query_id)
+
+    def cancel(self, query_id: str) -> None:
+        """As the room does."""
+        self._room().cancel(query_id)
+
+    def find(self, query: ProtectedQuery, since: float) -> list[str]:
+        """As the room does."""
+        return self._room().find(query, since)
+
+    def _room(self) -> LocalCleanRoom:
         from segment_assets import collaboration
         from segment_assets.privacy import Collaboration
         from segment_assets.resources.clean_room.local import LocalCleanRoom
@@ -128,5 +165,6 @@ class _LocalCleanRoomOnDemand:
             results=self.home / "clean_room_results",
             prefix="results",
             runner=document["creatorAccountId"],
-            temp=self.home / "work",
+            temp=processes.workdir(self.home),
+            answers_after=self.answers_after,
         )

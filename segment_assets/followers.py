@@ -2,23 +2,36 @@
 
 Belongs here: when to ask, and what to do with an end: report it, send the next phase, or try a failed job again.
 Not here: asking and noting (`delivery.following`). No run ever sleeps until a platform is done.
+
+What is lost with a tick that dies is found again: ends of jobs are in the ledger, and the reconciler asks for every
+pair whose delivery is unfinished (`withdrawals.is_unfinished`). Requests from here only come sooner.
 """
 
 import json
 import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from segment_assets.assets.activations import PAIR_TAG, activation_key, errand, ledger_events, resource_name
-from segment_assets.contracts import Lake, SegmentAssetsError
+from segment_assets.contracts import Clock, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
 from segment_assets.plan import Plan
+from segment_assets.sensors import RUNNING
 
 if TYPE_CHECKING:
+    from segment_assets.delivery.errands import Errand
+    from segment_assets.delivery.ledger import DeliveryLog, Entry
+    from segment_assets.delivery.settling import Settled
     from segment_assets.resources.destination_account import DestinationAccount
 
+# Half of the minute that Dagster gives a tick: a tick that is killed saves no cursor. A segment that began in time has
+# the grace for its jobs, so that every segment that was begun gets an answer.
 TICK_SECONDS = 30.0
+GRACE_SECONDS = 15.0
+# Job -> when it was asked about last (seconds since the epoch), and how often.
+Looks = dict[str, dict[str, float]]
 
 
 def build(plan: Plan) -> list[dg.SensorDefinition]:
@@ -38,58 +51,60 @@ def _follower(name: str) -> dg.SensorDefinition:
         description="Asks the platform how its jobs are, and settles the deliveries whose jobs have all ended.",
     )
     def platform_jobs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        looks: dict[str, dict[str, float]] = json.loads(context.cursor or "{}")
-        result = follow_account(context.resources, name, looks)
+        result = follow_account(context.resources, name, json.loads(context.cursor or "{}"))
+        # The reconciler may have been quicker: one run per pair is enough.
+        requests = [r for r in result["run_requests"] if not _is_running(context.instance, r.tags[PAIR_TAG])]
+        for trouble in result["told"]:
+            context.log.warning(trouble)
         return dg.SensorResult(
-            run_requests=result["run_requests"],
+            run_requests=requests,
             asset_events=result["asset_events"],
-            cursor=json.dumps(result["looks"]),
-            skip_reason=None if result["run_requests"] else result["said"],
+            cursor=json.dumps(result["cursor"]),
+            skip_reason=None if requests else result["said"],
         )
 
     return platform_jobs
 
 
-def follow_account(have: Any, name: str, looks: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """Ask about every open job of an account that is due.
+def _is_running(instance: dg.DagsterInstance, pair: str) -> bool:
+    return bool(instance.get_runs_count(dg.RunsFilter(tags={PAIR_TAG: pair}, statuses=RUNNING)))
 
-    `have` holds the resources plan, lake, secrets, workdir and the account's; `looks` is job -> when it was asked
-    about last, and how often.
+
+def follow_account(
+    have: Any, name: str, cursor: Mapping[str, Any], *, clock: Clock = time.monotonic, now: Clock = time.time
+) -> dict[str, Any]:
+    """Ask about every open job of an account that is due, beginning after the segment that was looked at last.
+
+    `have` holds the resources plan, lake, secrets, workdir and the account's; `cursor` is that of the answer before.
+    `clock` measures the tick, `now` (seconds since the epoch) the time between two looks at a job. One segment's
+    trouble is told and does not keep the others from being asked.
     """
-    from segment_assets.delivery.following import next_look
-    from segment_assets.delivery.run import DeliveryRoom
-
     account = have.plan.accounts[name]
-    advice = registry()[account.destination].follow
-    assert advice is not None
-    destination_account: DestinationAccount = getattr(have, resource_name(name))
-    kept: dict[str, dict[str, float]] = {}
+    permissions = have.plan.activations_of(name)
+    looks: dict[str, Looks] = {s: seen for s, seen in cursor.get("looks", {}).items() if s in permissions}
     requests, events, told, still_open = [], [], [], 0
-    deadline = time.monotonic() + TICK_SECONDS
+    last, deadline = str(cursor.get("last", "")), clock() + TICK_SECONDS
 
-    def is_due(receipt: Any) -> bool:
-        # The sandbox has no quota worth saving, and its clock is moved by hand.
-        seen = looks.get(receipt.body["job"], {"at": receipt.at, "looks": 0})
-        due = bool(destination_account.sandbox_home) or time.time() >= seen["at"] + next_look(
-            advice, int(seen["looks"])
-        )
-        kept[receipt.body["job"]] = {"at": time.time(), "looks": seen["looks"] + 1} if due else seen
-        return due
+    def hurry() -> bool:
+        return clock() > deadline + GRACE_SECONDS
 
-    for segment, permission in sorted(have.plan.activations_of(name).items()):
-        if time.monotonic() > deadline:
+    for segment in _rotated(sorted(permissions), last):
+        if clock() > deadline:
             break
-        task = errand(have.plan, name, permission, have.secrets.tenant_key(have.plan.tenant))
+        last = segment
+        task = errand(have.plan, name, permissions[segment], have.secrets.tenant_key(have.plan.tenant))
+        settled = None
         try:
-            destination, transport = destination_account.connect(task.statements)
-            settled = DeliveryRoom(have.lake, destination, transport, workdir=have.workdir).follow(task, is_due)
+            settled = _follow_pair(have, name, task, looks.setdefault(segment, {}), hurry=hurry, now=now)
         except SegmentAssetsError as error:
-            told.append(f"{segment}: {error}")
-            continue
+            told.append(f"{segment}: {'needs a human: ' if isinstance(error, NeedsHumanError) else ''}{error}")
         if settled is not None:
             events += list(ledger_events(have.lake, account, segment))
-        still_open += _open_jobs(have.lake, task)
-        reason = _why_again(have.lake, task, settled)
+        log = _open_delivery(have, task)
+        jobs = {receipt.body["job"] for receipt in log.open_jobs()} if log is not None else set()
+        still_open += len(jobs)
+        looks[segment] = {job: seen for job, seen in looks[segment].items() if job in jobs}
+        reason = _why_again(settled, log)
         if reason:
             requests.append(
                 dg.RunRequest(
@@ -99,24 +114,62 @@ def follow_account(have: Any, name: str, looks: dict[str, dict[str, float]]) -> 
                     tags={PAIR_TAG: f"{name}/{segment}"},
                 )
             )
-    said = "; ".join(told) or "no job has ended since the last look"
-    return {"run_requests": requests, "asset_events": events, "looks": kept, "said": said, "open": still_open}
+    return {
+        "run_requests": requests,
+        "asset_events": events,
+        "cursor": {"last": last, "looks": {segment: seen for segment, seen in looks.items() if seen}},
+        "told": told,
+        "said": "; ".join(told) or "no job has ended since the last look",
+        "open": still_open,
+    }
 
 
-def _open_jobs(lake: Lake, task: Any) -> int:
+def _rotated(segments: Sequence[str], last: str) -> Iterable[str]:
+    """Begin after the segment that was looked at last, so that one with many jobs starves nobody."""
+    start = segments.index(last) + 1 if last in segments else 0
+    return [*segments[start:], *segments[:start]]
+
+
+def _follow_pair(
+    have: Any, name: str, task: "Errand", looks: Looks, *, hurry: Callable[[], bool], now: Clock
+) -> "Settled | None":
+    """Ask about the open jobs of a pair that are due, and note in `looks` that they were. Raises as `follow` does."""
+    from segment_assets.delivery.following import next_look
+    from segment_assets.delivery.run import DeliveryRoom
+
+    log = _open_delivery(have, task)
+    if log is None or not log.open_jobs():
+        return None
+    advice = task.wanted.contract.follow
+    assert advice is not None
+    account: DestinationAccount = getattr(have, resource_name(name))
+
+    def is_due(receipt: "Entry") -> bool:
+        if hurry():
+            return False
+        job = receipt.body["job"]
+        seen = looks.get(job, {"at": receipt.at, "looks": 0})
+        # The sandbox has no quota worth saving, and its clock is moved by hand.
+        due = bool(account.sandbox_home) or now() >= seen["at"] + next_look(advice, int(seen["looks"]))
+        if due:
+            looks[job] = {"at": now(), "looks": seen["looks"] + 1}
+        return due
+
+    destination, transport = account.connect(task.statements)
+    return DeliveryRoom(have.lake, destination, transport, workdir=have.workdir, clock=now).follow(task, is_due)
+
+
+def _open_delivery(have: Any, task: "Errand") -> "DeliveryLog | None":
     from segment_assets.delivery.ledger import AudienceLedger
 
-    log = AudienceLedger(lake, task.pair, time.time).last()
-    return len(log.open_jobs()) if log is not None and log.closed is None else 0
+    log = AudienceLedger(have.lake, task.pair, time.time).last()
+    return log if log is not None and log.closed is None else None
 
 
-def _why_again(lake: Lake, task: Any, settled: Any) -> str:
+def _why_again(settled: "Settled | None", log: "DeliveryLog | None") -> str:
     """A key for another run of the pair: the next phase of an open delivery, or a delivery whose job failed."""
-    from segment_assets.delivery.ledger import AudienceLedger
-
     if settled is not None:
         return f"failed:{settled.row['delivery_id']}" if settled.row["outcome"] == "failed" else ""
-    log = AudienceLedger(lake, task.pair, time.time).last()
-    if log is None or log.closed is not None or log.open_jobs() or not log.answered("job"):
+    if log is None or log.open_jobs() or not log.answered("job"):
         return ""
     return f"next:{log.header['delivery_id']}:{len(log.batch_standings())}"

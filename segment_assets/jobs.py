@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from segment_assets.partitions import WEEKS
+
 accounts_job = dg.define_asset_job(
     "accounts",
     selection=dg.AssetSelection.assets(
@@ -26,13 +28,23 @@ weekly_job = dg.define_asset_job(
 
 JOBS = [accounts_job, weekly_job]
 
+
 # Stopped where it is loaded: in the local world a week passes when somebody says so (`segment-assets world advance`).
-weekly_schedule = dg.build_schedule_from_partitioned_job(
-    weekly_job,
+# Written out, because `build_schedule_from_partitioned_job` calls what Dagster itself has deprecated.
+@dg.schedule(
     name="weekly",
-    hour_of_day=6,
-    description="Every Monday morning (UTC), the week that has ended.",
+    job=weekly_job,
+    cron_schedule="0 6 * * 1",
+    execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Every Monday morning (UTC), the week that has ended.",
 )
+def weekly_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """The newest reporting week that is over."""
+    weeks = WEEKS.get_partition_keys(current_time=context.scheduled_execution_time)
+    if not weeks:
+        return dg.SkipReason("no reporting week is over yet")
+    return dg.RunRequest(run_key=weeks[-1], partition_key=weeks[-1])
+
 
 SCHEDULES = [weekly_schedule]

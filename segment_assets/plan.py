@@ -18,7 +18,7 @@ import yaml
 
 from segment_assets.contracts import ColumnState, MatchKey, PermanentError
 from segment_assets.destinations import registry
-from segment_assets.tables import SEGMENT_MEMBERS
+from segment_assets.tables import IDENTIFIER_COLUMNS, SEGMENT_MEMBERS, SOURCE_PLACE
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Contract
@@ -73,6 +73,7 @@ class AudienceGuards(_Strict):
     minimum_size: int = pydantic.Field(default=100, ge=1)
     max_quarantine_share: Share = 0.2
     max_drift: float = pydantic.Field(default=0.5, gt=0)
+    column_state_disagreement_limit: Share = 0.05
 
 
 class CleanRoomSegment(_Strict):
@@ -96,11 +97,15 @@ class CleanRoomSegment(_Strict):
 
 
 class LandingSegment(_Strict):
-    """Members of files that land in `landing/segments/<segment>/`."""
+    """Members of files that land in `landing/segments/<segment>/`.
+
+    `columns` says of our identifier columns whether they land `raw` or `hashed` (SHA-256 in hex or base64); of the
+    others every value is looked at (`auto`).
+    """
 
     source: Literal["landing"]
     headers: Mapping[str, str] = pydantic.Field(default_factory=dict)
-    column_states: Mapping[str, ColumnState] = pydantic.Field(default_factory=dict)
+    column_states: Mapping[str, ColumnState] = pydantic.Field(default_factory=dict, alias="columns")
     description: str
     owner: str
     provenance: Provenance
@@ -114,11 +119,20 @@ class LandingSegment(_Strict):
     @pydantic.field_validator("headers")
     @classmethod
     def _headers_name_our_columns(cls, headers: Mapping[str, str]) -> Mapping[str, str]:
-        known = set(SEGMENT_MEMBERS.column_names()) - {"source_row"}
+        known = {column.name for column in SEGMENT_MEMBERS.columns if column not in SOURCE_PLACE}
         unknown = sorted(set(headers.values()) - known)
         if unknown:
             raise ValueError(f"{', '.join(unknown)}: not among our columns ({', '.join(sorted(known))})")
         return headers
+
+    @pydantic.field_validator("column_states")
+    @classmethod
+    def _states_are_of_identifiers(cls, states: Mapping[str, ColumnState]) -> Mapping[str, ColumnState]:
+        known = {column.name for column in IDENTIFIER_COLUMNS}
+        unknown = sorted(set(states) - known)
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: not among our identifiers ({', '.join(sorted(known))})")
+        return states
 
     @pydantic.model_validator(mode="after")
     def _an_assertion_has_a_name(self) -> LandingSegment:
@@ -164,11 +178,18 @@ class Activation(_Strict):
     statements: Mapping[str, str] = pydantic.Field(default_factory=dict)
 
 
+class Engine(_Strict):
+    """Where identifiers are digested: in the run's own process up to so many rows of a segment, on Spark beyond."""
+
+    in_process_up_to_rows: int = pydantic.Field(default=5_000_000, ge=0)
+
+
 class Plan(_Strict):
     """Everything that may leave. `accounts` and `segments` are named; `activations` put them together."""
 
     tenant: str = pydantic.Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
     author: str
+    engine: Engine = Engine()
     experiments: Mapping[str, Experiment] = pydantic.Field(default_factory=dict)
     segments: Mapping[SegmentName, Segment]
     accounts: Mapping[str, Account]

@@ -10,15 +10,17 @@ import dataclasses
 import os
 import warnings
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import dagster as dg
 
 from segment_assets.deployment import checkout
 from segment_assets.partitions import sync
+from segment_assets.processes import is_alive, only_one, process_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from segment_assets.deployment import Deployment
@@ -57,23 +59,28 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.get()
 
 
-def clear_up_after_killed_runs(instance: dg.DagsterInstance) -> int:
+def only_daemons(home: Path) -> AbstractContextManager[IO[str] | None]:
+    """The right to run daemons on a home, None while another process has it: two would start every run twice."""
+    return only_one(home / "dagster" / "daemons.lock")
+
+
+def clear_up_after_killed_runs(instance: dg.DagsterInstance, *, daemons: bool = False) -> int:
     """End runs whose process is gone, and free their pool slots: a leaked slot lets the next run wait for ever.
 
-    Only for a process that is the only one to launch runs on this instance (`make demo`); with daemons, run
-    monitoring does it. Runs that a living process of this machine holds are left alone.
+    Runs that a living process of this machine holds are left alone. Runs of daemons do not say whose they are: with
+    `daemons`, which is to say that such are at work on this instance, they are left alone too.
     """
+    # Queued runs have no process yet: the daemons start them, sooner or later.
     unfinished = [
         dg.DagsterRunStatus.STARTED,
         dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.QUEUED,
         dg.DagsterRunStatus.NOT_STARTED,
         dg.DagsterRunStatus.CANCELING,
     ]
     dead = [
         run
         for run in instance.get_runs(filters=dg.RunsFilter(statuses=unfinished))
-        if not _is_alive(run.tags.get(PID_TAG))
+        if not is_alive(run.tags.get(PID_TAG)) and not (daemons and PID_TAG not in run.tags)
     ]
     for run in dead:
         instance.report_run_failed(run, "The process of this run is gone; cleared up by the next start.")
@@ -82,32 +89,6 @@ def clear_up_after_killed_runs(instance: dg.DagsterInstance) -> int:
 
 
 PID_TAG = "segment_assets/process"
-
-
-def _process_mark() -> str:
-    """Process id and its start time, so that a reused id is not taken for the old process."""
-    return f"{os.getpid()}:{_started(os.getpid())}"
-
-
-def _started(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:  # noqa: PTH123 - a kernel file
-            return stat.read().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def _is_alive(mark: str | None) -> bool:
-    if not mark:
-        return False
-    pid, _, started = mark.partition(":")
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError):
-        return False
-    except PermissionError:
-        return True
-    return _started(int(pid)) == started
 
 
 class Road:
@@ -136,7 +117,7 @@ class Road:
                 instance=self.instance,
                 partition_key=partition,
                 asset_selection=selected,
-                tags={PID_TAG: _process_mark()},
+                tags={PID_TAG: process_mark()},
                 raise_on_error=False,
             )
         return RunOutcome(what, result.success, list(_problems(result)))

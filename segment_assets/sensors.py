@@ -1,9 +1,10 @@
-"""What starts runs: files that land, and audiences that are not yet what the plan wants.
+"""What starts runs: files that land, tables that change, and audiences that are not yet what the plan wants.
 
 Belongs here: thin sensors over pure functions, with a cursor and a deadline. Not here: declarative conditions
 (`automation`), what a run does (`assets`).
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Iterable
@@ -14,15 +15,18 @@ import dagster as dg
 from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
 from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
 from segment_assets.contracts import Clock, Lake
+from segment_assets.jobs import accounts_job
 from segment_assets.partitions import sync_requests
-from segment_assets.plan import Plan
+from segment_assets.plan import AudienceGuards, Plan
+from segment_assets.resources.account_tables import LocalAccountTables, catalogue
 from segment_assets.resources.landing import LocalLanding
-from segment_assets.tables import HASHED_AUDIENCE
-from segment_assets.withdrawals import is_unfinished
+from segment_assets.tables import CUSTOMERS, HASHED_AUDIENCE, OPT_OUTS
+from segment_assets.withdrawals import is_unfinished, is_waiting
 
 # Half of the minute that Dagster gives a tick: a tick that is killed saves no cursor.
 TICK_SECONDS = 30.0
 PAGE = 200
+ACCOUNT_TABLES = (CUSTOMERS.name, OPT_OUTS.name)
 RUNNING = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -37,7 +41,7 @@ LONGEST_BACKOFF_SECONDS = 3600.0
 @dg.sensor(
     name="landing",
     target=dg.AssetSelection.assets(LANDING_MEMBERS),
-    minimum_interval_seconds=15,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Reads a segment's landing folder again when its files have changed; syncs partitions with the plan.",
 )
@@ -99,7 +103,7 @@ def _version_read(instance: dg.DagsterInstance, segment: str) -> str | None:
 @dg.sensor(
     name="activation_reconciler",
     asset_selection=dg.AssetSelection.groups("activation").materializable(),
-    minimum_interval_seconds=20,
+    minimum_interval_seconds=10,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Requests one run for every pair of the plan whose platform audience is not what the plan wants now.",
 )
@@ -160,7 +164,56 @@ def _wanted_now(instance: dg.DagsterInstance, plan: Plan, lake: Lake, name: str,
     wanted = wanted_version(plan, name, segment, lake)
     key = activation_key(name, plan.accounts[name])
     done = _data_version(instance.get_latest_data_version_record(key, partition_key=segment))
-    return None if done == wanted and not is_unfinished(plan, lake, name, segment) else wanted
+    if done == f"waiting:{wanted}" and is_waiting(plan, lake, name, segment):
+        return None  # opt-outs first: their job is open, and the audience follows when it has ended
+    if done == wanted and not is_unfinished(plan, lake, name, segment):
+        return None
+    # Limits decide nothing about a person, but to raise one is a person's yes: such a pair does not wait out its pause.
+    return f"{wanted}:{_limits_digest(plan.segments[segment].guards)}"
+
+
+@dg.sensor(
+    # By name: Dagster copies a sensor that holds its job, and warns of a beta parameter while it does.
+    job_name=accounts_job.name,
+    name="account_tables",
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Reads account A's customers and opt-outs again when they have changed, so that a no leaves by itself.",
+)
+def account_tables_sensor(
+    context: dg.SensorEvaluationContext, accounts: dg.ResourceParam[LocalAccountTables]
+) -> dg.SensorResult:
+    """Both tables, whole."""
+    return look_at_accounts(context.instance, context.cursor, accounts)
+
+
+def look_at_accounts(
+    instance: dg.DagsterInstance, cursor: str | None, accounts: LocalAccountTables, *, now: Clock = time.time
+) -> dg.SensorResult:
+    """Compare customers and opt-outs with what the last successful run has read, and ask for a run until it is that.
+
+    `now` is in seconds since the epoch, and measures the time between two tries.
+    """
+    if not all(accounts.files(table) for table in ACCOUNT_TABLES):
+        said = "account A has not contributed its customers and opt-outs yet"
+        return dg.SensorResult(cursor=cursor, skip_reason=said)
+    told: dict[str, Any] = json.loads(cursor or "{}")
+    marks = {table: accounts.version(table) for table in ACCOUNT_TABLES}
+    if told.get("read") == marks:
+        return dg.SensorResult(cursor=cursor, skip_reason="account A's customers and opt-outs have not changed")
+    wanted = {table: catalogue(table, accounts.files(table)).version for table in ACCOUNT_TABLES}
+    keys = {table: dg.AssetKey(["account_a", table]) for table in ACCOUNT_TABLES}
+    if wanted == {table: _data_version(instance.get_latest_data_version_record(key)) for table, key in keys.items()}:
+        return dg.SensorResult(cursor=json.dumps({"read": marks}), skip_reason="a run has read them as they are now")
+    running = instance.get_runs_count(dg.RunsFilter(job_name=accounts_job.name, statuses=RUNNING))
+    attempt = None if running else _next_attempt(told.setdefault("asked", {}), "account_a", wanted, now=now())
+    if attempt is None:
+        said = "a run that reads them is going, or the last one failed a moment ago"
+        return dg.SensorResult(cursor=cursor, skip_reason=said)
+    # As for pairs, the moment is in the key.
+    digest = hashlib.sha256(repr(wanted).encode()).hexdigest()
+    request = dg.RunRequest(run_key=f"account_a:{digest}:{attempt}:{int(now())}")
+    return dg.SensorResult(run_requests=[request], cursor=json.dumps(told))
 
 
 def _request(
@@ -179,15 +232,28 @@ def _request(
         return None
     if instance.get_runs_count(dg.RunsFilter(tags={PAIR_TAG: pair}, statuses=RUNNING)):
         return None
-    before = asked.get(pair, {})
-    attempt = before["attempt"] + 1 if before.get("wanted") == wanted else 1
-    wait = min(FIRST_BACKOFF_SECONDS * 2 ** (attempt - 2), LONGEST_BACKOFF_SECONDS) if attempt > 1 else 0.0
-    if now < before.get("at", 0.0) + wait:
+    attempt = _next_attempt(asked, pair, wanted, now=now)
+    if attempt is None:
         return None
-    asked[pair] = {"wanted": wanted, "attempt": attempt, "at": now}
     # A run key is remembered for ever, so the moment is in it: going back to an earlier audience is a new wish.
     run_key = f"{pair}:{wanted}:{attempt}:{int(asked[pair]['at'])}"
     return dg.RunRequest(run_key=run_key, partition_key=names[1], asset_selection=[key], tags={PAIR_TAG: pair})
+
+
+def _next_attempt(asked: dict[str, dict[str, Any]], what: str, wanted: object, *, now: float) -> int | None:
+    """The number of the next try, noted in `asked`; None while the pause after the last one goes on."""
+    before = asked.get(what, {})
+    attempt = int(before["attempt"]) + 1 if before.get("wanted") == wanted else 1
+    wait = min(FIRST_BACKOFF_SECONDS * 2 ** (attempt - 2), LONGEST_BACKOFF_SECONDS) if attempt > 1 else 0.0
+    if now < before.get("at", 0.0) + wait:
+        return None
+    asked[what] = {"wanted": wanted, "attempt": attempt, "at": now}
+    return attempt
+
+
+def _limits_digest(guards: AudienceGuards) -> str:
+    """A short digest of a segment's limits."""
+    return hashlib.sha256(guards.model_dump_json().encode()).hexdigest()[:12]
 
 
 def _data_version(event: Any) -> str | None:
@@ -198,4 +264,4 @@ def _data_version(event: Any) -> str | None:
     return tags.get("dagster/data_version")
 
 
-SENSORS = [landing_sensor, activation_reconciler]
+SENSORS = [landing_sensor, account_tables_sensor, activation_reconciler]

@@ -6,19 +6,21 @@ Not here: how an audience is emptied (`delivery.run`). `keep` leaves the audienc
 
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from segment_assets.assets.activations import resource_name
 from segment_assets.assets.common import as_failure
-from segment_assets.contracts import Lake, SegmentAssetsError
+from segment_assets.contracts import Clock, Lake, NeedsHumanError, SegmentAssetsError, TransientError
 from segment_assets.destinations import registry
 from segment_assets.plan import Plan
+from segment_assets.tables import HASHED_AUDIENCE
 
 if TYPE_CHECKING:
     from segment_assets.delivery.errands import Errand
+    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,7 @@ class RemovedPair:
     done: bool
 
 
-def removed_pairs(plan: Plan, lake: Lake) -> Iterator[RemovedPair]:
+def removed_pairs(plan: Plan, lake: Lake, *, clock: Clock = time.time) -> Iterator[RemovedPair]:
     """Every pair that has deliveries and no permission in the plan."""
     from segment_assets.delivery.ledger import AudienceLedger, Pair
 
@@ -46,7 +48,8 @@ def removed_pairs(plan: Plan, lake: Lake) -> Iterator[RemovedPair]:
     names = {(account.destination, account.account): name for name, account in plan.accounts.items()}
     known = {tuple(key.split("/")[1:4]) for key in lake.keys("ledger") if "/deliveries/" in key}
     for destination, account, segment in sorted(known - named):
-        log = AudienceLedger(lake, Pair(plan.tenant, destination, account, segment), time.time).last()
+        ledger = AudienceLedger(lake, Pair(plan.tenant, destination, account, segment), clock)
+        log = ledger.last()
         if log is not None:
             yield RemovedPair(
                 destination,
@@ -55,29 +58,62 @@ def removed_pairs(plan: Plan, lake: Lake) -> Iterator[RemovedPair]:
                 names.get((destination, account)),
                 str(log.header["on_removal"]),
                 tuple(log.header["forms"]),
-                done=log.closed is not None
-                and log.header["lane"] == "withdrawal"
-                and log.closed.body["outcome"] == "done",
+                done=_nobody_is_left(ledger, log),
             )
 
 
-def due(plan: Plan, lake: Lake) -> list[RemovedPair]:
+def _nobody_is_left(ledger: "AudienceLedger", log: "DeliveryLog") -> bool:
+    """Whether nobody has to be taken out any more, now. Those who are leaving wait for their time."""
+    from segment_assets.delivery.legs import leaving_is_due
+    from segment_assets.delivery.settling import acknowledged_state
+
+    if log.closed is None:
+        return False
+    state = acknowledged_state(ledger.lake, ledger)
+    held = state.rows if state is not None else 0
+    return held <= int(log.closed.body.get("leaving", 0)) and not leaving_is_due(ledger)
+
+
+def due(plan: Plan, lake: Lake, *, clock: Clock = time.time) -> list[RemovedPair]:
     """Removed pairs whose audience is still to be emptied or deleted."""
-    return [pair for pair in removed_pairs(plan, lake) if pair.on_removal != "keep" and not pair.done]
+    return [pair for pair in removed_pairs(plan, lake, clock=clock) if pair.on_removal != "keep" and not pair.done]
 
 
 def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
-    """Whether a pair needs a run whatever was delivered: it was emptied and is named again, or people are leaving.
+    """Whether a pair needs a run although its last successful run was for what is wanted now.
 
-    "Leaving" are those to be taken out once more, because their addition was in doubt (see delivery.changes).
+    The platform is not as that run left it: the pair was emptied and is named again; a job failed late; a run for
+    another audience began and broke off; a delivery waits for its next phase and no job is open; or people are leaving
+    (to be taken out once more, because their addition was in doubt, see delivery.changes).
     """
-    from segment_assets.delivery.ledger import AudienceLedger, Pair
     from segment_assets.delivery.legs import leaving_is_due
 
-    account = plan.accounts[name]
-    ledger = AudienceLedger(lake, Pair(plan.tenant, account.destination, account.account, segment), time.time)
+    ledger = _ledger(plan, lake, name, segment)
     log = ledger.last()
-    return log is not None and (log.header["lane"] == "withdrawal" or leaving_is_due(ledger))
+    if log is None or (log.closed is None and log.open_jobs()):
+        return False  # where the platform works on jobs, a run could only wait
+    audience = lake.current(HASHED_AUDIENCE.name, segment)
+    lane, goes_to = log.header["lane"], log.header["to_snapshot"]
+    return (
+        log.closed is None
+        or log.closed.body["outcome"] == "failed"
+        or lane == "withdrawal"
+        or (lane == "audience" and audience is not None and goes_to != audience.id)
+        or leaving_is_due(ledger)
+    )
+
+
+def is_waiting(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
+    """Whether the platform works on jobs of the pair's open delivery, so that a run could only wait."""
+    log = _ledger(plan, lake, name, segment).last()
+    return log is not None and log.closed is None and bool(log.open_jobs())
+
+
+def _ledger(plan: Plan, lake: Lake, name: str, segment: str) -> "AudienceLedger":
+    from segment_assets.delivery.ledger import AudienceLedger, Pair
+
+    account = plan.accounts[name]
+    return AudienceLedger(lake, Pair(plan.tenant, account.destination, account.account, segment), time.time)
 
 
 def build(plan: Plan) -> dg.JobDefinition:
@@ -89,13 +125,17 @@ def build(plan: Plan) -> dg.JobDefinition:
         description="Empties or deletes the audiences of pairs that the plan names no more, as the plan said.",
     )
     def withdraw(context: dg.OpExecutionContext) -> None:
+        errors: list[SegmentAssetsError] = []
         for pair in due(context.resources.plan, context.resources.lake):
             try:
                 rows = withdraw_pair(context.resources, pair)
             except SegmentAssetsError as error:
-                raise as_failure(error) from error
+                errors.append(error)
+                continue
             people = sum(row["removes_acknowledged"] for row in rows)
             context.log.info("%s/%s: %s people taken out (%s)", pair.destination, pair.segment, people, pair.on_removal)
+        if errors:
+            raise as_failure(_together(errors)) from errors[0]
 
     @dg.job(name="withdraw_removed_pairs", executor_def=dg.in_process_executor)
     def withdraw_removed_pairs() -> None:
@@ -104,9 +144,17 @@ def build(plan: Plan) -> dg.JobDefinition:
     return withdraw_removed_pairs
 
 
-def withdraw_pair(have: Any, pair: RemovedPair) -> list[Any]:
+def _together(errors: Sequence[SegmentAssetsError]) -> SegmentAssetsError:
+    """One error for all pairs that did not get through; tried again at once only when time alone may help them all."""
+    if len(errors) == 1:
+        return errors[0]
+    said = "; ".join(str(error) for error in errors)
+    waits = [error.retry_after or 0.0 for error in errors if isinstance(error, TransientError)]
+    return TransientError(said, retry_after=max(waits)) if len(waits) == len(errors) else NeedsHumanError(said)
+
+
+def withdraw_pair(have: Any, pair: RemovedPair, *, clock: Clock = time.time) -> list[Any]:
     """Withdraw one pair and return the rows of its deliveries. Raises NeedsHumanError when its account is gone too."""
-    from segment_assets.contracts import NeedsHumanError
     from segment_assets.delivery.run import DeliveryRoom
 
     if pair.account_name is None:
@@ -115,7 +163,7 @@ def withdraw_pair(have: Any, pair: RemovedPair) -> list[Any]:
             "audience cannot be reached; put the account back until it is empty, or empty it on the platform"
         )
     destination, transport = getattr(have, resource_name(pair.account_name)).connect()
-    room = DeliveryRoom(have.lake, destination, transport, workdir=have.workdir)
+    room = DeliveryRoom(have.lake, destination, transport, workdir=have.workdir, clock=clock)
     errand = _errand(have.plan, pair, have.secrets.tenant_key(have.plan.tenant))
     return list(room.withdraw(errand, delete=pair.on_removal == "delete").deliveries)
 

@@ -63,6 +63,7 @@ class FakePlatform:
         self.before: Callable[[int], None] = lambda call: None
         self.after: Callable[[int], None] = lambda call: None
         self.refuse: set[str] = set()
+        self.takes_out_the_refused = True
 
     def send(self, request: Request) -> Response:
         self.before(len(self.calls))
@@ -81,6 +82,8 @@ class FakePlatform:
         self.calls.append((request.method, len(rows)))
         bad = [place for place, row in enumerate(rows) if row & self.refuse]
         for place, row in enumerate(rows):
+            if place in bad and not self.takes_out_the_refused:
+                continue
             touched = [person for person in self.people if person & row]
             self.people = [person for person in self.people if not person & row]
             if request.method == "POST" and place not in bad:

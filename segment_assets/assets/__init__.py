@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of the project for a plan: activations are made from its accounts."""
     from segment_assets.assets import activations, audiences, clean_room, collaboration, dashboards, insights, segments
+    from segment_assets.assets.lineage import with_column_lineage
 
-    return [
+    assets = [
         *collaboration.ASSETS,
         *clean_room.ASSETS,
         *segments.ASSETS,
@@ -29,3 +30,4 @@ def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
         *insights.ASSETS,
         *dashboards.ASSETS,
     ]
+    return with_column_lineage(assets)

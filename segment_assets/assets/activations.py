@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segment_assets.assets.audiences import EVERYBODY, HASHED, SUPPRESSED
-from segment_assets.assets.common import Owner, as_failure, table_metadata
+from segment_assets.assets.common import Owner, as_failure, declared_lineage, table_metadata
+from segment_assets.assets.lineage import platform_fields
 from segment_assets.checks import accounting_check, approve
 from segment_assets.contracts import Lake, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
@@ -97,6 +98,7 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
             "pattern": contract.pattern.value,
             "minimum_members": contract.minimum_members,
             "evidence": contract.evidence,
+            **platform_fields(contract, HASHED),
         },
     )
     def activation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
@@ -119,7 +121,9 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
             # The open delivery is about an earlier audience or about opt-outs: the wish stays unfulfilled.
             version = f"waiting:{version}"
         summary = _summary(report, last_delivery(have.lake, account, segment), page)
-        return dg.MaterializeResult(metadata=summary, data_version=dg.DataVersion(version))
+        return dg.MaterializeResult(
+            metadata={**summary, **declared_lineage(context)}, data_version=dg.DataVersion(version)
+        )
 
     return activation
 
@@ -148,7 +152,13 @@ def _deliver(errand: "Errand", lake: Lake, plan: Plan, workdir: Path, account: D
     audience = lake.current(HASHED_AUDIENCE.name, errand.pair.segment)
     suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
     room = DeliveryRoom(lake, destination, transport, workdir=workdir)
-    return room.run(errand, audience, suppressions, approve=lambda: approve(lake, plan, audience))
+    return room.run(
+        errand,
+        audience,
+        suppressions,
+        approve=lambda: approve(lake, plan, audience),
+        newest=lambda: lake.current(SUPPRESSIONS.name, EVERYBODY),
+    )
 
 
 def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand":
@@ -177,12 +187,12 @@ def _summary(report: "Report", last: Mapping[str, Any] | None, page: str) -> Map
     """Numbers that plot over time, always under the same names, and the last delivery's accounting as a small table."""
     sums = ("adds", "changed", "removes", "accepted", "rejected", "unproven", "requests")
     totals = {f"run_{name}": sum(row[name] for row in report.deliveries) for name in sums}
-    standing = {
-        name: last[name] if last else 0 for name in ("audience", "wanted", "held_out", "suppressed", "no_consent")
-    }
+    doors = ("audience", "wanted", "held_out", "suppressed", "no_consent", "no_usable_key")
+    standing = {name: last[name] if last else 0 for name in doors}
     said = "the platform works on it" if report.waiting else "sent" if report.sent else "nothing to send"
     links = {"platform": dg.MetadataValue.url(page)} if page else {}
-    return {**totals, **standing, "said": said, **links, "last_delivery": dg.MetadataValue.md(_accounting(last))}
+    # The UI keeps this order: first what a person asks, then what is plotted.
+    return {"said": said, "last_delivery": dg.MetadataValue.md(_accounting(last)), **links, **totals, **standing}
 
 
 # The accounting from left to right, in the words of a person who reads it for the first time.

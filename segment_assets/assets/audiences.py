@@ -4,12 +4,16 @@ Belongs here: handing a segment, the suppressions and the plan's policy to the a
 Not here: normal forms (`identity`), the order of the doors (`audience`).
 """
 
+import contextlib
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
+from segment_assets.assets.refusals_shown import column_states, refused_cells
 from segment_assets.assets.segments import CLEAN_ROOM_MEMBERS, LANDING_MEMBERS
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.checks import members_before, policy_version
@@ -17,6 +21,7 @@ from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, S
 from segment_assets.partitions import SEGMENTS
 from segment_assets.plan import ConsentSource, LandingSegment, Plan
 from segment_assets.resources.account_tables import LocalAccountTables
+from segment_assets.resources.identity_engine import IdentityEngine, Order
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE, SEGMENT_MEMBERS, SUPPRESSIONS
 
@@ -39,6 +44,7 @@ def suppressions(
     lake: dg.ResourceParam[Lake],
     accounts: dg.ResourceParam[LocalAccountTables],
     secrets: dg.ResourceParam[LocalSecrets],
+    workdir: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult:
     """Everybody who opted out, by every identifier that account A knows of them.
 
@@ -47,8 +53,13 @@ def suppressions(
     from segment_assets.audience import build_suppressions
 
     writer = lake.writer(SUPPRESSIONS.name, EVERYBODY)
+    workdir.mkdir(parents=True, exist_ok=True)
     counts = build_suppressions(
-        accounts.dataset("opt_outs"), accounts.dataset("customers"), secrets.tenant_key(plan.tenant), writer.write
+        accounts.dataset("opt_outs"),
+        accounts.dataset("customers"),
+        secrets.tenant_key(plan.tenant),
+        writer.write,
+        workdir=workdir,
     )
     stats = counts.as_stats()
     return published(writer.publish(stats), stats)
@@ -70,42 +81,72 @@ def suppressions(
 )
 def hashed_audience(
     context: dg.AssetExecutionContext,
+    *,
     plan: dg.ResourceParam[Plan],
     lake: dg.ResourceParam[Lake],
     secrets: dg.ResourceParam[LocalSecrets],
     workdir: dg.ResourceParam[Path],
+    identity_engine: dg.ResourceParam[IdentityEngine],
 ) -> dg.MaterializeResult:
     """One row per person of the segment: SHA-256 digests of normal forms, and the door at which the person stands.
 
     Doors, in this order: suppressed (opted out), no consent (by region), held out (experiment), eligible. Values that
     are no e-mail, phone, date … are quarantined with a reason code, never hashed. Rows in = people + merged
-    duplicates + quarantined rows.
+    duplicates + quarantined rows. Segments with more rows than the plan's engine setting are digested on Spark.
     """
     try:
-        snapshot, numbers = _build(context.partition_key, plan, lake, secrets, workdir)
+        members = _current(lake, SEGMENT_MEMBERS.name, context.partition_key, "materialise segment_members first")
+        suppressed = _current(lake, SUPPRESSIONS.name, EVERYBODY, "materialise suppressions first")
+        policy = policy_of(plan, context.partition_key)
+        with _digested_on_spark(context, plan, identity_engine, members, policy) as digested:
+            inputs = _Inputs(members, suppressed, policy, digested)
+            snapshot, numbers = _build(inputs, plan, lake, secrets, workdir)
     except SegmentAssetsError as error:
         raise as_failure(error) from error
-    return published(snapshot, {**numbers, "held": context.partition_key not in plan.segments})
+    digested_on = "this process" if digested is None else "spark"
+    held = context.partition_key not in plan.segments
+    return published(snapshot, {**numbers, "held": held, "digested_on": digested_on})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What one audience is made of. `digested` are the members' rows, where Spark has digested them."""
+
+    members: Snapshot
+    suppressed: Snapshot
+    policy: Any
+    digested: Iterator[Any] | None
+
+
+def _digested_on_spark(
+    context: dg.AssetExecutionContext, plan: Plan, engine: IdentityEngine, members: Snapshot, policy: Any
+) -> contextlib.AbstractContextManager[Iterator[Any] | None]:
+    """The members' rows digested on Spark where there are too many for this process, else None."""
+    from segment_assets.audience.staging import FORM_COLUMNS
+
+    if members.rows <= plan.engine.in_process_up_to_rows:
+        return contextlib.nullcontext()
+    return engine.digested(context, Order(members, policy.column_states, FORM_COLUMNS))
 
 
 def _build(
-    segment: str, plan: Plan, lake: Lake, secrets: LocalSecrets, workdir: Path
+    inputs: _Inputs, plan: Plan, lake: Lake, secrets: LocalSecrets, workdir: Path
 ) -> tuple[Snapshot, dict[str, Any]]:
     from segment_assets.audience import build_audience
 
-    members = _current(lake, SEGMENT_MEMBERS.name, segment, "materialise segment_members first")
-    suppressed = _current(lake, SUPPRESSIONS.name, EVERYBODY, "materialise suppressions first")
+    members, segment = inputs.members, inputs.members.partition
     before = lake.current(HASHED_AUDIENCE.name, segment)
     workdir.mkdir(parents=True, exist_ok=True)
     writer, quarantine = lake.writer(HASHED_AUDIENCE.name, segment), lake.writer(QUARANTINE.name, f"{segment}/building")
     counts = build_audience(
         lake.dataset(members),
-        lake.dataset(suppressed),
-        policy=policy_of(plan, segment),
+        lake.dataset(inputs.suppressed),
+        policy=inputs.policy,
         key=secrets.tenant_key(plan.tenant),
         workdir=workdir,
         write_member=writer.write,
         write_quarantine=quarantine.write,
+        digested=inputs.digested,
     )
     stats = {
         **counts.as_stats(),
@@ -114,7 +155,8 @@ def _build(
         "policy": policy_version(plan, segment),
     }
     quarantine.publish({"members": members.id})
-    return writer.publish(stats), {name: value for name, value in stats.items() if isinstance(value, int)}
+    numbers = {name: value for name, value in stats.items() if isinstance(value, int)}
+    return writer.publish(stats), {**numbers, **refused_cells(stats), **column_states(stats)}
 
 
 def policy_of(plan: Plan, segment: str) -> Any:

@@ -1,18 +1,25 @@
 """Group `clean_room`: one asset per protected query, one partition per reporting week.
 
-Belongs here: rendering the week into the query, running it, and publishing its result as a table.
+Belongs here: rendering the week into the query, asking it, and publishing its result as a table. A query takes minutes
+to hours, and no run waits for it: a run that finds no result ends without a materialisation, so that what comes after
+it is skipped, and the follower (`query_follower`) asks for another run when the query has ended.
 Not here: the queries (`queries/clean_room`), the rules (`privacy`), the engine (`resources/clean_room`).
 """
 
 import datetime as dt
+import time
+from collections.abc import Iterator
 
 import dagster as dg
 
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
-from segment_assets.contracts import Lake, PermanentError, Snapshot, TransientError
+from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
+from segment_assets.delivery.ledger import FencedError
 from segment_assets.partitions import WEEKS
 from segment_assets.queries import read, render
-from segment_assets.resources.clean_room import CleanRoom, ProtectedQuery, QueryOutcome, QueryState
+from segment_assets.resources.clean_room import CleanRoom, ProtectedQuery, QueryOutcome
+from segment_assets.resources.clean_room.asking import Pending, ask
+from segment_assets.resources.clean_room.record import QueryRecord
 from segment_assets.tables import (
     AUDIENCE_BY_BIRTH_COUNTRY,
     CAMPAIGN_REACH,
@@ -23,6 +30,9 @@ from segment_assets.tables import (
     OVERLAP_BY_PRICE_BAND,
     Table,
 )
+
+# On runs that the follower asks for: which query, and the newest note about it that the follower had seen.
+QUERY_TAG, SEEN_TAG = "segment_assets/query", "segment_assets/query_note"
 
 _CUSTOMERS, _CONVERSIONS, _IMPRESSIONS = (
     ("account_a", "customers"),
@@ -44,27 +54,62 @@ def _protected_query(table: Table, *reads: tuple[str, str]) -> dg.AssetsDefiniti
         partitions_def=WEEKS,
         deps=[dg.AssetDep(list(key)) for key in reads],
         metadata=table_metadata(table.name),
-        # AWS runs 5 queries of one membership at a time; the pool's limit is in dagster.yaml.
+        # Bounds runs that start or collect. The 5 queries that AWS runs at a time are bounded by AWS: see `asking`.
         pool="clean_room",
+        output_required=False,
     )
     def protected_query(
         context: dg.AssetExecutionContext, clean_room: dg.ResourceParam[CleanRoom], lake: dg.ResourceParam[Lake]
-    ) -> dg.MaterializeResult:
-        outcome = clean_room.run(ProtectedQuery(table.name, weekly_sql(table.name, context.partition_key)))
-        if outcome.state is not QueryState.SUCCESS:
-            raise as_failure(_refused(table.name, outcome))
-        snapshot = _publish(lake, table, context.partition_key, outcome)
-        return published(
+    ) -> Iterator[dg.MaterializeResult]:
+        week = context.partition_key
+        record = QueryRecord(lake, table.name, week, time.time)
+        query = ProtectedQuery(table.name, weekly_sql(table.name, week))
+        try:
+            told = ask(record, clean_room, query, seen=_seen_by_follower(context.run))
+            if isinstance(told, Pending):
+                _say(context, told)
+                return
+            snapshot = _publish(lake, table, week, told, record)
+        except SegmentAssetsError as error:
+            raise as_failure(error) from None
+        yield published(
             snapshot,
             {
-                "query_id": outcome.query_id,
-                "result_location": dg.MetadataValue.path(outcome.location or ""),
-                "duration_ms": outcome.statistics.total_duration_in_millis,
-                "crpu_hours": outcome.statistics.billed_units,
+                "query_id": told.query_id,
+                "result_location": dg.MetadataValue.path(told.location or ""),
+                "duration_ms": told.statistics.total_duration_in_millis,
+                "crpu_hours": told.statistics.billed_units,
             },
         )
+        # After the report: a run that dies before this line is made again, and reports the same version again.
+        _note_collected(context, record, snapshot)
 
     return protected_query
+
+
+def _seen_by_follower(run: dg.DagsterRun) -> int | None:
+    """The newest note that the follower knew when it asked for this run, None for a run by hand.
+
+    A person who re-executes a follower's run copies its tags, and means a new query; a retry after a crash does not.
+    """
+    by_hand = "dagster/parent_run_id" in run.tags and "dagster/retry_number" not in run.tags
+    return int(run.tags[SEEN_TAG]) if SEEN_TAG in run.tags and not by_hand else None
+
+
+def _say(context: dg.AssetExecutionContext, pending: Pending) -> None:
+    """Tell on the asset's page and in the run why there is no materialisation."""
+    context.log.info(pending.said)
+    told = {"clean_room": pending.said} | ({"query_id": pending.query_id} if pending.query_id else {})
+    context.log_event(
+        dg.AssetObservation(context.asset_key, description=pending.said, metadata=told, partition=context.partition_key)
+    )
+
+
+def _note_collected(context: dg.AssetExecutionContext, record: QueryRecord, snapshot: Snapshot) -> None:
+    try:
+        record.collected(snapshot.id)
+    except FencedError as overtaken:
+        context.log.info(str(overtaken))
 
 
 def weekly_sql(name: str, week: str) -> str:
@@ -73,20 +118,20 @@ def weekly_sql(name: str, week: str) -> str:
     return render(read(f"clean_room/{name}"), {"week_start": monday, "week_end": monday + dt.timedelta(days=7)})
 
 
-def _refused(name: str, outcome: QueryOutcome) -> PermanentError | TransientError:
-    error = outcome.error
-    if error is not None and error.retryable:
-        return TransientError(f"{name}: {error.code}: {error.message}")
-    said = f"{error.code}: {error.message}" if error is not None else outcome.state.value
-    return PermanentError(f"{name}: the clean room did not answer the query ({said})")
-
-
-def _publish(lake: Lake, table: Table, week: str, outcome: QueryOutcome) -> Snapshot:
+def _publish(lake: Lake, table: Table, week: str, outcome: QueryOutcome, record: QueryRecord) -> Snapshot:
+    """The result as the table's current version; once, also when the run before died between this and its report."""
     from segment_assets.resources.clean_room.results import read_batches
 
+    there = lake.current(table.name, week)
+    if there is not None and there.stats.get("query_id") == outcome.query_id:
+        return there
     writer = lake.writer(table.name, week)
-    for batch in read_batches(outcome.location or "", table.arrow_schema()):
-        writer.write(batch)
+    try:
+        for batch in read_batches(outcome.location or "", table.arrow_schema()):
+            writer.write(batch)
+    except PermanentError as unusable:
+        record.failed(str(unusable), final=True)
+        raise
     return writer.publish({"query_id": outcome.query_id, **outcome.statistics.to_aws()})
 
 

@@ -6,7 +6,6 @@ Belongs here: reading the tables, writing the page, previews for the catalogue. 
 
 import base64
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from segment_assets.assets.insights import WEEKLY
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.plan import Plan
+from segment_assets.processes import aside
 from segment_assets.tables import (
     AUDIENCE_OVERLAP,
     AUDIENCE_PROFILE_INDEX,
@@ -50,7 +50,7 @@ ON_NEW_NUMBERS = ON_NEW_VERSIONS.replace(
     key=DASHBOARD,
     group_name="dashboards",
     owners=[Owner.INSIGHTS.value],
-    kinds={"altair", "html"},
+    kinds={"dashboard", "file"},
     deps=[
         dg.AssetDep(HASHED),
         *(dg.AssetDep(list(insight.key)) for insight in WEEKLY),
@@ -70,7 +70,8 @@ def road(plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], dashboards:
     file = written(dashboards / PAGE, text)
     return dg.MaterializeResult(
         metadata={
-            "page": dg.MetadataValue.url(file.as_uri()),
+            # To be copied: a browser opens no file: link of a page that came by http.
+            "page": dg.MetadataValue.path(file.as_uri()),
             "file": dg.MetadataValue.path(str(file)),
             "bytes": len(text.encode()),
             "preview": dg.MetadataValue.md(
@@ -100,7 +101,7 @@ def figures_of(plan: Plan, lake: Lake) -> "Figures":
 def written(file: Path, text: str) -> Path:
     """Write in one atomic move: whoever reloads the page never sees half of it."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    draft = file.with_name(aside("page"))
     draft.write_text(text, encoding="utf-8")
     return draft.replace(file)
 

@@ -6,10 +6,12 @@ Belongs here: choosing the input and publishing `segment_members`. Not here: rea
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
+from segment_assets.assets.refusals_shown import refused_rows
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import CLEAN_ROOM_SEGMENTS, LANDING_SEGMENTS
@@ -17,6 +19,11 @@ from segment_assets.plan import CleanRoomSegment, LandingSegment, Plan
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.tables import EXPOSED_CUSTOMERS, QUARANTINE, SEGMENT_MEMBERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segment_assets.audience import FileReport
 
 CLEAN_ROOM_MEMBERS = dg.AssetKey(["segment_members", "clean_room"])
 LANDING_MEMBERS = dg.AssetKey(["segment_members", "landing"])
@@ -103,16 +110,17 @@ def landing_members(
         snapshot,
         {
             "held": planned is None,
-            "files": dg.MetadataValue.json(files),
+            "files": dg.MetadataValue.json([dataclasses.asdict(file) for file in files]),
             LANDING_VERSION: version,
             "unreadable_rows": _unreadable(snapshot),
+            **refused_rows(files),
         },
     )
 
 
 def _read(
     segment: str, headers: Mapping[str, str], landing: LocalLanding, lake: Lake
-) -> tuple[Snapshot, list[dict[str, object]]]:
+) -> tuple[Snapshot, "Sequence[FileReport]"]:
     from segment_assets.audience import read_files
 
     writer = lake.writer(SEGMENT_MEMBERS.name, segment)
@@ -123,8 +131,8 @@ def _read(
     refused = lake.writer(QUARANTINE.name, f"{segment}/reading")
     refused.write(report.quarantine())
     refused.publish({})
-    stats = {"unreadable_rows": len(report.unreadable)}
-    return writer.publish(stats), [dataclasses.asdict(file) for file in report.files]
+    stats = {"unreadable_rows": len(report.unreadable), "refused_rows": dict(report.refused())}
+    return writer.publish(stats), report.files
 
 
 def _unreadable(snapshot: Snapshot) -> int:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from segment_assets.audience.accounting import AudienceCounts
 from segment_assets.audience.building import build_audience
+from segment_assets.audience.column_states import ColumnTally
 from segment_assets.audience.consent import OPT_IN_COUNTRIES, AudiencePolicy, HoldOut, Regime
+from segment_assets.audience.findings import Finding
 from segment_assets.audience.judging import (
     AudienceLimits,
     AudienceStats,
-    Finding,
     Inspection,
     audience_stats,
     inspect,
     judge_audience,
 )
-from segment_assets.audience.reading import FileReport, Reading, ReadReport, read_files
+from segment_assets.audience.read_report import FileReport, ReadReport
+from segment_assets.audience.reading import Reading, read_files
+from segment_assets.audience.refusals import Refusal
 from segment_assets.audience.suppressing import SuppressionCounts, build_suppressions
 
 __all__ = [
@@ -28,12 +31,14 @@ __all__ = [
     "AudienceLimits",
     "AudiencePolicy",
     "AudienceStats",
+    "ColumnTally",
     "FileReport",
     "Finding",
     "HoldOut",
     "Inspection",
     "ReadReport",
     "Reading",
+    "Refusal",
     "Regime",
     "SuppressionCounts",
     "audience_stats",

@@ -9,6 +9,7 @@ import collections
 import dataclasses
 from typing import TYPE_CHECKING
 
+from segment_assets.audience.column_states import ColumnTally, tally_from_stats
 from segment_assets.contracts import PermanentError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class AudienceCounts:
 
     `refused_cells` counts by (column, reason); a column or a whole row (`*`). `consent_not_understood` counts
     consent words that we do not know and therefore read as a no. `shared_clusters` counts groups of at least two
-    members that share an identifier.
+    members that share an identifier. `columns` says of each raw column in which state its values came.
     """
 
     rows_in: int = 0
@@ -37,6 +38,7 @@ class AudienceCounts:
     consent_not_understood: int = 0
     refused_cells: collections.Counter[tuple[str, str]] = dataclasses.field(default_factory=collections.Counter)
     already_hashed: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    columns: dict[str, ColumnTally] = dataclasses.field(default_factory=dict)
 
     def assert_balanced(self) -> None:
         """Raise PermanentError unless every row and every member is accounted for."""
@@ -54,6 +56,7 @@ class AudienceCounts:
         stats: dict[str, object] = dataclasses.asdict(self)
         stats["refused_cells"] = {f"{column}:{reason}": n for (column, reason), n in sorted(self.refused_cells.items())}
         stats["already_hashed"] = dict(sorted(self.already_hashed.items()))
+        stats["columns"] = {column: tally.as_stats() for column, tally in sorted(self.columns.items())}
         return stats
 
 
@@ -64,11 +67,13 @@ def counts_from_stats(stats: Mapping[str, object]) -> AudienceCounts:
         value = stats.get(field.name)
         if isinstance(value, int):
             setattr(counts, field.name, value)
-    refused, hashed = stats.get("refused_cells"), stats.get("already_hashed")
+    refused, hashed, columns = (stats.get(name) for name in ("refused_cells", "already_hashed", "columns"))
     if isinstance(refused, dict):
         for name, number in refused.items():
             column, _, reason = str(name).partition(":")
             counts.refused_cells[column, reason] = int(number)
     if isinstance(hashed, dict):
         counts.already_hashed.update({str(column): int(number) for column, number in hashed.items()})
+    if isinstance(columns, dict):
+        counts.columns = {str(column): tally_from_stats(tally) for column, tally in columns.items()}
     return counts

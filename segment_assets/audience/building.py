@@ -19,13 +19,14 @@ from segment_assets.contracts import Eligibility
 from segment_assets.tables import HASHED_AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import duckdb
     import pyarrow as pa
     import pyarrow.dataset as pads
 
     from segment_assets.audience.consent import AudiencePolicy
+    from segment_assets.audience.staging import Digested
 
 
 def build_audience(
@@ -37,18 +38,23 @@ def build_audience(
     workdir: Path,
     write_member: Callable[[pa.RecordBatch], None],
     write_quarantine: Callable[[pa.RecordBatch], None],
+    digested: Iterable[Digested] | None = None,
 ) -> AudienceCounts:
     """Build a hashed audience from rows of SEGMENT_MEMBERS and rows of SUPPRESSIONS, in bounded memory.
 
     `key` is the tenant's pseudonym key. `workdir` is an existing folder on a disk with room for about 500 bytes a
     row; what is put there is digests and is removed at the end. `write_member` gets batches of HASHED_AUDIENCE
-    sorted by member_id, `write_quarantine` batches of QUARANTINE; publish neither when this raises.
+    sorted by member_id, `write_quarantine` batches of QUARANTINE; publish neither when this raises. `digested` are the
+    same rows where they were digested elsewhere (`distributed`), in their order; without it they are digested here.
     Raises PermanentError when rows or members do not add up.
     """
     counts = AudienceCounts()
     with tempfile.TemporaryDirectory(dir=workdir, prefix="audience-") as name:
         folder = Path(name)
-        staging.stage(members, policy=policy, key=key, folder=folder, write_quarantine=write_quarantine, counts=counts)
+        rows = staging.digest_rows(members, policy) if digested is None else digested
+        staging.stage(
+            rows, key=key, folder=folder, write_quarantine=write_quarantine, counts=counts, states=policy.column_states
+        )
         with engine.connect(folder) as connection:
             _merge(connection, folder, counts)
             counts.shared_clusters = clusters.find_clusters(connection)

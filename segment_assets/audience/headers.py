@@ -10,12 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
-from segment_assets.tables import SEGMENT_MEMBERS
+from segment_assets.tables import SEGMENT_MEMBERS, SOURCE_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-TARGETS: tuple[str, ...] = tuple(name for name in SEGMENT_MEMBERS.column_names() if name != "source_row")
+TARGETS: tuple[str, ...] = tuple(c.name for c in SEGMENT_MEMBERS.columns if c not in SOURCE_PLACE)
 
 # The columns of which one at least is needed to tell people apart; a list of first names names nobody.
 NAMING_COLUMNS = ("customer_id", "email", "phone", "mobile_ad_id")

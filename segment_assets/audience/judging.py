@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.audience.accounting import AudienceCounts, counts_from_stats
 from segment_assets.audience.arrow import kernels, scan
+from segment_assets.audience.findings import Finding, judge_columns, otherwise
 from segment_assets.contracts import Eligibility, PermanentError
 from segment_assets.tables import HASHED_AUDIENCE, Type
 
@@ -30,14 +31,19 @@ _PLAIN_FORMS = tuple(c.name for c in HASHED_AUDIENCE.columns if c.type is not Ty
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AudienceLimits:
-    """The plan's guard rails. Shares are fractions; `max_drift` compares members with the last snapshot."""
+    """The plan's guard rails. Shares are fractions; `max_drift` compares members with the last snapshot.
+
+    `column_state_disagreement_limit` is the share of a column's values that may be in another state than declared.
+    """
 
     minimum_size: int = 100
     max_quarantine_share: float = 0.2
     max_drift: float = 0.5
+    column_state_disagreement_limit: float = 0.05
 
     def __post_init__(self) -> None:
-        if self.minimum_size < 0 or not 0 <= self.max_quarantine_share <= 1 or self.max_drift < 0:
+        shares = (self.max_quarantine_share, self.column_state_disagreement_limit)
+        if self.minimum_size < 0 or self.max_drift < 0 or not all(0 <= share <= 1 for share in shares):
             raise PermanentError("audience limits must be shares and sizes from 0 upwards; correct the plan")
 
 
@@ -79,16 +85,6 @@ def audience_stats(stats: Mapping[str, object]) -> AudienceStats:
     return AudienceStats(
         counts_from_stats(stats), Inspection(**values), unreadable if isinstance(unreadable, int) else 0
     )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """One check's answer. `numbers` are what it looked at; `message` says them and the next action."""
-
-    name: str
-    passed: bool
-    message: str
-    numbers: Mapping[str, float]
 
 
 def inspect(dataset: pads.Dataset) -> Inspection:
@@ -176,9 +172,10 @@ def _of_withheld_people(batch: pa.RecordBatch) -> int:
 
 
 def judge_audience(stats: AudienceStats, limits: AudienceLimits, previous: AudienceStats | None) -> list[Finding]:
-    """All findings, in a fixed order: schema, digest_shape, no_digest_of_empty, minimum_size, quarantine_share, drift.
+    """All findings, in a fixed order.
 
-    `previous` is the last published snapshot of the same segment, None for the first.
+    schema, digest_shape, no_digest_of_empty, minimum_size, quarantine_share, drift, column_states. `previous` is the
+    last published snapshot of the same segment, None for the first.
     """
     return [
         _schema(stats.inspection, stats.counts),
@@ -187,6 +184,7 @@ def judge_audience(stats: AudienceStats, limits: AudienceLimits, previous: Audie
         _minimum_size(stats.counts, limits),
         _quarantine_share(stats, limits),
         _drift(stats.counts, limits, previous),
+        judge_columns(stats.counts.columns, limits.column_state_disagreement_limit),
     ]
 
 
@@ -219,7 +217,7 @@ def _digest_shape(scan: Inspection) -> Finding:
         f"{scan.misshapen_digests} digests are not {_DIGEST_BYTES} bytes long and {scan.digests_of_withheld_people} "
         "identifiers belong to people who may not be sent"
     )
-    return Finding("digest_shape", passed, message + _otherwise(passed, "rebuild the audience, send nothing"), numbers)
+    return Finding("digest_shape", passed, message + otherwise(passed, "rebuild the audience, send nothing"), numbers)
 
 
 def _no_digest_of_empty(scan: Inspection) -> Finding:
@@ -227,7 +225,7 @@ def _no_digest_of_empty(scan: Inspection) -> Finding:
     message = f"{scan.digests_of_nothing} digests are those of an empty or null text"
     action = "find the source column that was hashed before it was cleaned and have it land again"
     return Finding(
-        "no_digest_of_empty", passed, message + _otherwise(passed, action), {"digests": scan.digests_of_nothing}
+        "no_digest_of_empty", passed, message + otherwise(passed, action), {"digests": scan.digests_of_nothing}
     )
 
 
@@ -236,7 +234,7 @@ def _minimum_size(counts: AudienceCounts, limits: AudienceLimits) -> Finding:
     message = f"{counts.eligible} of {counts.members} people may be sent, the plan asks for {limits.minimum_size}"
     action = "look at the doors they stopped at, or lower minimum_size in the plan"
     numbers = {"eligible": counts.eligible, "members": counts.members, "minimum_size": limits.minimum_size}
-    return Finding("minimum_size", passed, message + _otherwise(passed, action), numbers)
+    return Finding("minimum_size", passed, message + otherwise(passed, action), numbers)
 
 
 def _quarantine_share(stats: AudienceStats, limits: AudienceLimits) -> Finding:
@@ -249,7 +247,7 @@ def _quarantine_share(stats: AudienceStats, limits: AudienceLimits) -> Finding:
     )
     action = "read the reasons in the quarantine table and have the source corrected"
     numbers = {"refused_rows": refused, "rows": rows, "share": share, "limit": limits.max_quarantine_share}
-    return Finding("quarantine_share", passed, message + _otherwise(passed, action), numbers)
+    return Finding("quarantine_share", passed, message + otherwise(passed, action), numbers)
 
 
 def _drift(counts: AudienceCounts, limits: AudienceLimits, previous: AudienceStats | None) -> Finding:
@@ -264,8 +262,4 @@ def _drift(counts: AudienceCounts, limits: AudienceLimits, previous: AudienceSta
     )
     action = "check that the source is complete, or raise max_drift in the plan for this change"
     numbers = {"members": counts.members, "before": before, "share": change, "limit": limits.max_drift}
-    return Finding("drift", passed, message + _otherwise(passed, action), numbers)
-
-
-def _otherwise(passed: bool, action: str) -> str:
-    return "" if passed else f"; {action}"
+    return Finding("drift", passed, message + otherwise(passed, action), numbers)

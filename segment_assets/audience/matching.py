@@ -46,7 +46,7 @@ def load(connection: duckdb.DuckDBPyConnection, opt_outs: pads.Dataset) -> int:
     first = 0
     for batch in scan(opt_outs, _SLICE_ROWS, columns):
         raw = batch.select(columns).rename_columns(["opted_out_at", "customer_id", "email", "phone", "country"])
-        forms = digest_batch(raw.select(["email", "phone", "country"]), {}).forms
+        forms = digest_batch(raw.select(["email", "phone", "country"]), forms=SAID_FORMS).forms
         numbers, _ = staging.customer_numbers(raw.column("customer_id"))
         rows = {
             "request": pa.array(range(first, first + raw.num_rows), pa.int64()),
@@ -151,7 +151,7 @@ def _phone_digests(phones: pa.Array[Any], countries: pa.Array[Any]) -> pa.Array[
     from segment_assets.identity import digest_batch
 
     batch = pa.RecordBatch.from_arrays([phones, countries], names=["phone", "country"])
-    return digest_batch(batch, {}).forms["phone_digits"]
+    return digest_batch(batch, forms=["phone_digits"]).forms["phone_digits"]
 
 
 def in_slices(connection: duckdb.DuckDBPyConnection, table: str, columns: str) -> Iterator[pa.RecordBatch]:

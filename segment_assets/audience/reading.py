@@ -7,18 +7,21 @@ or where files come from (the lake).
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import gzip
+import operator
 import zlib
 from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from segment_assets.audience import consent, parquet_files, text_files
+from segment_assets.audience import consent, encodings, parquet_files, text_files
 from segment_assets.audience.arrow import kernels
-from segment_assets.audience.headers import TARGETS, HeaderMap, printable, require_naming_column
-from segment_assets.contracts import PermanentError, Reason, TransientError
-from segment_assets.tables import QUARANTINE, SEGMENT_MEMBERS
+from segment_assets.audience.headers import TARGETS, HeaderMap, require_naming_column
+from segment_assets.audience.opened_files import Unpacked, Watched
+from segment_assets.audience.read_report import FileReport, ReadReport
+from segment_assets.audience.refusals import Refusal
+from segment_assets.contracts import PermanentError, TransientError
+from segment_assets.tables import SEGMENT_MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
     Source = Path | tuple[str, Opener]
 
 BATCH_ROWS = 10_000
-_LISTED_HEADERS = 1_000
+# Characters of the lines of one batch. Honest rows stay far below; cells of 100 kB would otherwise need gigabytes.
+BATCH_CHARACTERS = 16 * 1024 * 1024
+_PIECE = 1024 * 1024
 _CSV, _JSON, _PARQUET = "CSV", "JSON lines", "Parquet"
 _FORMATS = {
     ".csv": _CSV,
@@ -41,53 +46,6 @@ _FORMATS = {
     ".json": _JSON,
     ".parquet": _PARQUET,
 }
-
-
-@dataclasses.dataclass(slots=True)
-class FileReport:
-    """How one file was understood. `mapped` is our column -> header; headers that look like values are numbered."""
-
-    name: str
-    format: str
-    encoding: str | None = None
-    separator: str | None = None
-    first_source_row: int = 0
-    rows: int = 0
-    unreadable: int = 0
-    mapped: dict[str, str] = dataclasses.field(default_factory=dict)
-    unmapped: list[str] = dataclasses.field(default_factory=list)
-
-    def describe(self, headers: Sequence[str], positions: Mapping[str, int]) -> None:
-        """Note which headers were taken for which of our columns and which were left."""
-        shown = [printable(header) or f"(column {number})" for number, header in enumerate(headers, 1)]
-        self.mapped = {column: shown[position] for column, position in positions.items()}
-        taken = set(positions.values())
-        left = [header for position, header in enumerate(shown) if position not in taken]
-        self.unmapped = left[:_LISTED_HEADERS]
-
-
-@dataclasses.dataclass(slots=True)
-class ReadReport:
-    """What was read so far; complete once the rows have been read to the end.
-
-    `rows` counts readable and unreadable rows. `unreadable` holds the source_row of each that could not be read.
-    """
-
-    files: list[FileReport] = dataclasses.field(default_factory=list)
-    rows: int = 0
-    unreadable: array[int] = dataclasses.field(default_factory=lambda: array("q"))
-
-    def quarantine(self) -> pa.Table:
-        """The unreadable rows in the schema of tables.QUARANTINE."""
-        import pyarrow as pa
-
-        count = len(self.unreadable)
-        columns: list[pa.Array[Any]] = [
-            pa.array(self.unreadable, pa.int64()),
-            pa.repeat(pa.scalar("*"), count),
-            pa.repeat(pa.scalar(Reason.UNREADABLE_ROW.value), count),
-        ]
-        return pa.Table.from_arrays(columns, schema=QUARANTINE.arrow_schema())
 
 
 class Reading:
@@ -110,7 +68,8 @@ def read_files(files: Sequence[Source], headers: Mapping[str, str]) -> Reading:
     Each file is a path or a pair (name, function that opens it for reading bytes, called at most twice). The
     extension says what it is: .csv .tsv .psv .txt, .jsonl .ndjson .json (these also with .gz) or .parquet.
     Yields record batches in the schema of tables.SEGMENT_MEMBERS; `.report` says what was understood.
-    Raises PermanentError for a file that cannot be read at all, naming it, TransientError when storage failed.
+    Raises PermanentError for a file that cannot be read at all, naming it, TransientError when storage failed or a
+    file changed while it was read.
     """
     known = HeaderMap(headers)
     report = ReadReport()
@@ -131,10 +90,14 @@ def _batches(sources: Iterable[tuple[str, Opener]], headers: HeaderMap, report: 
         kind, opener = _format(name, given)
         file = FileReport(name, kind, first_source_row=report.rows)
         report.files.append(file)
-        if kind == _PARQUET:
-            yield from _parquet(file, opener, headers, report)
-        else:
-            yield from _text(file, opener, headers, report)
+        watched, read = Watched(name, opener), _parquet if kind == _PARQUET else _text
+        try:
+            yield from read(file, watched.open, headers, report)
+        except PermanentError:
+            # What cannot be read of a file that is just being written will be there at the next try.
+            watched.require_unchanged()
+            raise
+        watched.require_unchanged()
 
 
 def _format(name: str, opener: Opener) -> tuple[str, Opener]:
@@ -145,19 +108,7 @@ def _format(name: str, opener: Opener) -> tuple[str, Opener]:
         raise PermanentError(f"{name}: unknown kind of file; use one of {', '.join(_FORMATS)} (text also with .gz)")
     if not packed:
         return kind, opener
-    return kind, lambda: cast("BinaryIO", _Unpacked(opener()))
-
-
-class _Unpacked(gzip.GzipFile):
-    """A gzip file that closes what it was opened on, which GzipFile leaves open."""
-
-    def __init__(self, packed: BinaryIO) -> None:
-        super().__init__(fileobj=packed, mode="rb")
-        self._packed = packed
-
-    def close(self) -> None:
-        super().close()
-        self._packed.close()
+    return kind, lambda: cast("BinaryIO", Unpacked(opener()))
 
 
 @contextlib.contextmanager
@@ -179,7 +130,7 @@ def _named_errors(name: str, line: Callable[[], int]) -> Iterator[None]:
 
 def _text(file: FileReport, opener: Opener, headers: HeaderMap, report: ReadReport) -> Iterator[pa.RecordBatch]:
     with _named_errors(file.name, lambda: 0):
-        file.encoding = text_files.sniff_encoding(text_files.open_sample(opener), file.name)
+        file.encoding = encodings.sniff_encoding(encodings.open_sample(opener), file.name)
         opened = opener()
     with opened:
         lines = text_files.Lines(opened, file.encoding)
@@ -193,11 +144,13 @@ def _text(file: FileReport, opener: Opener, headers: HeaderMap, report: ReadRepo
 def _csv(file: FileReport, lines: text_files.Lines, headers: HeaderMap, report: ReadReport) -> Iterator[pa.RecordBatch]:
     source = iter(lines)
     file.separator, names = text_files.csv_header(source, headers)
+    if not names:
+        raise PermanentError(f"{file.name}: the file is empty; land it again with a header line")
     positions = headers.positions(names)
     require_naming_column(file.name, names, positions)
     file.describe(names, positions)
-    rows = text_files.csv_rows(source, file.separator, len(names))
-    yield from _collect(file, rows, positions, report)
+    rows = text_files.csv_rows(source, file.separator, len(names), lines.number + 1)
+    yield from _collect(file, rows, positions, report, lines)
 
 
 def _json(
@@ -205,8 +158,10 @@ def _json(
 ) -> Iterator[pa.RecordBatch]:
     reader = text_files.JsonRows(file.name, headers)
     positions = {column: position for position, column in enumerate(TARGETS)}
-    yield from _collect(file, reader.rows(iter(lines)), positions, report)
-    if file.rows and file.unreadable == file.rows:
+    yield from _collect(file, reader.rows(iter(lines)), positions, report, lines)
+    if not file.rows:
+        raise PermanentError(f"{file.name}: the file is empty; land it again with one JSON object per line")
+    if file.unreadable == file.rows:
         raise PermanentError(f"{file.name}: no line is a JSON object; write one object per line")
     keys = list(reader.keys)
     found = headers.positions(keys)
@@ -216,35 +171,62 @@ def _json(
 
 def _collect(
     file: FileReport,
-    rows: Iterator[list[str] | None] | Iterator[list[str | None] | None],
+    rows: Iterator[text_files.Row],
     positions: Mapping[str, int],
     report: ReadReport,
+    lines: text_files.Lines,
 ) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-
-    numbers, kept = array("q"), []
-    for cells in rows:
-        if cells is None:
-            report.unreadable.append(report.rows)
-            file.unreadable += 1
+    kept, most = _Kept(file.name, positions), BATCH_CHARACTERS
+    for line, cells in rows:
+        if isinstance(cells, Refusal):
+            report.refuse(cells, line, report.rows)
         else:
-            numbers.append(report.rows)
-            kept.append(cells)
+            kept.add(report.rows, line, cells)
         report.rows += 1
         file.rows += 1
-        if len(kept) == BATCH_ROWS:
-            yield _canonical(pa.array(numbers, pa.int64()), _columns(kept, positions))
-            numbers, kept = array("q"), []
-    if kept:
-        yield _canonical(pa.array(numbers, pa.int64()), _columns(kept, positions))
+        if len(kept) >= BATCH_ROWS or (lines.characters > most and len(kept)):
+            yield kept.batch()
+            kept, most = _Kept(file.name, positions), lines.characters + BATCH_CHARACTERS
+    if len(kept):
+        yield kept.batch()
 
 
-def _columns(rows: Sequence[Sequence[str | None]], positions: Mapping[str, int]) -> dict[str, pa.Array[Any]]:
+class _Kept:
+    """The readable rows of the next batch: the cells of our columns only, since a file may have hundreds of others."""
+
+    def __init__(self, name: str, positions: Mapping[str, int]) -> None:
+        self._name, self._columns, places = name, tuple(positions), list(positions.values())
+        # One place twice: of a single one itemgetter would give the cell instead of a row.
+        self._choose = operator.itemgetter(*places, *places[:1])
+        self._rows: list[tuple[str | None, ...]] = []
+        self._numbers, self._lines = array("q"), array("q")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, number: int, line: int, cells: Sequence[str | None]) -> None:
+        self._rows.append(self._choose(cells))
+        self._numbers.append(number)
+        self._lines.append(line)
+
+    def batch(self) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        columns = {
+            column: pa.array([cell or None for cell in cells], pa.string())
+            for column, cells in zip(self._columns, zip(*self._rows, strict=True), strict=False)
+        }
+        place = _place(pa.array(self._numbers, pa.int64()), self._name, pa.array(self._lines, pa.int64()))
+        return _canonical({**columns, **place})
+
+
+def _place(numbers: pa.Array[Any], name: str, lines: pa.Array[Any]) -> dict[str, pa.Array[Any]]:
     import pyarrow as pa
 
     return {
-        column: pa.array([cells[position] or None for cells in rows], pa.string())
-        for column, position in positions.items()
+        "source_row": numbers,
+        "source_file": pa.repeat(pa.scalar(name), len(numbers)),
+        "source_line": lines,
     }
 
 
@@ -260,28 +242,44 @@ def _parquet(file: FileReport, opener: Opener, headers: HeaderMap, report: ReadR
         require_naming_column(file.name, names, positions)
         file.describe(names, positions)
         try:
-            for columns, readable in parquet_files.parquet_columns(file.name, parquet, positions, BATCH_ROWS):
-                numbers = pa.array(range(report.rows, report.rows + len(readable)), pa.int64())
-                bad = numbers.filter(pc.invert(readable))
-                report.unreadable.extend(cast("list[int]", bad.to_pylist()))
-                file.unreadable += len(bad)
-                report.rows += len(readable)
-                file.rows += len(readable)
-                kept = {column: cells.filter(readable) for column, cells in columns.items()}
-                yield _canonical(numbers.filter(readable), kept)
-        except pa.ArrowException as error:
+            for columns, refusals in parquet_files.parquet_columns(file.name, parquet, positions, BATCH_ROWS):
+                readable = pc.is_null(refusals)
+                numbers = pa.array(range(report.rows, report.rows + len(refusals)), pa.int64())
+                lines = pc.add(numbers, file.rows - report.rows + 1)
+                for bad in pc.indices_nonzero(pc.invert(readable)).to_pylist():
+                    report.refuse(Refusal(refusals[bad].as_py()), lines[bad].as_py(), numbers[bad].as_py())
+                report.rows += len(refusals)
+                file.rows += len(refusals)
+                place = _place(numbers, file.name, lines)
+                yield _canonical({name: cells.filter(readable) for name, cells in {**columns, **place}.items()})
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and not _is_damage(error, opened):
+                raise
             raise PermanentError(
                 f"{file.name}: cannot be read after row {file.rows} ({type(error).__name__}); land the file again"
             ) from None
 
 
-def _canonical(numbers: pa.Array[Any], columns: Mapping[str, pa.Array[Any]]) -> pa.RecordBatch:
+def _is_damage(error: OSError, opened: BinaryIO) -> bool:
+    """Whether Arrow means the content by its OSError: then every byte of the file can be read."""
+    if error.errno is not None:
+        return False
+    try:
+        opened.seek(0)
+        while opened.read(_PIECE):
+            pass
+    except OSError:
+        return False
+    return True
+
+
+def _canonical(columns: Mapping[str, pa.Array[Any]]) -> pa.RecordBatch:
     """Rows in the schema of SEGMENT_MEMBERS: missing columns are null, the opt-out signal is a boolean."""
     import pyarrow as pa
 
-    arrays: dict[str, pa.Array[Any]] = {"source_row": numbers, **columns}
+    arrays, rows = dict(columns), len(columns["source_row"])
     if "gpc_opt_out" in columns:
         arrays["gpc_opt_out"] = consent.signal(columns["gpc_opt_out"])
     schema = SEGMENT_MEMBERS.arrow_schema()
-    filled = [arrays.get(field.name, pa.nulls(len(numbers), field.type)) for field in schema]
+    filled = [arrays.get(field.name, pa.nulls(rows, field.type)) for field in schema]
     return pa.RecordBatch.from_arrays(filled, schema=schema)

@@ -9,13 +9,13 @@ import contextlib
 import hashlib
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from segment_assets.audience import consent
+from segment_assets.audience import column_states, consent
 from segment_assets.audience.arrow import kernels, nothing, scan
-from segment_assets.contracts import Reason
-from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE
+from segment_assets.contracts import ColumnState, Reason
+from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE, SOURCE_PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from segment_assets.audience.accounting import AudienceCounts
     from segment_assets.audience.consent import AudiencePolicy
-    from segment_assets.identity import DigestedBatch
+    from segment_assets.identity import DigestedBatch, NormalForm
+
+    Digested = tuple[pa.RecordBatch, DigestedBatch]  # rows of SEGMENT_MEMBERS, and what became of their identifiers
 
 BATCH_ROWS = 20_000
 # The first four bits of the pseudonym choose the bucket: all rows of a person meet in one bucket, buckets in order
@@ -64,22 +66,31 @@ def bucket_path(folder: Path, bucket: int) -> Path:
     return folder / f"staged-{bucket:02}.arrow"
 
 
+def digest_rows(members: pads.Dataset, policy: AudiencePolicy) -> Iterator[Digested]:
+    """Digest rows of SEGMENT_MEMBERS in this process, batch by batch. `distributed` does the same on Spark."""
+    from segment_assets.identity import Digester
+
+    digester = Digester(policy.column_states, FORM_COLUMNS)
+    for batch in scan(members, BATCH_ROWS):
+        yield batch, digester.digest(batch)
+
+
 def stage(
-    members: pads.Dataset,
+    digested_rows: Iterable[Digested],
     *,
-    policy: AudiencePolicy,
     key: bytes,
     folder: Path,
     write_quarantine: Callable[[pa.RecordBatch], None],
     counts: AudienceCounts,
+    states: Mapping[str, ColumnState],
 ) -> None:
-    """Digest all rows into the buckets below `folder`; refusals go to `write_quarantine`, numbers to `counts`."""
-    from segment_assets.identity import digest_batch
+    """Put digested rows into the buckets below `folder`; refusals go to `write_quarantine`, numbers to `counts`.
 
+    `states` are the states that the rows were digested by.
+    """
     with _Buckets(folder) as buckets:
-        for batch in scan(members, BATCH_ROWS):
-            digested = digest_batch(batch, policy.column_states)
-            rows, refused = stage_batch(batch, digested, key, counts)
+        for batch, digested in digested_rows:
+            rows, refused = stage_batch(batch, digested, key, counts, states)
             if refused.num_rows:
                 write_quarantine(refused)
             if rows.num_rows:
@@ -128,7 +139,11 @@ class _Buckets:
 
 
 def stage_batch(
-    batch: pa.RecordBatch, digested: DigestedBatch, key: bytes, counts: AudienceCounts
+    batch: pa.RecordBatch,
+    digested: DigestedBatch,
+    key: bytes,
+    counts: AudienceCounts,
+    states: Mapping[str, ColumnState],
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """The staged rows of one batch, and its refusals in the schema of tables.QUARANTINE; adds to `counts`."""
     import pyarrow as pa
@@ -149,10 +164,10 @@ def stage_batch(
     counts.rows_in += batch.num_rows
     counts.quarantined_rows += batch.num_rows - rows.num_rows
     counts.already_hashed.update(dict(digested.already_hashed))
-    reasons = {"customer_id": customer_reasons, **_column_reasons(digested)}
+    reasons = {"customer_id": customer_reasons, **_column_reasons(batch, digested, states, counts)}
     no_identifier = pa.scalar(Reason.NO_IDENTIFIER.value)
     reasons["*"] = pc.if_else(named, nothing(pa.string()), no_identifier)
-    return rows, _refusals(batch.column("source_row"), reasons, counts)
+    return rows, _refusals(batch, reasons, counts)
 
 
 def customer_numbers(values: pa.Array[Any]) -> tuple[pa.Array[Any], pa.Array[Any]]:
@@ -222,8 +237,10 @@ def country_codes(values: pa.Array[Any]) -> pa.Array[Any]:
     return codes.take(spelled.indices)
 
 
-def _column_reasons(digested: DigestedBatch) -> dict[str, pa.Array[Any]]:
-    """Reasons per raw column; a column that feeds several forms gives its first reason."""
+def _column_reasons(
+    batch: pa.RecordBatch, digested: DigestedBatch, states: Mapping[str, ColumnState], counts: AudienceCounts
+) -> dict[str, pa.Array[Any]]:
+    """Reasons per raw column; a column that feeds several forms gives its first reason. Counts the columns' states."""
     import pyarrow as pa
 
     pc = kernels()
@@ -231,13 +248,20 @@ def _column_reasons(digested: DigestedBatch) -> dict[str, pa.Array[Any]]:
     from segment_assets.identity import NORMAL_FORMS
 
     reasons: dict[str, pa.Array[Any]] = {}
+    forms: dict[str, list[NormalForm]] = {}
     for name, array in digested.reasons.items():
         column, text = NORMAL_FORMS[name].column, array.cast(pa.string())
         reasons[column] = pc.coalesce(reasons[column], text) if column in reasons else text
+        forms.setdefault(column, []).append(NORMAL_FORMS[name])
+    for column in reasons.keys() & set(batch.schema.names):
+        state, taken_over = states.get(column, ColumnState.AUTO), digested.already_hashed.get(column, 0)
+        found = column_states.look_at(forms[column], batch.column(column), reasons[column], taken_over, state)
+        tally, reasons[column] = found
+        counts.columns.setdefault(column, column_states.ColumnTally(state)).add(tally)
     return reasons
 
 
-def _refusals(source_rows: pa.Array[Any], reasons: dict[str, pa.Array[Any]], counts: AudienceCounts) -> pa.RecordBatch:
+def _refusals(batch: pa.RecordBatch, reasons: dict[str, pa.Array[Any]], counts: AudienceCounts) -> pa.RecordBatch:
     import pyarrow as pa
 
     pc = kernels()
@@ -251,9 +275,9 @@ def _refusals(source_rows: pa.Array[Any], reasons: dict[str, pa.Array[Any]], cou
             else:
                 counts.refused_cells[column, tally["values"]] += tally["counts"]
         refused = pc.fill_null(pc.not_equal(array, Reason.EMPTY.value), False)  # noqa: FBT003
-        rows = source_rows.filter(refused)
-        if len(rows):
-            arrays = [rows, pa.repeat(pa.scalar(column), len(rows)), array.filter(refused)]
+        place = [batch.column(found.name).filter(refused) for found in SOURCE_PLACE]
+        if len(place[0]):
+            arrays = [*place, pa.repeat(pa.scalar(column), len(place[0])), array.filter(refused)]
             parts.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
     table = pa.Table.from_batches(parts, schema=schema).sort_by([("source_row", "ascending"), ("column", "ascending")])
     return table.combine_chunks().to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=schema)

@@ -45,14 +45,20 @@ def build_suppressions(
     customers: pads.Dataset,
     key: bytes,
     write: Callable[[pa.RecordBatch], None],
+    *,
+    workdir: Path,
 ) -> SuppressionCounts:
     """Turn rows of OPT_OUTS into rows of SUPPRESSIONS, sorted by (kind, digest), in bounded memory.
 
     A request by e-mail, phone or customer number reaches every identifier of every customer record that it matches,
     so it also stops the record that has nothing but a phone. Only matched customers are digested. `key` is the
-    tenant's pseudonym key, the same as for audiences.
+    tenant's pseudonym key, the same as for audiences. `workdir` is an existing folder on a disk with room; what is
+    spilled there is personal data and is removed at the end.
     """
-    with tempfile.TemporaryDirectory(prefix="suppressions-") as spill, engine.connect(Path(spill)) as connection:
+    with (
+        tempfile.TemporaryDirectory(dir=workdir, prefix="suppressions-") as spill,
+        engine.connect(Path(spill)) as connection,
+    ):
         requests = matching.load(connection, opt_outs)
         connection.execute("CREATE TEMP TABLE named (kind VARCHAR, digest BLOB, opted_out_at TIMESTAMPTZ)")
         _name_requests(connection, key)
@@ -110,7 +116,7 @@ def _stage_digests(connection: duckdb.DuckDBPyConnection) -> None:
         f"{', '.join(f'{form} BLOB' for form in matching.SAID_FORMS)})"
     )
     for batch in matching.in_slices(connection, "matched", "opted_out_at, email, phone, country, mobile_ad_id"):
-        forms = digest_batch(batch.drop_columns(["opted_out_at"]), {}).forms
+        forms = digest_batch(batch.drop_columns(["opted_out_at"]), forms=staging.STRONG_FORMS).forms
         columns = {name: forms[name] for name in staging.STRONG_FORMS}
         connection.register("batch", pa.table({"opted_out_at": batch.column("opted_out_at"), **columns}))
         connection.execute("INSERT INTO digested BY NAME SELECT * FROM batch")

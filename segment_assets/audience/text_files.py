@@ -1,12 +1,12 @@
-"""CSV and JSON lines as rows of text: encoding, separator, quoting, and the rows that cannot be read.
+"""CSV and JSON lines as rows of text: separator, quoting, and the rows that cannot be read.
 
-Belongs here: bytes to cells, one row at a time, in bounded memory. Not here: what a cell means.
-A row that cannot be read is yielded as None, so that it keeps its number and is counted.
+Belongs here: lines to cells, one row at a time, in bounded memory. Not here: the encoding, what a cell means.
+A row is yielded with the number of its first line. One that cannot be read is yielded as its refusal, so that it keeps
+its number and is counted.
 """
 
 from __future__ import annotations
 
-import codecs
 import collections
 import csv
 import io
@@ -15,85 +15,45 @@ import math
 from typing import TYPE_CHECKING, BinaryIO
 
 from segment_assets.audience.headers import TARGETS
+from segment_assets.audience.refusals import Refusal
 from segment_assets.contracts import PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from segment_assets.audience.headers import HeaderMap
 
-SAMPLE_BYTES = 256 * 1024
+    Row = tuple[int, Sequence[str | None] | Refusal]
+
 # Longer than any honest row of identifiers; a file without line ends must not fill the memory.
 LINE_LIMIT = 1024 * 1024
+# A cell beyond this is no identifier; the same limit as the csv module's own.
+CELL_LIMIT = 131_072
 # A quote that is never closed swallows the rows after it; this many lines are read before we say so.
 RECORD_LINES = 50
 SEPARATORS = (",", ";", "\t", "|")
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-# What spreadsheets and older shops still write. An open list makes charset-normalizer find exotic code pages in
-# short samples, and a wrong guess would hash a wrong name.
-_LEGACY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "shift_jis", "euc_kr", "gb18030", "big5"]
-_UNREADABLE_LINE = "\0\n"
-
-
-def sniff_encoding(sample: bytes, name: str) -> str:
-    """Name the codec of a text file from its first bytes; UTF-8 wins wherever most of the text is UTF-8.
-
-    Raises PermanentError for binary content and for text of no encoding that we know.
-    """
-    for bom, encoding in _BOMS:
-        if sample.startswith(bom):
-            return encoding
-    if b"\0" in sample:
-        raise PermanentError(f"{name}: this is not a text file; export it as UTF-8 CSV, JSON lines or Parquet")
-    # Lines, not the whole: in a mixed file the few lines of another encoding are reported, the rest is read right.
-    lines = [line for line in sample.splitlines() if not line.isascii()]
-    if len(lines) > 1 and len(sample) >= SAMPLE_BYTES:
-        lines.pop()
-    if 2 * sum(map(_is_utf8, lines)) >= len(lines):
-        return "utf-8"
-    from charset_normalizer import from_bytes
-
-    matches = from_bytes(sample, cp_isolation=_LEGACY)
-    guess = matches.best()
-    if guess is None:
-        raise PermanentError(f"{name}: the encoding cannot be told; export the file as UTF-8")
-    # On short samples cp1250 and cp1252 tie, and the first in the alphabet wins: "Søren" became "Sřren" in a trial.
-    western = next((match for match in matches if "cp1252" in match.could_be_from_charset), guess)
-    as_good = western.chaos <= guess.chaos and western.coherence >= guess.coherence
-    return "cp1252" if as_good and western is not guess else guess.encoding
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+_TOO_LONG_LINE = "\0\n"
 
 
 class Lines:
-    """The lines of a text file, with the number of the line last read for error messages."""
+    """The lines of a text file, with the number of the line last read and the characters read so far."""
 
     def __init__(self, opened: BinaryIO, encoding: str) -> None:
         # surrogateescape keeps the rest of the file readable: only the row with the bad byte is refused.
         self._text = io.TextIOWrapper(opened, encoding=encoding, errors="surrogateescape", newline="")
         self.number = 0
+        self.characters = 0
 
     def __iter__(self) -> Iterator[str]:
         while line := self._text.readline(LINE_LIMIT):
             self.number += 1
+            self.characters += len(line)
             if len(line) < LINE_LIMIT:
                 yield line
                 continue
-            while len(line) == LINE_LIMIT and not line.endswith("\n"):
+            while len(line) == LINE_LIMIT and not line.endswith(("\n", "\r")):
                 line = self._text.readline(LINE_LIMIT)
-            yield _UNREADABLE_LINE
+            yield _TOO_LONG_LINE
 
 
 def is_clean(text: str) -> bool:
@@ -129,10 +89,14 @@ def _split(line: str, separator: str) -> list[str]:
 
 
 class _Feed:
-    """Hands lines to csv.reader and remembers those of the record at hand, so that they can be given back."""
+    """Hands lines to csv.reader and remembers those of the record at hand, so that they can be given back.
 
-    def __init__(self, lines: Iterator[str]) -> None:
+    `line` is the number of the record's first line.
+    """
+
+    def __init__(self, lines: Iterator[str], first_line: int) -> None:
         self._lines = lines
+        self.line = first_line
         self._returned: collections.deque[str] = collections.deque()
         self.taken: list[str] = []
 
@@ -146,19 +110,26 @@ class _Feed:
         self.taken.append(line)
         return line
 
+    def begin(self) -> None:
+        """Forget the record at hand: the next line begins another."""
+        self.line += len(self.taken)
+        self.taken.clear()
+
     def give_back_all_but_first(self) -> None:
         self._returned.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
 
 
-def csv_rows(lines: Iterator[str], separator: str, width: int) -> Iterator[list[str] | None]:
-    """Yield the cells of each row after the header; None for a ragged or undecodable row.
+def csv_rows(lines: Iterator[str], separator: str, width: int, first_line: int) -> Iterator[Row]:
+    """Yield each row after the header, of which `first_line` is the first line.
 
-    An unclosed quote costs its own row only: the lines that it swallowed are read again one by one.
+    An unclosed quote costs its own row only: the lines that it swallowed are read again one by one. Lines inside
+    quotes that do close are cells, never people, also where the row has too few or too many of them.
     """
-    feed = _Feed(lines)
+    feed = _Feed(lines, first_line)
     reader = csv.reader(feed, delimiter=separator, strict=True)
     while True:
-        feed.taken.clear()
+        feed.begin()
         try:
             cells = next(reader)
         except StopIteration:
@@ -169,50 +140,79 @@ def csv_rows(lines: Iterator[str], separator: str, width: int) -> Iterator[list[
             continue
         if cells is not None and len(cells) > width and not any(cells[width:]):
             cells = cells[:width]
-        if cells is None or len(cells) != width:
+        if cells and len(cells) == width and len(feed.taken) == 1 and _is_plain(feed.taken[0]):
+            yield feed.line, cells
+            continue
+        row = _refusal_of_record(cells, feed.taken, width) or cells or []
+        if cells is None:
             feed.give_back_all_but_first()
-            yield None
-        else:
-            yield cells if all(map(is_clean, feed.taken)) else None
+        yield feed.line, row
+
+
+def _is_plain(line: str) -> bool:
+    """Nearly every line: clean, and as a whole no longer than a cell may be."""
+    return len(line) <= CELL_LIMIT and is_clean(line)
+
+
+def _refusal_of_record(cells: Sequence[str] | None, lines: Sequence[str], width: int) -> Refusal | None:
+    """What is wrong with a record, of which `cells` are None where its quotes are."""
+    refusal = _refusal_of_lines(lines)
+    if refusal:
+        return refusal
+    if cells is None:
+        # The csv module stops at its own limit for a cell too, and does not say so but in words.
+        return Refusal.TOO_LONG if sum(map(len, lines)) > CELL_LIMIT else Refusal.BROKEN_QUOTES
+    return Refusal.WRONG_NUMBER_OF_CELLS if len(cells) != width else _refusal_of_cells(cells)
+
+
+def _refusal_of_lines(lines: Sequence[str]) -> Refusal | None:
+    if _TOO_LONG_LINE in lines:
+        return Refusal.TOO_LONG
+    return None if all(map(is_clean, lines)) else Refusal.NOT_TEXT
+
+
+def _refusal_of_cells(cells: Sequence[str | None]) -> Refusal | None:
+    return Refusal.TOO_LONG if any(cell is not None and len(cell) > CELL_LIMIT for cell in cells) else None
 
 
 class JsonRows:
-    """Rows of a JSON lines file in the order of TARGETS; keeps every key that it met for the report."""
+    """Rows of a JSON lines file in the order of TARGETS; keeps the keys that it met for the report."""
 
     def __init__(self, name: str, headers: HeaderMap) -> None:
         self._name = name
         self._headers = headers
         self.keys: dict[str, tuple[str, int] | None] = {}
 
-    def rows(self, lines: Iterator[str]) -> Iterator[list[str | None] | None]:
-        """Yield cells; None for a line that is no JSON object of plain values.
+    def rows(self, lines: Iterator[str]) -> Iterator[Row]:
+        """Yield the cells of each line that is not blank.
 
         Raises PermanentError for a file that is one array, of which every line but the last would be refused.
         """
-        filled = (line for line in lines if line.strip())
-        for number, line in enumerate(filled):
-            if number == 0 and (line.strip() == "[" or line.replace(" ", "").startswith("[{")):
+        filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        for place, (number, line) in enumerate(filled):
+            if place == 0 and (line.strip() == "[" or line.replace(" ", "").startswith("[{")):
                 raise PermanentError(f"{self._name}: this is one JSON array; write one object per line")
-            yield self._cells(line) if is_clean(line) else None
+            yield number, _refusal_of_lines((line,)) or self._cells(line)
 
-    def _cells(self, line: str) -> list[str | None] | None:
+    def _cells(self, line: str) -> list[str | None] | Refusal:
         try:
             record = json.loads(line)
             if not isinstance(record, dict):
-                return None
+                return Refusal.NOT_A_JSON_OBJECT
             cells: list[str | None] = [None] * len(TARGETS)
             ranks = [9] * len(TARGETS)
             for key, value in record.items():
                 self._place(key, value, cells, ranks)
         # RecursionError: a line of a hundred thousand brackets. ValueError: not JSON, or a number of 5,000 digits.
         except (ValueError, TypeError, RecursionError):
-            return None
-        return cells
+            return Refusal.NOT_A_JSON_OBJECT
+        return _refusal_of_cells(cells) or cells
 
     def _place(self, key: str, value: object, cells: list[str | None], ranks: list[int]) -> None:
-        if key not in self.keys:
-            self.keys[key] = self._headers.find(key)
-        found = self.keys[key]
+        found = self.keys[key] if key in self.keys else self._headers.find(key)
+        # A file in which every row has keys of its own must not fill the memory.
+        if len(self.keys) < _KEYS_KEPT or found is not None:
+            self.keys[key] = found
         if found is None:
             return
         column = _POSITION[found[0]]
@@ -221,6 +221,7 @@ class JsonRows:
             cells[column], ranks[column] = text, found[1]
 
 
+_KEYS_KEPT = 10_000
 _POSITION = {name: position for position, name in enumerate(TARGETS)}
 
 
@@ -245,9 +246,3 @@ def json_text(value: object) -> str | None:
     if isinstance(value, (int, float)):
         return str(value)
     raise TypeError
-
-
-def open_sample(open_file: Callable[[], BinaryIO]) -> bytes:
-    """The first bytes of a file."""
-    with open_file() as opened:
-        return opened.read(SAMPLE_BYTES)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -108,6 +109,57 @@ def why(person: str, customer: bool) -> None:
     from segment_assets.cli.status import show_why
 
     sys.exit(show_why(person, is_customer=customer))
+
+
+@main.command()
+@click.option("--destination", required=True, metavar="D", help="A platform, or an account of the plan.")
+@click.option("--segment", help="Preview the next delivery of this segment.")
+@click.option("--members", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A CSV of match keys.")
+@click.option(
+    "--mode", type=click.Choice(["add", "remove", "replace"]), help="Without it: add for a file, as planned else."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the requests.")
+def preview(destination: str, segment: str | None, members: Path | None, mode: str | None, out: Path) -> None:
+    """Write every request of a delivery as it would be sent, and send nothing."""
+    from segment_assets.cli.preview import run_preview
+
+    if (segment is None) == (members is None):
+        raise click.UsageError("give one of --segment and --members")
+    sys.exit(run_preview(destination, segment, members, mode, out))
+
+
+@main.command()
+@click.option("--pair", metavar="DESTINATION/ACCOUNT/SEGMENT", help="Only this one.")
+def verify(pair: str | None) -> None:
+    """Prove that the ledgers still say what was written: chains, counts and states, computed again."""
+    from segment_assets.cli.verify import run_verify
+
+    sys.exit(run_verify(pair))
+
+
+@main.command()
+@click.argument("delivery", metavar="DELIVERY")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the requests.")
+def replay(delivery: str, out: Path | None) -> None:
+    """Make the requests of a DELIVERY (id, or its beginning) again, and prove that they are the ones that were sent."""
+    from segment_assets.cli.replay import run_replay
+
+    sys.exit(run_replay(delivery, out))
+
+
+@main.command("hash")
+@click.argument("file", required=False, default="-", type=click.File("rb"))
+@click.option("--show-normalised", is_flag=True, help="Show the normalised value too: it is personal data.")
+def hash_values(file: BinaryIO, show_normalised: bool) -> None:
+    r"""What a platform is sent for a value: JSON lines in (FILE or stdin), JSON lines out.
+
+    \b
+    {"destination": "google", "match_key": "email", "value": "Jane@Example.com"}
+    Optional: country, variant (route of the platform), settings, state (raw, hashed, auto), id (given back).
+    """
+    from segment_assets.cli.hash import run_hash
+
+    sys.exit(run_hash(file, show_normalised=show_normalised))
 
 
 @main.group()

@@ -15,11 +15,13 @@ import click
 
 from segment_assets.assets.activations import activation_key
 from segment_assets.deployment import Deployment
-from segment_assets.road import Road, RunOutcome, clear_up_after_killed_runs, open_instance
+from segment_assets.processes import clear_leftovers
+from segment_assets.road import Road, RunOutcome, clear_up_after_killed_runs, only_daemons, open_instance
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from segment_assets.contracts import Sleep
     from segment_assets.plan import Plan
     from segment_assets.resources.landing import LocalLanding
 
@@ -31,6 +33,8 @@ HASHED, SUPPRESSIONS = ("audiences", "hashed_audience"), ("audiences", "suppress
 DEFAULT_PEOPLE, DEFAULT_SEED = 50_000, 7
 # Rounds of asking: a delivery has at most four phases, and each waits for the jobs of the one before.
 _PATIENCE = 10
+# Seconds. A room that answers late is followed (SEGMENT_ASSETS_CLEAN_ROOM_ANSWERS_AFTER), but nobody watches for ever.
+_ANSWERS_WITHIN, _LOOK_EVERY = 900.0, 1.0
 
 
 def run_demo(people: int, seed: int) -> int:
@@ -61,7 +65,9 @@ def _walk_and_show(deployment: Deployment, plan: Plan, weeks: list[str], show: P
     from segment_assets.definitions import build_definitions
 
     with open_instance(deployment.home) as instance:
-        cleared = clear_up_after_killed_runs(instance)
+        with only_daemons(deployment.home) as lock:
+            cleared = clear_up_after_killed_runs(instance, daemons=lock is None)
+        clear_leftovers(deployment.home)
         if cleared:
             show.done(f"{cleared} killed runs cleared up")
         road = Road(deployment, instance, build_definitions(deployment))
@@ -133,7 +139,7 @@ def _walk(road: Road, plan: Plan, weeks: list[str], landing: LocalLanding, show:
     landed = landing.segments()
     road.sync_partitions(plan, landed)
     run(("account_a", "customers"), ("account_a", "opt_outs"), SUPPRESSIONS, say="account A's customers, opt-outs")
-    _weeks(road, weeks, run)
+    _weeks(road, weeks, run, show)
     made = [
         segment
         for segment, source in _sources(plan, landed).items()
@@ -186,20 +192,48 @@ def _an_hour_passes(deployment: Deployment) -> None:
         client.post("/_sandbox/clock", json={"offset": now + 3600}).raise_for_status()
 
 
-def _weeks(road: Road, weeks: list[str], run) -> None:  # noqa: ANN001 - the closure of _walk
+def _weeks(road: Road, weeks: list[str], run, show: Progress) -> None:  # noqa: ANN001 - the closure of _walk
     """Every reporting week that has not been asked yet: a protected query is paid for once."""
     queries = [tuple(key) for key in road.keys("clean_room")]
     insights = [tuple(key) for group in ("planning", "measurement") for key in road.keys(group)]
     for week in weeks:
-        if not all(road.is_made(key, week) for key in (*queries, *insights)):
+        missing = [key for key in (*queries, *insights) if not road.is_made(key, week)]
+        if missing:
             run(
                 ("account_a", "conversions"),
                 ("account_b", "impressions"),
-                *queries,
-                *insights,
+                *missing,
                 partition=week,
                 say=f"clean room, week of {week}: {len(queries)} protected queries, {len(insights)} insight tables",
             )
+    for week in late_answers(road, run, show):
+        if all(road.is_made(key, week) for key in queries):
+            run(*insights, partition=week, say=f"week of {week}: {len(insights)} insight tables")
+
+
+def late_answers(road: Road, run, show: Progress, *, sleep: Sleep = time.sleep) -> list[str]:  # noqa: ANN001 - as above
+    """What the follower does where there are daemons, until every query has ended. The weeks that came in that way."""
+    from segment_assets.query_follower import follow_queries
+
+    cursor, late, said = None, set(), False
+    until = time.monotonic() + _ANSWERS_WITHIN
+    while time.monotonic() < until:
+        room, lake = road.resources.clean_room, road.resources.lake
+        followed = follow_queries(road.instance, cursor, room, lake)
+        cursor = followed.cursor
+        for request in followed.requests:
+            week = str(request.partition_key)
+            late.add(week)
+            run(*(tuple(key.path) for key in request.asset_selection or ()), partition=week)
+        if not followed.open_queries:
+            return sorted(late)
+        if not followed.requests:
+            if not said:
+                show.done(f"the clean room works on {followed.open_queries} queries")
+            said = True
+            sleep(_LOOK_EVERY)
+    show.done("the clean room has not answered everything; run the demo again later")
+    return sorted(late)
 
 
 def _sources(plan: Plan, landed: list[str]) -> dict[str, str]:

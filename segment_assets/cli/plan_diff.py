@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segment_assets import processes
 from segment_assets.assets.activations import errand
 from segment_assets.assets.audiences import EVERYBODY
 from segment_assets.contracts import SegmentAssetsError
@@ -70,7 +71,7 @@ def _pair(plan: Plan, name: str, permission: Activation, lake: Lake, deployment:
         lake.dataset(suppressions) if suppressions else None,
         task.wanted,
         write=_Nowhere(),
-        workdir=deployment.home / "work" / "preview",
+        workdir=processes.workdir(deployment.home),
     )
     numbers = {
         "add": counts.adds,

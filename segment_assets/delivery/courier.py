@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import hmac
 import json
+import time
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tenacity
 
@@ -20,11 +21,14 @@ from segment_assets.contracts import (
     NeedsHumanError,
     Operation,
     PermanentError,
+    RefusedBatchError,
     RefusedMembersError,
     Session,
     TransientError,
 )
 from segment_assets.delivery.ledger import FencedError, minted
+from segment_assets.delivery.narrowing import Narrowing
+from segment_assets.delivery.pacing import Pace, retry_after
 from segment_assets.delivery.wanted import FORMS
 
 if TYPE_CHECKING:
@@ -32,9 +36,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     import pyarrow.dataset as pads
-    import pyrate_limiter
 
-    from segment_assets.contracts import Destination, Quota, Request, Sleep, Transport
+    from segment_assets.contracts import Clock, Destination, Request, Sleep, Transport
     from segment_assets.delivery.ledger import DeliveryLog
 
 OPERATIONS = {
@@ -47,11 +50,16 @@ OPERATIONS = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a run waits for a platform before it leaves the rest to a later run. Seconds."""
+    """How long a run waits for a platform before it leaves the rest to a later run. Seconds.
+
+    `longest_delivery` is for all batches of one delivery; the first goes in any case, so that every run gets on. It has
+    to leave a run time to settle before the daemon ends it (`max_runtime_seconds`, two hours).
+    """
 
     attempts: int = 5
     first_wait: float = 0.5
     longest_wait: float = 30.0
+    longest_delivery: float = 5_400.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,12 +75,20 @@ class Courier:
     """Sends to one platform account. `key` keys the request digests of the receipts."""
 
     def __init__(
-        self, destination: Destination, transport: Transport, *, key: bytes, sleep: Sleep, patience: Patience
+        self,
+        destination: Destination,
+        transport: Transport,
+        *,
+        key: bytes,
+        sleep: Sleep,
+        patience: Patience,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._destination, self._transport = destination, transport
         self._key, self._sleep, self._patience = key, sleep, patience
-        self._limiter = _limiter(destination.contract.quota)
         self._account = destination.contract.platform
+        self._pace = Pace(destination.contract.quota, self._account)
+        self._clock, self._ends_at = clock, clock() + patience.longest_delivery
 
     def carry(
         self,
@@ -89,61 +105,64 @@ class Courier:
         Raises TransientError when the platform cannot be reached within `patience`, PermanentError or
         NeedsHumanError when it refuses, FencedError when another run took over.
         """
-        counts: Mapping[str, int] = log.header["batches"]
-        totals: Mapping[str, int] = log.header["records"]
         received: dict[str, int] = {}
+        pause = 0.0
         answered = {place for place, said in log.batch_standings().items() if said != "in_doubt"}
         for batch in batches(changes):
             if (batch.phase, batch.number) in answered:
                 continue
+            if pause:
+                self._wait_as_asked(pause)
             if interrupt() or any(receipt.body["phase"] != batch.phase for receipt in log.open_jobs()):
                 return False
-            session = Session(
-                token=int(minted(log.header["delivery_id"], batch.phase)[:15], 16) + 1,
-                sequence=batch.number,
-                last=batch.number == counts[batch.phase],
-                members_in_total=totals[batch.phase],
-                received_before=received.get(batch.phase, 0),
-            )
+            if received:
+                self._stop_at_the_deadline()
+            session = session_of(log.header, batch, received.get(batch.phase, 0))
             answer = self._narrowed(log, batch, session, audience_id)
-            received[batch.phase] = answer.session_received
-            if answer.pause:
-                self._wait_as_asked(answer.pause)
+            received[batch.phase], pause = answer.session_received, answer.pause
+        if pause:
+            # Another delivery to the account may come right behind; a longer rest fails none that is through.
+            self._sleep(min(pause, self._patience.longest_wait))
         return not log.open_jobs()
 
     def _narrowed(self, log: DeliveryLog, batch: Batch, session: Session, audience_id: str) -> Answer:
-        """Send a batch; where the platform refuses it whole and names members, send it again without those."""
-        places, refused = list(range(len(batch.members))), dict[int, str]()
-        while True:
-            members = [batch.members[place] for place in places]
-            request = self._destination.request(audience_id, OPERATIONS[batch.phase], members, session)
-            note = self._note(batch, request)
+        """Send a batch, and where the platform will not have all of it, everybody whom it will have (`narrowing`)."""
+        narrowing = Narrowing(len(batch.members), session)
+        while (part := narrowing.next) is not None:
+            members = part.members(batch.members)
+            ours = part.session(session)
+            request = self._destination.request(audience_id, OPERATIONS[batch.phase], members, ours)
+            note = {**self._note(batch, request), **part.note(len(batch.members))}
             try:
-                answer = self._ask(log, note, members, session, request)
-            except RefusedMembersError as refusal:
-                named = {places[place]: code for place, code in refusal.places.items() if place < len(places)}
-                refused |= named
-                places = [place for place in places if place not in named]
-                if named and places:
-                    continue
-                if named:
-                    answer = Answer(0, 0, {}, 0, session.received_before, "every member was refused by name")
-                else:
-                    log.chain.append("refused", {**note, "code": refusal.code or type(refusal).__name__})
-                    raise
+                answer = self._ask(log, note, members, ours, request)
+                narrowing.taken(answer)
+                if answer.pause and narrowing.next is not None:
+                    self._wait_as_asked(answer.pause)
             except (PermanentError, NeedsHumanError) as refusal:
-                log.chain.append("refused", {**note, "code": refusal.code or type(refusal).__name__})
-                raise
-            rejected = refused | {places[place]: code for place, code in answer.rejected.items()}
-            log.chain.append("receipt", {**note, **_receipt(batch, dataclasses.replace(answer, rejected=rejected))})
-            return answer
+                if not self._has_narrowed(narrowing, refusal):
+                    # A batch of which a part was taken is in doubt, not refused: its intent stands without an answer.
+                    if not narrowing.has_answers:
+                        log.chain.append("refused", {**note, "code": refusal.code or type(refusal).__name__})
+                    raise
+        answer = narrowing.result()
+        log.chain.append("receipt", {**note, **_receipt(batch, answer, narrowing.given_up)})
+        return answer
+
+    @staticmethod
+    def _has_narrowed(narrowing: Narrowing, refusal: PermanentError | NeedsHumanError) -> bool:
+        """Whether a refusal says enough to go on with a part of the batch."""
+        if isinstance(refusal, RefusedMembersError):
+            return narrowing.named(refusal.places)
+        if isinstance(refusal, RefusedBatchError):
+            return narrowing.unnamed(refusal.code or type(refusal).__name__)
+        return False
 
     def _note(self, batch: Batch, request: Request) -> dict[str, object]:
         return {
             "phase": batch.phase,
             "batch": batch.number,
             "sent": len(batch.members),
-            "request_digest": self._digest(request),
+            "request_digest": request_digest(self._key, request),
         }
 
     def _ask(
@@ -155,9 +174,16 @@ class Courier:
         request: Request,
     ) -> Answer:
         def once() -> Answer:
-            self._limiter.try_acquire(self._account)
+            self._pace.take_a_turn()
             log.chain.append("intent", note)
-            return self._destination.read(members, session, self._transport.send(request))
+            response = self._transport.send(request)
+            try:
+                answer = self._destination.read(members, session, response)
+            except TransientError as error:
+                if error.retry_after is None:
+                    error.retry_after = retry_after(response.headers) or None
+                raise
+            return dataclasses.replace(answer, pause=max(answer.pause, self._pace.pause_after(response.headers)))
 
         answer: Answer = self._retrying()(once)
         return answer
@@ -184,6 +210,13 @@ class Courier:
             reraise=True,
         )
 
+    def _stop_at_the_deadline(self) -> None:
+        if self._clock() >= self._ends_at:
+            raise TransientError(
+                f"{self._account}: the delivery has taken the {self._patience.longest_delivery:.0f} s that a run may; "
+                "what was answered is noted, and the rest goes with a later run"
+            )
+
     def _wait_as_asked(self, seconds: float) -> None:
         if seconds > self._patience.longest_wait:
             raise TransientError(
@@ -192,9 +225,22 @@ class Courier:
             )
         self._sleep(seconds)
 
-    def _digest(self, request: Request) -> str:
-        body = json.dumps([request.method, request.path, request.json, dict(request.params)], sort_keys=True)
-        return hmac.new(self._key, body.encode(), sha256).hexdigest()
+
+def session_of(header: Mapping[str, Any], batch: Batch, received_before: int) -> Session:
+    """Where a batch stands in its phase, from the header of its delivery: the same for every try and for a replay."""
+    return Session(
+        token=int(minted(header["delivery_id"], batch.phase)[:15], 16) + 1,
+        sequence=batch.number,
+        last=batch.number == header["batches"][batch.phase],
+        members_in_total=header["records"][batch.phase],
+        received_before=received_before,
+    )
+
+
+def request_digest(key: bytes, request: Request) -> str:
+    """Keyed digest of a request (HMAC-SHA-256 hex), which proves what was sent and tells nothing about the people."""
+    body = json.dumps([request.method, request.path, request.json, dict(request.params)], sort_keys=True)
+    return hmac.new(key, body.encode(), sha256).hexdigest()
 
 
 def batches(changes: pads.Dataset) -> Iterator[Batch]:
@@ -221,7 +267,7 @@ def _members(rows: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], Member]]:
         yield (phase, batch), Member(member_id, keys)
 
 
-def _receipt(batch: Batch, answer: Answer) -> dict[str, object]:
+def _receipt(batch: Batch, answer: Answer, given_up: Sequence[int]) -> dict[str, object]:
     return {
         "received": answer.received,
         "accepted": answer.accepted,
@@ -229,11 +275,6 @@ def _receipt(batch: Batch, answer: Answer) -> dict[str, object]:
         "unproven": answer.unproven,
         "rejected_members": {batch.members[place].member_id.hex(): code for place, code in answer.rejected.items()},
         "code": answer.code,
+        **({"given_up": list(given_up)} if given_up else {}),
         **({"job": answer.job} if answer.job else {}),
     }
-
-
-def _limiter(quota: Quota) -> pyrate_limiter.Limiter:
-    import pyrate_limiter
-
-    return pyrate_limiter.Limiter(pyrate_limiter.Rate(quota.requests, int(quota.per_seconds * 1000)))

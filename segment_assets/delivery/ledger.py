@@ -79,7 +79,7 @@ class Chain:
         """Create the next entry, or raise FencedError when another run did."""
         number = len(self.entries) + 1
         note = {"number": number, "kind": kind, "at": self._clock(), "previous": self.head, "body": body}
-        raw = json.dumps(note, sort_keys=True, separators=(",", ":")).encode()
+        raw = canonical({**note, "checksum": checksum(note)})
         if not self._lake.put_if_absent(f"{self._prefix}/{number:06d}.json", raw):
             raise FencedError(
                 f"{self._prefix}: another run is delivering to this audience (entry {number} is taken); "
@@ -212,6 +212,16 @@ def _standing(entry: Entry) -> str:
 def minted(*parts: str) -> str:
     """A digest over parts without ambiguity: SHA-256 hex over their JSON list."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def canonical(note: Mapping[str, Any]) -> bytes:
+    """The one way in which a note is written: JSON with sorted keys and no spaces."""
+    return json.dumps(note, sort_keys=True, separators=(",", ":")).encode()
+
+
+def checksum(note: Mapping[str, Any]) -> str:
+    """SHA-256 hex of a note without its checksum: the newest entry has no successor whose chain would show a change."""
+    return hashlib.sha256(canonical({name: value for name, value in note.items() if name != "checksum"})).hexdigest()
 
 
 def utc(moment: float) -> datetime:

@@ -50,11 +50,14 @@ def outcome(log: DeliveryLog) -> str:
     return "failed" if "refused" in log.batch_standings().values() else "done"
 
 
-def is_noted(ledger: AudienceLedger, audience: Snapshot) -> bool:
-    """True when the last delivery of the audience lane already says that this version is what is there."""
+def is_noted(ledger: AudienceLedger, audience: Snapshot, on_removal: str) -> bool:
+    """True when the last delivery, opt-outs aside, already says what is there, and what becomes of it.
+
+    A pair that the plan names no more is dealt with by its ledger alone, so a new `on_removal` has to be in there.
+    """
     for log in reversed(list(ledger.deliveries())):
-        if log.header["lane"] == "audience":
-            return bool(log.header["to_snapshot"] == audience.id)
+        if log.header["lane"] != "opt_out":
+            return bool(log.header["to_snapshot"] == audience.id and log.header["on_removal"] == on_removal)
     return False
 
 

@@ -105,13 +105,25 @@ def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log
         pa.field("standing", pa.string()),
     ]
     db.register("answers", pa.Table.from_pylist(standings, pa.schema(columns)))
-    refused = [{"member_id": bytes.fromhex(member)} for member in _rejected_members(log)]
-    db.register("refused", pa.Table.from_pylist(refused, pa.schema([("member_id", pa.binary(32))])))
+    refused = [{"phase": phase, "member_id": bytes.fromhex(member)} for phase, member in _rejected_members(log)]
+    named: list[pa.Field[Any]] = [pa.field("phase", pa.string()), pa.field("member_id", pa.binary(32))]
+    db.register("refused", pa.Table.from_pylist(refused, pa.schema(named)))
+    _load_given_up(db, log)
     db.execute("""
         CREATE TEMP TABLE outcome AS
-        SELECT c.*, CASE WHEN c.phase = 'none' THEN 'acknowledged' ELSE coalesce(a.standing, 'unsent') END AS answer,
-               c.member_id IN (SELECT member_id FROM refused) AS refused_by_name
-        FROM changes c LEFT JOIN answers a USING (phase, batch)
+        WITH answered AS (
+            SELECT c.*, CASE WHEN c.phase = 'none' THEN 'acknowledged' ELSE coalesce(a.standing, 'unsent') END AS said,
+                   EXISTS (SELECT 1 FROM refused r WHERE r.member_id = c.member_id AND r.phase = c.phase)
+                   AS refused_by_name
+            FROM changes c LEFT JOIN answers a USING (phase, batch)
+        )
+        SELECT * EXCLUDE (said),
+               CASE WHEN EXISTS (SELECT 1 FROM given_up g WHERE g.phase = answered.phase
+                                 AND g.member_id = answered.member_id AND g.record_id = answered.record_id)
+                    THEN 'in_doubt'
+                    WHEN refused_by_name AND phase <> 'add' AND said = 'acknowledged' THEN 'refused'
+                    ELSE said END AS answer
+        FROM answered
     """)
     # Whoever lost an old identifier may have been taken out as a person: known again only once affirmed.
     db.execute("""
@@ -119,6 +131,32 @@ def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log
         SELECT member_id FROM outcome GROUP BY member_id
         HAVING bool_or(phase = 'retire' AND answer <> 'unsent')
            AND bool_or(phase = 'reaffirm' AND answer <> 'acknowledged')
+    """)
+
+
+def _load_given_up(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> None:
+    """Table `given_up`: records of answered batches that nobody narrowed down to (see `narrowing`)."""
+    import pyarrow as pa
+
+    places = [
+        {"phase": entry.body["phase"], "batch": entry.body["batch"], "place": place}
+        for entry in log.final_answers()
+        for place in entry.body.get("given_up", ())
+    ]
+    columns: list[pa.Field[Any]] = [
+        pa.field("phase", pa.string()),
+        pa.field("batch", pa.int64()),
+        pa.field("place", pa.int64()),
+    ]
+    db.register("given_up_places", pa.Table.from_pylist(places, pa.schema(columns)))
+    # A place counts from 0 in the order in which the batch was written (`records.write_batches`).
+    db.execute("""
+        CREATE TEMP TABLE given_up AS
+        SELECT phase, member_id, record_id
+        FROM (SELECT phase, batch, member_id, record_id,
+                     row_number() OVER (PARTITION BY phase, batch ORDER BY member_id, record_id) - 1 AS place
+              FROM changes WHERE (phase, batch) IN (SELECT (phase, batch) FROM given_up_places))
+        JOIN given_up_places USING (phase, batch, place)
     """)
 
 
@@ -235,7 +273,7 @@ def _receipt_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]
                 "received": body.get("received", 0),
                 "accepted": body.get("accepted", 0),
                 "rejected": body.get("rejected", body["sent"] if entry.kind == "refused" else 0),
-                "unproven": body.get("unproven", 0),
+                "unproven": body.get("unproven", 0) + len(body.get("given_up", ())),
                 "request_digest": body["request_digest"],
                 "platform_code": body["code"],
                 "chain": entry.digest,
@@ -250,10 +288,10 @@ def _rejection_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, An
         )
 
 
-def _rejected_members(log: DeliveryLog) -> Iterator[str]:
+def _rejected_members(log: DeliveryLog) -> Iterator[tuple[str, str]]:
+    """Phase and member: an addition that was refused says nothing about a later removal, nor the other way round."""
     for entry in log.answered("receipt"):
-        if entry.body["phase"] == "add":
-            yield from entry.body["rejected_members"]
+        yield from ((entry.body["phase"], member) for member in entry.body["rejected_members"])
 
 
 def _publish(lake: Lake, table: str, partition: str, rows: list[dict[str, Any]]) -> None:

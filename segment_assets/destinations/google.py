@@ -20,39 +20,33 @@ from segment_assets.contracts import (
     Answer,
     Contract,
     Follow,
-    MatchKey,
     NeedsHumanError,
     Operation,
     Pattern,
     PermanentError,
     Quota,
     Request,
-    Sent,
 )
 from segment_assets.destinations.google_answers import accepted, items, job_report, not_understood, warnings
+from segment_assets.destinations.match_keys import route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, JobReport, Member, Response, Session, Transport
 
-_ADDRESS = (MatchKey.FIRST_NAME, MatchKey.LAST_NAME, MatchKey.COUNTRY, MatchKey.POSTAL_CODE)
+_ROUTE = route("google")
+# Google matches an address as a whole.
+_ADDRESS = next(group for group in _ROUTE.groups if len(group) > 1)
 _CONSENT = ("CONSENT_GRANTED", "CONSENT_STATUS_UNSPECIFIED")
 
 CONTRACT = Contract(
     platform="google",
     version=1,
     pattern=Pattern.MULTI_STEP,
-    match_keys={
-        MatchKey.EMAIL: Sent("emailAddress", "email_gmail_folded"),
-        MatchKey.PHONE: Sent("phoneNumber", "phone_e164"),
-        MatchKey.FIRST_NAME: Sent("givenName", "first_name_lower"),
-        MatchKey.LAST_NAME: Sent("familyName", "last_name_lower"),
-        MatchKey.COUNTRY: Sent("regionCode", "country_code"),
-        MatchKey.POSTAL_CODE: Sent("postalCode", "postal_code_plain"),
-    },
-    match_groups=((MatchKey.EMAIL,), (MatchKey.PHONE,), _ADDRESS),
-    identifying=(MatchKey.EMAIL, MatchKey.PHONE),
+    match_keys=_ROUTE.match_keys,
+    match_groups=_ROUTE.groups,
+    identifying=_ROUTE.identifying,
     batch_members=10_000,
     # Google publishes no limit in bytes; a full batch of all keys is below this.
     batch_bytes=10_000_000,
@@ -70,6 +64,7 @@ CONTRACT = Contract(
         "consent_ad_user_data": _CONSENT,
         "consent_ad_personalization": _CONSENT,
     },
+    endpoint="https://datamanager.googleapis.com",
 )
 
 ACCOUNT_TYPES = ("GOOGLE_ADS", "DISPLAY_VIDEO_ADVERTISER", "DISPLAY_VIDEO_PARTNER")

@@ -8,9 +8,10 @@ The door is what this module exports; everything below it may change.
 """
 
 from segment_assets.contracts import ColumnState, MatchKey, Reason
-from segment_assets.identity.batch import DigestedBatch, digest_batch
+from segment_assets.identity.batch import DigestedBatch, Digester, digest_batch
 from segment_assets.identity.digests import Cell, digest
 from segment_assets.identity.forms import NORMAL_FORMS, NormalForm
+from segment_assets.identity.parquet import FileCounts, digest_parquet
 from segment_assets.identity.pseudonyms import pseudonym
 
 __all__ = [
@@ -18,10 +19,13 @@ __all__ = [
     "Cell",
     "ColumnState",
     "DigestedBatch",
+    "Digester",
+    "FileCounts",
     "MatchKey",
     "NormalForm",
     "Reason",
     "digest",
     "digest_batch",
+    "digest_parquet",
     "pseudonym",
 ]

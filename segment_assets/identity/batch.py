@@ -1,35 +1,33 @@
-"""Whole batches: each distinct (value, country) is judged once, the results are spread over the rows by Arrow.
+"""Whole batches of identifiers, column by column, in Arrow from end to end.
 
-Belongs here: the vectorised path. Not here: any rule; it agrees with `digests.digest` on every cell, which a
-property test holds. No state outlives a batch but the bounded memory of `birth`.
+Belongs here: what is asked of whom, and how the answers come back to their rows. Not here: any rule. Plainly written
+values are read by the column (`fast_forms`), every other distinct value by the reference (`digests`), with which a
+property test holds the batch in agreement on every cell.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import ColumnState, PermanentError, Reason
-from segment_assets.identity.digests import screen, settle
+from segment_assets.identity.digests import screen
+from segment_assets.identity.fast_forms import READERS, refined_by_value, trimmed
+from segment_assets.identity.fast_reading import Countries, nothing_read
 from segment_assets.identity.forms import NORMAL_FORMS, NormalForm
-from segment_assets.identity.phone import phone_digits
-from segment_assets.identity.phone_plan import plain_phone_digits
+from segment_assets.identity.gathering import Cells, Column, nothing_but, reason_codes
+from segment_assets.identity.remainder import Referee
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pyarrow as pa
 
-    from segment_assets.identity.digests import Judgement, Rule
+    from segment_assets.identity.fast_reading import Reading
 
-    _Texts = list[str | Judgement]  # per distinct value the text to read, or the judgement where no rule is needed
-    _Pair = tuple[int, str | None]  # the number of a distinct value, and the row's country
-
-_Value = TypeVar("_Value")
-_REASONS = tuple(Reason)
-_REASON_NUMBERS = {reason: number for number, reason in enumerate(_REASONS)}
 _COLUMNS = tuple(dict.fromkeys(form.column for form in NORMAL_FORMS.values()))
-_FORMS_BY_COLUMN = {name: [form for form in NORMAL_FORMS.values() if form.column == name] for name in _COLUMNS}
+# Enough values to tell names from addresses, few enough to cost nothing.
+_SAMPLE, _NEARLY_ALL_DIFFERENT = 4096, 0.95
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
@@ -47,45 +45,115 @@ class DigestedBatch:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class _Distinct(Generic[_Value]):
-    """The distinct values of a column and, per row, the number of its value. A missing value counts as one."""
+class _Values:
+    """What there is to judge of a column: its texts, their countries, and per row the number of its text.
 
-    values: list[_Value]
-    numbers: pa.Array[Any]
+    `numbers` is None where every row is judged by itself, because nearly all of them differ.
+    """
 
-
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class _Read:
-    """What a form makes of each distinct pair, before hashing and after. Reasons and judgements pass through."""
-
-    normals: list[str | Reason | Judgement]
-    judgements: list[Judgement]
+    texts: pa.Array[Any]
+    countries: Countries | None
+    numbers: pa.Array[Any] | None
 
 
-def digest_batch(batch: pa.RecordBatch, states: Mapping[str, ColumnState] | None = None) -> DigestedBatch:
+def digest_batch(
+    batch: pa.RecordBatch,
+    states: Mapping[str, ColumnState] | None = None,
+    forms: Iterable[str] | None = None,
+) -> DigestedBatch:
     """Digest the identifier columns of SEGMENT_MEMBERS that a batch has; an absent column reads as a column of nulls.
 
     Other columns are not looked at. Numbers and dates are read as text. `states` says per raw column what the source
-    declares (default: auto). Raises PermanentError for a state of a column that is no identifier.
+    declares (default: auto), `forms` which of NORMAL_FORMS are wanted (default: all). Raises PermanentError for a
+    state of a column that is no identifier, and for a form that does not exist.
     """
-    declared = _checked(states or {})
-    columns = {name: _distinct(batch, name) for name in _COLUMNS}
-    digested = DigestedBatch({}, {}, dict.fromkeys(_COLUMNS, 0))
-    countries = _countries(columns["country"], declared)
-    for column, forms in _FORMS_BY_COLUMN.items():
-        state, source = declared.get(column, ColumnState.AUTO), columns[column]
-        texts = [screen(forms[0], value, state) for value in source.values]
-        pairs, numbers = _pairs(source, countries) if forms[0].needs_country else _alone(source)
-        known: dict[str, _Read] = {}
-        for form in forms:
-            own = texts if form.takes_digests == forms[0].takes_digests else _rescreened(form, source, texts, state)
-            if form.base:
-                judgements = _refined(form, own, pairs, known[form.base])
+    return Digester(states, forms).digest(batch)
+
+
+class Digester:
+    """`digest_batch` for all batches of one source: a value that comes back is judged once. Threads may share it.
+
+    It remembers the judgements of short values that no short cut reads (some ten thousand), and nothing else.
+    """
+
+    def __init__(self, states: Mapping[str, ColumnState] | None = None, forms: Iterable[str] | None = None) -> None:
+        self._states = _checked(states or {})
+        wanted = _known_forms(forms)
+        columns = [column for column in _COLUMNS if any(form.column == column for form in wanted)]
+        self._forms = {column: [form for form in wanted if form.column == column] for column in columns}
+        self._referees: dict[tuple[str, ...], Referee] = {}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The identifier columns that are looked at."""
+        country = any(form.needs_country for forms in self._forms.values() for form in forms)
+        return tuple(name for name in _COLUMNS if name in self._forms or (country and name == "country"))
+
+    def digest(self, batch: pa.RecordBatch) -> DigestedBatch:
+        """As `digest_batch`, with the states and forms of this digester."""
+        digested = DigestedBatch({}, {}, dict.fromkeys(self._forms, 0))
+        countries: Countries | None = None
+        for column, forms in self._forms.items():
+            texts = _texts(batch, column)
+            if texts.null_count == len(texts):
+                _spread_nothing(digested, forms, len(texts))
+                continue
+            if any(form.needs_country for form in forms):
+                countries = countries or self._countries(batch)
+                values = _paired(texts, countries)
             else:
-                known[form.name] = _read(form, own, pairs)
-                judgements = known[form.name].judgements
-            _spread(digested, form, judgements, numbers)
-    return digested
+                values = _alone(texts)
+            for covered, reading in self._readings(column, forms, values):
+                self._judge(covered, values, reading, digested)
+        return _in_order(digested)
+
+    def _readings(
+        self, column: str, forms: list[NormalForm], values: _Values
+    ) -> Iterator[tuple[list[NormalForm], Reading]]:
+        """The forms of a column in the groups that one reading covers; none for those without a short cut."""
+        reader, rest = READERS.get(column), forms
+        if reader is not None and self._state(column) is not ColumnState.HASHED:
+            reading = reader(trimmed(values.texts), values.countries, {form.name for form in forms})
+            covered = [form for form in forms if form.name in reading.normals or form.name in reading.refined]
+            rest = [form for form in forms if form not in covered]
+            yield covered, reading
+            for form in [form for form in rest if form.base in reading.normals]:
+                rest.remove(form)
+                yield [form], refined_by_value(form.name, form.refine, reading.decided, reading.normals[form.base])
+        if rest:
+            yield rest, nothing_read(len(values.texts))
+
+    def _judge(self, forms: list[NormalForm], values: _Values, reading: Reading, digested: DigestedBatch) -> None:
+        import numpy as np
+
+        if not forms:
+            return
+        decided, empty = np.asarray(reading.decided), np.asarray(values.texts.is_null())
+        referee = self._referees.setdefault(
+            tuple(form.name for form in forms), Referee(forms, self._state(forms[0].column))
+        )
+        undecided = ~decided & ~empty
+        if reading.refused is not None:
+            undecided &= ~reading.refused.mask
+        answers = referee.judge(values.texts, values.countries, undecided)
+        column = Column(reading, decided, empty, answers)
+        for number, form in enumerate(forms):
+            _spread(digested, form, column.cells(form, number), values.numbers)
+
+    def _state(self, column: str) -> ColumnState:
+        return self._states.get(column, ColumnState.AUTO)
+
+    def _countries(self, batch: pa.RecordBatch) -> Countries:
+        """The rows' countries as alpha-2, or None: empty, unknown and hashed countries help nobody to read a number."""
+        import numpy as np
+
+        form = NORMAL_FORMS["country"]
+        source = _texts(batch, form.column).dictionary_encode(null_encoding="encode")
+        found = [_plain_country(form, value, self._state(form.column)) for value in source.dictionary.to_pylist()]
+        # Several spellings of one country are one country.
+        names = list(dict.fromkeys(found))
+        per_spelling = np.array([names.index(name) for name in found], np.int64)
+        return Countries(names, per_spelling[np.asarray(source.indices)])
 
 
 def _checked(states: Mapping[str, ColumnState]) -> dict[str, ColumnState]:
@@ -97,20 +165,22 @@ def _checked(states: Mapping[str, ColumnState]) -> dict[str, ColumnState]:
     return {name: ColumnState(state) for name, state in states.items()}
 
 
-def _distinct(batch: pa.RecordBatch, name: str) -> _Distinct[str | None]:
+def _known_forms(names: Iterable[str] | None) -> list[NormalForm]:
+    """The wanted forms in the order of NORMAL_FORMS, which has a form behind its base."""
+    wanted = set(NORMAL_FORMS if names is None else names)
+    unknown = sorted(wanted - set(NORMAL_FORMS))
+    if unknown:
+        raise PermanentError(f"there is no normal form {', '.join(unknown)}: use {', '.join(NORMAL_FORMS)}")
+    return [form for name, form in NORMAL_FORMS.items() if name in wanted]
+
+
+def _texts(batch: pa.RecordBatch, name: str) -> pa.Array[Any]:
     import pyarrow as pa
 
     index = batch.schema.get_field_index(name)
     column = pa.nulls(batch.num_rows, pa.string()) if index < 0 else batch.column(index)
-    if not pa.types.is_string(column.type):
-        column = _as_text(column, name)
-    encoded = column.dictionary_encode(null_encoding="encode")
-    return _Distinct(encoded.dictionary.to_pylist(), encoded.indices)
-
-
-def _as_text(column: pa.Array[Any], name: str) -> pa.Array[Any]:
-    import pyarrow as pa
-
+    if pa.types.is_string(column.type):
+        return column
     try:
         return column.cast(pa.string())
     except pa.ArrowException:
@@ -120,84 +190,66 @@ def _as_text(column: pa.Array[Any], name: str) -> pa.Array[Any]:
         ) from None
 
 
-def _countries(source: _Distinct[str | None], declared: dict[str, ColumnState]) -> _Distinct[str | None]:
-    """The rows' countries as alpha-2, or None: empty, unknown and hashed countries help nobody to read a number."""
-    form = NORMAL_FORMS["country"]
-    state = declared.get(form.column, ColumnState.AUTO)
-    return _Distinct([_plain_country(form, value, state) for value in source.values], source.numbers)
-
-
 def _plain_country(form: NormalForm, value: str | None, state: ColumnState) -> str | None:
     screened = screen(form, value, state)
     found = form.rule(screened, None) if isinstance(screened, str) else None
     return None if isinstance(found, Reason) else found
 
 
-def _alone(source: _Distinct[str | None]) -> tuple[list[_Pair], pa.Array[Any]]:
-    return [(place, None) for place in range(len(source.values))], source.numbers
+def _alone(texts: pa.Array[Any]) -> _Values:
+    if _is_nearly_unique(texts):
+        return _Values(texts, None, None)
+    encoded = texts.dictionary_encode(null_encoding="encode")
+    return _Values(encoded.dictionary, None, encoded.indices)
 
 
-def _pairs(source: _Distinct[str | None], countries: _Distinct[str | None]) -> tuple[list[_Pair], pa.Array[Any]]:
-    """The distinct (value, country) pairs of the batch and, per row, the number of its pair."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    # Several spellings of one country are one country.
-    names = list(dict.fromkeys(countries.values))
-    per_spelling = pa.array([names.index(country) for country in countries.values], pa.int64())
-    country_numbers = per_spelling.take(countries.numbers)
-    joint = pc.add(pc.multiply(source.numbers.cast(pa.int64()), max(len(names), 1)), country_numbers)
-    encoded = joint.dictionary_encode()
-    codes: list[Any] = encoded.dictionary.to_pylist()
-    pairs = [(code // len(names), names[code % len(names)]) for code in codes]
-    return pairs, encoded.indices
-
-
-def _fast_phone(value: str, country: str | None) -> str | Reason:
-    return plain_phone_digits(value, country) or phone_digits(value, country)
-
-
-_FAST_RULES: dict[str, Rule] = {"phone_digits": _fast_phone}
-
-
-def _rescreened(form: NormalForm, source: _Distinct[str | None], texts: _Texts, state: ColumnState) -> _Texts:
-    """The texts for a form that minds digests otherwise than the first of its column."""
-    return [
-        text if isinstance(text, str) else screen(form, value, state)
-        for value, text in zip(source.values, texts, strict=True)
-    ]
-
-
-def _read(form: NormalForm, texts: _Texts, pairs: list[_Pair]) -> _Read:
-    rule = _FAST_RULES.get(form.name, form.rule)
-    normals = [rule(text, country) if isinstance(text := texts[place], str) else text for place, country in pairs]
-    return _Read(normals, [normal if isinstance(normal, tuple) else settle(form, normal) for normal in normals])
-
-
-def _refined(form: NormalForm, texts: _Texts, pairs: list[_Pair], base: _Read) -> list[Judgement]:
-    """One step on from what the base form has read. Most addresses are not changed by it, nor is then their digest."""
-    judgements = []
-    for (place, _), normal, judgement in zip(pairs, base.normals, base.judgements, strict=True):
-        if isinstance(normal, tuple):
-            screened = texts[place]
-            judgements.append(screened if isinstance(screened, tuple) else normal)
-        elif isinstance(normal, Reason) or ((found := form.refine(normal)) is normal and form.hashed):
-            judgements.append(judgement)
-        else:
-            judgements.append(settle(form, found))
-    return judgements
-
-
-def _spread(digested: DigestedBatch, form: NormalForm, judgements: list[Judgement], numbers: pa.Array[Any]) -> None:
-    """Put the judgements of the distinct pairs back onto the rows."""
+def _paired(texts: pa.Array[Any], countries: Countries) -> _Values:
+    """The distinct (value, country) pairs of the rows, unless nearly every row is one."""
+    import numpy as np
     import pyarrow as pa
 
-    values, reasons, already = zip(*judgements, strict=True) if judgements else ((), (), ())
-    cell_type = pa.binary(32) if form.hashed else pa.string()
-    digested.forms[form.name] = pa.array(values, cell_type).take(numbers)
-    codes = pa.array([None if reason is None else _REASON_NUMBERS[reason] for reason in reasons], pa.int8())
-    digested.reasons[form.name] = pa.DictionaryArray.from_arrays(
-        codes.take(numbers), pa.array([reason.value for reason in _REASONS])
+    if _is_nearly_unique(texts):
+        return _Values(texts, countries, None)
+    encoded = texts.dictionary_encode(null_encoding="encode")
+    width = len(countries.names)
+    pairs = pa.array(np.asarray(encoded.indices).astype(np.int64) * width + countries.numbers).dictionary_encode()
+    codes = np.asarray(pairs.dictionary)
+    distinct = encoded.dictionary.take(pa.array(codes // width))
+    return _Values(distinct, Countries(countries.names, codes % width), pairs.indices)
+
+
+def _is_nearly_unique(texts: pa.Array[Any]) -> bool:
+    sample = texts[:_SAMPLE]
+    return len(sample.unique()) > _NEARLY_ALL_DIFFERENT * len(sample)
+
+
+def _spread(digested: DigestedBatch, form: NormalForm, cells: Cells, numbers: pa.Array[Any] | None) -> None:
+    """Put the cells of the distinct values back onto the rows."""
+    import numpy as np
+
+    if numbers is not None:
+        rows = np.asarray(numbers)
+        cells = Cells(cells.values.take(numbers), cells.reasons[rows], cells.already_hashed[rows])
+    digested.forms[form.name] = cells.values
+    digested.reasons[form.name] = reason_codes(cells.reasons)
+    taken_over = int(cells.already_hashed.sum())
+    digested.already_hashed[form.column] = max(digested.already_hashed[form.column], taken_over)
+
+
+def _in_order(digested: DigestedBatch) -> DigestedBatch:
+    """In the order of NORMAL_FORMS: the first reason that a column has is the one that a reader sees."""
+    names = [name for name in NORMAL_FORMS if name in digested.forms]
+    return DigestedBatch(
+        {name: digested.forms[name] for name in names},
+        {name: digested.reasons[name] for name in names},
+        digested.already_hashed,
     )
-    if any(already):
-        digested.already_hashed[form.column] = pa.array(already, pa.bool_()).take(numbers).true_count
+
+
+def _spread_nothing(digested: DigestedBatch, forms: Iterable[NormalForm], rows: int) -> None:
+    """A column of nulls."""
+    import pyarrow as pa
+
+    for form in forms:
+        digested.forms[form.name] = pa.nulls(rows, pa.binary(32) if form.hashed else pa.string())
+        digested.reasons[form.name] = nothing_but(Reason.EMPTY, rows)

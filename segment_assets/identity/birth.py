@@ -76,6 +76,31 @@ def birth_day(value: str, country: str | None = None) -> str | Reason:
     return _part(value, country, 2)
 
 
+def month_alone(value: str) -> str | Reason:
+    """A month that stands in a field of its own.
+
+    >>> month_alone("2"), month_alone("13")
+    ('02', <Reason.IMPOSSIBLE_DATE: 'impossible_date'>)
+    """
+    return _number_alone(value, 12)
+
+
+def day_alone(value: str) -> str | Reason:
+    """A day of the month that stands in a field of its own.
+
+    >>> day_alone("4"), day_alone("31."), day_alone("32")
+    ('04', <Reason.NOT_A_DATE: 'not_a_date'>, <Reason.IMPOSSIBLE_DATE: 'impossible_date'>)
+    """
+    return _number_alone(value, 31)
+
+
+def _number_alone(value: str, most: int) -> str | Reason:
+    text = whole_number(value)
+    if not re.fullmatch("[0-9]{1,2}", text):
+        return Reason.NOT_A_DATE
+    return f"{int(text):02d}" if 1 <= int(text) <= most else Reason.IMPOSSIBLE_DATE
+
+
 def _part(value: str, country: str | None, part: int) -> str | Reason:
     return _parts(value, None if country is None else country in _MONTH_FIRST)[part]
 

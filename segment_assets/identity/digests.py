@@ -6,6 +6,7 @@ hashed. Not here: the rules of the normal forms.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import functools
 import hashlib
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
     Judgement = tuple[bytes | str | None, Reason | None, bool]
 
 _SHA_256 = re.compile(r"[0-9a-fA-F]{64}")
-# MD5, SHA-1, SHA-224, SHA-384 and SHA-512 in hex, and SHA-256 in base64: hashing them again gives a valid-looking
-# digest that no platform can match.
+# 32 bytes in base64 of either alphabet: the last letter holds four bits, the other two are zero.
+_SHA_256_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{42}[AEIMQUYcgkosw048]=")
+# MD5, SHA-1, SHA-224, SHA-384 and SHA-512 in hex: hashing them again gives a valid-looking digest that no platform
+# can match.
 _OTHER_DIGEST = re.compile(
     r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{56}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128}|[A-Za-z0-9+/_-]{43}="
 )
@@ -77,8 +80,8 @@ def digest(
     """One value under one normal form.
 
     `country` is the row's country as alpha-2 in lower case, or None where it is not known. `state` is what the source
-    says of the column: in `auto` and `hashed` a SHA-256 in hex of either case is taken as it is; in `raw` it is
-    refused, and in `hashed` everything else is. Nothing raises: whatever is wrong with a value is a reason.
+    says of the column: in `auto` and `hashed` a SHA-256 in hex of either case or in base64 is taken as it is; in `raw`
+    it is refused, and in `hashed` everything else is. Nothing raises: whatever is wrong with a value is a reason.
 
     >>> from segment_assets.identity import NORMAL_FORMS
     >>> digest(NORMAL_FORMS["email"], " Mary@Example.com").value.hex()[:16]
@@ -101,9 +104,10 @@ def screen(form: NormalForm, value: str | None, state: ColumnState) -> str | Jud
     reason = absence(text)
     if reason:
         return None, reason, False
-    if len(text) >= _SHORTEST_DIGEST:
-        if _SHA_256.fullmatch(text):
-            return _take_over(form, text, state)
+    if len(text) >= _SHORTEST_DIGEST and not form.opaque:
+        found = _sha256_in(text)
+        if found:
+            return _take_over(form, found, state)
         if _OTHER_DIGEST.fullmatch(text):
             return None, Reason.UNSUPPORTED_DIGEST, False
     if state is ColumnState.HASHED:
@@ -125,8 +129,16 @@ def settle(form: NormalForm, normal: str | Reason) -> Judgement:
     return (_sha256_of_few(normal) if len(normal) <= _FEW else _sha256(normal)), None, False
 
 
-def _take_over(form: NormalForm, text: str, state: ColumnState) -> Judgement:
-    found = bytes.fromhex(text)
+def _sha256_in(text: str) -> bytes | None:
+    """The 32 bytes that a text spells out in hex or base64."""
+    if _SHA_256.fullmatch(text):
+        return bytes.fromhex(text)
+    if _SHA_256_BASE64.fullmatch(text):
+        return base64.b64decode(text.replace("-", "+").replace("_", "/"))
+    return None
+
+
+def _take_over(form: NormalForm, found: bytes, state: ColumnState) -> Judgement:
     nothing = _DIGESTS_OF_NOTHING.get(found)
     if nothing:
         return None, nothing, False

@@ -2,7 +2,8 @@
 
 Belongs here: the published rules and the syntax check. Not here: which platform asks for which (`destinations`).
 Source: Meta, Customer File Custom Audiences, "Hashing" (trim, lower-case); for the folding of Gmail addresses Google,
-Data Manager API, "Format user data", and google-ads-datamanager-util 0.4.0. Everything beyond is ours:
+Data Manager API, "Format user data", and google-ads-datamanager-util 0.4.0; of UID2 unifiedid.com and uid2-client
+2.9.0; for the letters and digits of Reddit its Conversions API help page. Everything beyond is ours:
 NFKC, because a full-width at sign from an Asian keyboard is the same address to mail (RFC 8265 maps width,
 UTS 46 applies NFKC to domains) and changes nothing in ASCII; and refusing what no mail server could deliver to.
 """
@@ -24,6 +25,8 @@ _ASCII_ADDRESS = re.compile(
 )
 _LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _GMAIL = frozenset({"gmail.com", "googlemail.com"})
+_WHITE_SPACE = re.compile(r"\s+")
+_UID2_GMAIL = frozenset({"gmail.com"})
 
 
 def email(value: str, country: str | None = None) -> str | Reason:
@@ -43,6 +46,15 @@ def email(value: str, country: str | None = None) -> str | Reason:
     return address if _is_international_address(address) else Reason.NOT_AN_EMAIL
 
 
+def spaceless_email(value: str, country: str | None = None) -> str | Reason:
+    """The address after all white space in it is removed, as TikTok, LinkedIn and LiveRamp say it.
+
+    >>> spaceless_email("  JaneDoe @Gmail.com")
+    'janedoe@gmail.com'
+    """
+    return email(_WHITE_SPACE.sub("", value), country)
+
+
 def folded_as_by_gmail(address: str) -> str | Reason:
     """An address in normal form, with Google's own mailboxes in the one spelling that Google hashes.
 
@@ -54,8 +66,41 @@ def folded_as_by_gmail(address: str) -> str | Reason:
     >>> folded_as_by_gmail("+news@gmail.com")
     <Reason.NOT_AN_EMAIL: 'not_an_email'>
     """
+    return _folded(address, _GMAIL)
+
+
+def folded_as_by_uid2(address: str) -> str | Reason:
+    """An address in normal form, folded for gmail.com and, unlike Google, not for googlemail.com.
+
+    >>> folded_as_by_uid2("jane.saoirse+work@gmail.com"), folded_as_by_uid2("jane.doe+work@googlemail.com")
+    ('janesaoirse@gmail.com', 'jane.doe+work@googlemail.com')
+    """
+    return _folded(address, _UID2_GMAIL)
+
+
+def folded_everywhere(address: str) -> str | Reason:
+    """An address in normal form without dots and plus tag whatever its provider, where a platform was set to that.
+
+    >>> folded_everywhere("jane.doe+news@example.com")
+    'janedoe@example.com'
+    """
+    return _folded(address, None)
+
+
+def letters_and_digits(address: str) -> str | Reason:
+    """An address in normal form, its mailbox without plus tag and without all that is no letter or digit (Reddit).
+
+    >>> letters_and_digits("al.ice$+apple@example.com")
+    'alice@example.com'
+    """
     local, _, domain = address.partition("@")
-    if domain not in _GMAIL:
+    mailbox = "".join(c for c in local.partition("+")[0] if c.isalnum())
+    return f"{mailbox}@{domain}" if mailbox else Reason.NOT_AN_EMAIL
+
+
+def _folded(address: str, domains: frozenset[str] | None) -> str | Reason:
+    local, _, domain = address.partition("@")
+    if domains is not None and domain not in domains:
         return address
     mailbox = local.partition("+")[0].replace(".", "")
     return f"{mailbox}@{domain}" if mailbox else Reason.NOT_AN_EMAIL

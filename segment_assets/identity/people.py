@@ -57,6 +57,27 @@ def lower_case_name(value: str, country: str | None = None) -> str | Reason:
     return lowered if any(c.isalpha() for c in lowered) else Reason.NO_LETTERS
 
 
+def first_initial(value: str, country: str | None = None) -> str | Reason:
+    """The first letter of a first name in normal form, with the marks that belong to it.
+
+    >>> first_initial("Élodie"), first_initial("o'Brien"), first_initial("12")
+    ('é', 'o', <Reason.NO_LETTERS: 'no_letters'>)
+    """
+    whole = name(value, country)
+    return whole if isinstance(whole, Reason) else next(c for c in whole if c.isalpha())
+
+
+def name_as_written(value: str, country: str | None = None) -> str | Reason:
+    """A name with its case and punctuation, for platforms that take it plain.
+
+    >>> name_as_written("  Anne-Marie   O'Brien ")
+    "Anne-Marie O'Brien"
+    """
+    del country
+    words = " ".join(unicodedata.normalize("NFC", value).split())
+    return words if any(c.isalpha() for c in words) else Reason.NO_LETTERS
+
+
 def gender(value: str, country: str | None = None) -> str | Reason:
     """`m` or `f`, from the letter or a word; anything else is refused, as Meta's rule has no third code.
 

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from phonenumbers import PhoneNumber
 
+# "1 (206) 555-0100": a country code in front of an area code in brackets is North American and can be nothing else.
+_NANP_IN_BRACKETS = re.compile(r"1[\s.-]*\(([2-9][0-9]{2})\)[\s.-]*([2-9][0-9]{2})[\s.-]*([0-9]{4})")
 # A field with two numbers: these never stand inside one. A bare slash does ("089/123456"), so it is tried last.
 _BETWEEN_NUMBERS = re.compile(r"[;,|\n\r]+|\s/\s|\s(?:or|oder|ou|und|and|&)\s|(?<=\d)\s+(?=\+)")
 _SLASH = re.compile(r"/+")
 _LEADING_ZEROS = re.compile(r"[\s(]*00(?=[\s)(.-]*[1-9])")
+_STRAY_ZERO = re.compile(r"[\s(]*0(?=[1-9])")
 _SCIENTIFIC = re.compile(r"[+-]?[0-9][.,]?[0-9]*[eE][+]?[0-9]+")  # a spreadsheet has already lost the digits
 _NANP = re.compile(r"[2-9][0-9]{2}[2-9][0-9]{6}")  # area code and exchange never begin with 0 or 1
 _FEWEST_DIGITS, _MOST_DIGITS = 5, 17
@@ -41,7 +44,7 @@ def phone_digits(value: str, country: str | None = None) -> str | Reason:
     """
     if len(value) > _LONGEST_FIELD or _SCIENTIFIC.fullmatch(value):
         return Reason.NOT_A_PHONE
-    region = country.upper() if country else None
+    region = country.upper() if country else _region_of_notation(value)
     for candidate in _candidates(whole_number(value)):
         digits = _read(candidate, region)
         if digits:
@@ -58,6 +61,29 @@ def e164(digits: str) -> str:
     return f"+{digits}"
 
 
+def e164_of_india(digits: str) -> str | Reason:
+    """E.164 of an Indian number, for a platform that takes no other (Criteo).
+
+    >>> e164_of_india("919876543210"), e164_of_india("447911123456")
+    ('+919876543210', <Reason.UNSUPPORTED_COUNTRY: 'unsupported_country'>)
+    """
+    return f"+{digits}" if digits.startswith("91") else Reason.UNSUPPORTED_COUNTRY
+
+
+def ten_digits(digits: str) -> str | Reason:
+    """A North American number without its country code, for a platform that takes no other (LiveRamp).
+
+    >>> ten_digits("12065550100"), ten_digits("447911123456")
+    ('2065550100', <Reason.UNSUPPORTED_COUNTRY: 'unsupported_country'>)
+    """
+    is_nanp = digits.startswith("1") and _NANP.fullmatch(digits[1:])
+    return digits[1:] if is_nanp else Reason.UNSUPPORTED_COUNTRY
+
+
+def _region_of_notation(value: str) -> str | None:
+    return "US" if _NANP_IN_BRACKETS.fullmatch(value) else None
+
+
 def _candidates(value: str) -> Iterator[str]:
     """The first piece, the whole (a spaced slash may stand after an area code), then whatever else there is."""
     first, *others = [piece for piece in _BETWEEN_NUMBERS.split(value) if piece] or [value]
@@ -70,12 +96,23 @@ def _candidates(value: str) -> Iterator[str]:
 
 
 def _read(value: str, region: str | None) -> str | None:
-    """The first reading that gives a plausible number: "00" as "+", then as the region dials it."""
+    """The first reading that gives a plausible number: "00" as "+", as the region dials it, with a zero too many."""
     if _LEADING_ZEROS.match(value):
         digits = _international_digits(_LEADING_ZEROS.sub("+", value, count=1), None)
         if digits:
             return digits
-    return _international_digits(value, region)
+    return _international_digits(value, region) or _after_a_stray_zero(value, region)
+
+
+def _after_a_stray_zero(value: str, region: str | None) -> str | None:
+    """A zero before the region's own calling code, as in 01 (706) 767-5127 (Meta and Snap drop leading zeros)."""
+    import phonenumbers
+
+    calling_code = str(phonenumbers.country_code_for_region(region)) if region else ""
+    match = _STRAY_ZERO.match(value)
+    if not match or not calling_code or not value[match.end() :].startswith(calling_code):
+        return None
+    return _international_digits(f"+{value[match.end() :]}", None)
 
 
 def _international_digits(value: str, region: str | None) -> str | None:

@@ -16,11 +16,12 @@ from segment_assets.identity.phone import is_plausible
 
 _PLAIN = re.compile(r"\+?[0-9 ()./-]+")
 _NO_SEPARATORS = str.maketrans("", "", " ()./-")
-_LONGEST_CALLING_CODE, _LONGEST_PLAIN = 3, 40
+LONGEST_CALLING_CODE = 3
+_LONGEST_PLAIN = 40
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What is needed to read a plain number of one region. `lengths` are those of the calling code's main region."""
 
     calling_code: str
@@ -51,15 +52,15 @@ def plain_phone_digits(value: str, country: str | None) -> str | None:
 
 
 def _from_international(digits: str) -> str | None:
-    for size in range(1, _LONGEST_CALLING_CODE + 1):
-        plan = _plan_of_calling_code(digits[:size])
+    for size in range(1, LONGEST_CALLING_CODE + 1):
+        plan = plan_of_calling_code(digits[:size])
         if plan:
             return _finish(plan, digits[size:])
     return None
 
 
 def _from_national(digits: str, country: str) -> str | None:
-    plan = _plan_of_region(country)
+    plan = plan_of_region(country)
     if plan is None or digits.startswith(plan.calling_code):
         return None
     if plan.international_prefix and plan.international_prefix.match(digits):
@@ -67,25 +68,28 @@ def _from_national(digits: str, country: str) -> str | None:
     return _finish(plan, digits)
 
 
-def _finish(plan: _Plan, digits: str) -> str | None:
+def _finish(plan: Plan, digits: str) -> str | None:
     national = _without_prefix(plan, digits)
     if national is None or len(national) not in plan.lengths or len(national) not in plan.own_lengths:
         return None
     return plan.calling_code + national if is_plausible(int(plan.calling_code), national) else None
 
 
-def _without_prefix(plan: _Plan, digits: str) -> str | None:
+def _without_prefix(plan: Plan, digits: str) -> str | None:
     """Drop a national prefix such as 0. None where phonenumbers would weigh or transform it."""
     match = plan.prefix.match(digits) if plan.prefix else None
     if match is None:
         return digits
     if plan.transforms and (not match.groups() or match.groups()[-1] is not None):
         return None
+    if not match.end():
+        return digits
     return None if plan.national.fullmatch(digits) else digits[match.end() :]
 
 
 @functools.cache
-def _plan_of_calling_code(calling_code: str) -> _Plan | None:
+def plan_of_calling_code(calling_code: str) -> Plan | None:
+    """The plan of the main region of a calling code, None where there is no such code."""
     import phonenumbers
 
     if not calling_code or calling_code[0] == "0" or int(calling_code) not in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
@@ -95,13 +99,14 @@ def _plan_of_calling_code(calling_code: str) -> _Plan | None:
 
 
 @functools.cache
-def _plan_of_region(country: str) -> _Plan | None:
+def plan_of_region(country: str) -> Plan | None:
+    """The plan of a country (alpha-2 in lower case), None where it has none."""
     import phonenumbers
 
     return _plan_of(phonenumbers.PhoneMetadata.metadata_for_region(country.upper(), None))
 
 
-def _plan_of(metadata: Any) -> _Plan | None:
+def _plan_of(metadata: Any) -> Plan | None:
     import phonenumbers
 
     if metadata is None:
@@ -110,7 +115,7 @@ def _plan_of(metadata: Any) -> _Plan | None:
     main_region = phonenumbers.region_code_for_country_code(calling_code)
     main: Any = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(calling_code, main_region)
     prefix, idd = metadata.national_prefix_for_parsing, metadata.international_prefix
-    return _Plan(
+    return Plan(
         calling_code=str(calling_code),
         lengths=frozenset(main.general_desc.possible_length),
         own_lengths=frozenset(metadata.general_desc.possible_length),

@@ -39,6 +39,15 @@ for _code, _name in (entry.split(maxsplit=1) for entry in _STATE_NAMES.split(";"
 _ZIP_COUNTRIES = frozenset({"us", "pr", "vi", "gu", "as", "mp", "um", "fm", "mh", "pw"})
 # The first five digits, or three or four where a spreadsheet took the leading zeros (00601 Adjuntas, 02134 Boston).
 _ZIP = re.compile(r"([0-9]{5})(?:-?[0-9]{4})?|([0-9]{3,4})(?:-[0-9]{4})?")
+# The length of codes that are digits only: what a spreadsheet made 1067 is 01067 in Dresden, 150 is 0150 in Oslo.
+_DIGITS_OF_CODE = {
+    **dict.fromkeys(("de", "es", "fi", "fr", "it", "kr", "mx", "my", "pl", "tr", "ua", "us"), 5),
+    **dict.fromkeys(("au", "dk", "no", "ph", "za"), 4),
+    **dict.fromkeys(("cn", "ro", "sg"), 6),
+    "jp": 7,
+    "br": 8,
+}
+_MOST_LOST_ZEROS = 2
 _UK_POSTCODE = re.compile(r"((?:[a-z]{1,2}[0-9][a-z0-9]?|gir)[0-9])[a-z]{2}")
 _WHITE_SPACE_OR_DASH = re.compile(r"[\s\-\u2010-\u2015\u2212]+")
 _LONGEST_POSTAL_CODE = 12
@@ -76,6 +85,8 @@ def postal_code(value: str, country: str | None = None) -> str | Reason:
 
     >>> postal_code("94025-1234", "us"), postal_code("2134", "us"), postal_code("SW1A 1AA", "gb")
     ('94025', '02134', 'sw1a1')
+    >>> postal_code("1067", "de"), postal_code("K1A 0B1", "ca")
+    ('01067', 'k1a0b1')
     >>> postal_code("01310-100", "br"), postal_code("75018"), postal_code("SW1A 1AA")
     ('01310100', '75018', <Reason.NO_COUNTRY: 'no_country'>)
     """
@@ -84,7 +95,21 @@ def postal_code(value: str, country: str | None = None) -> str | Reason:
         return _agreed(_us_zip(code), _uk_postcode(code), _other_postal_code(code))
     if country in _ZIP_COUNTRIES:
         return _us_zip(code)
-    return _uk_postcode(code) if country == "gb" else _other_postal_code(code)
+    if country == "gb":
+        return _uk_postcode(code)
+    key = _other_postal_code(code)
+    return key if isinstance(key, Reason) else restored(key, country)
+
+
+def restored(digits: str, country: str) -> str:
+    """Put back up to two leading zeros that a spreadsheet took from a code of digits.
+
+    >>> restored("1067", "de"), restored("601", "us"), restored("75018", "fr"), restored("12", "us")
+    ('01067', '00601', '75018', '12')
+    """
+    size = _DIGITS_OF_CODE.get(country, 0)
+    is_short = size - _MOST_LOST_ZEROS <= len(digits) < size and digits.isascii() and digits.isdigit()
+    return digits.zfill(size) if is_short else digits
 
 
 def postal_code_as_written(value: str, country: str | None = None) -> str | Reason:
@@ -99,6 +124,30 @@ def postal_code_as_written(value: str, country: str | None = None) -> str | Reas
     code = whole_number(unicodedata.normalize("NFKC", value).strip("〒 "))
     shape = _other_postal_code(code.lower())
     return shape if isinstance(shape, Reason) else code
+
+
+def postal_code_compact(value: str, country: str | None = None) -> str | Reason:
+    """The code in upper case without spaces and dashes, and with the zeros that its country's codes cannot lack.
+
+    >>> postal_code_compact("94025-1234", "us"), postal_code_compact("2134", "us"), postal_code_compact("sw1a 1aa")
+    ('940251234', '02134', 'SW1A1AA')
+    """
+    written = postal_code_as_written(value)
+    if isinstance(written, Reason):
+        return written
+    key = _WHITE_SPACE_OR_DASH.sub("", written).upper()
+    return restored(key, country) if country else key
+
+
+def city_as_written(value: str, country: str | None = None) -> str | Reason:
+    """The city with its case and accents, for platforms that take it plain.
+
+    >>> city_as_written("São  Paulo")
+    'São Paulo'
+    """
+    del country
+    words = " ".join(unicodedata.normalize("NFC", value).split())
+    return words if any(c.isalpha() for c in words) else Reason.NO_LETTERS
 
 
 def country(value: str, country: str | None = None) -> str | Reason:

@@ -6,7 +6,6 @@ Not here: where the key lives, or which parts make a member (`audience`).
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 from segment_assets.contracts import PermanentError
@@ -24,9 +23,5 @@ def pseudonym(key: bytes, *parts: str) -> bytes:
     """
     if not key:
         raise PermanentError("the pseudonym key is empty: configure the tenant's key before building audiences")
-    mac = hmac.new(key, digestmod=hashlib.sha256)
-    for part in parts:
-        body = part.encode()
-        mac.update(len(body).to_bytes(8, "big"))
-        mac.update(body)
-    return mac.digest()
+    bodies = [part.encode() for part in parts]
+    return hmac.digest(key, b"".join(len(body).to_bytes(8, "big") + body for body in bodies), "sha256")

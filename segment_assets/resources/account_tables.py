@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
@@ -32,6 +33,11 @@ class LocalAccountTables:
         folder = self.root / account / table
         base = folder / f"week={week}" if week else folder
         return sorted(str(path) for path in base.rglob("*.parquet"))
+
+    def version(self, table: str) -> str:
+        """Changes when a file of a table appears, vanishes or is written again; cheap enough for a sensor's tick."""
+        marks = [(file, (told := os.stat(file)).st_size, told.st_mtime_ns) for file in self.files(table)]  # noqa: PTH116
+        return hashlib.sha256(repr(marks).encode()).hexdigest()
 
     def weeks(self, table: str) -> list[str]:
         """Reporting weeks (ISO dates of Mondays) that have files, sorted."""

@@ -11,10 +11,10 @@ import json
 import os
 import re
 import shutil
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import PermanentError, Snapshot
+from segment_assets.processes import aside
 from segment_assets.tables import TABLES
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class LocalLake:
         """Create an object unless it exists. The object is complete as soon as it can be seen."""
         target = self._object(key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        staged = target.parent / f".{uuid.uuid4().hex}"
+        staged = target.parent / aside("object")
         with staged.open("xb") as file:
             file.write(body)
             file.flush()
@@ -122,7 +122,7 @@ class LocalSnapshotWriter:
 
         self._folder, self._table, self._partition = folder, table, partition
         self._schema = TABLES[table].arrow_schema()
-        self._staging = folder / f".staging-{uuid.uuid4().hex}"
+        self._staging = folder / aside("staging")
         self._staging.mkdir(parents=True)
         self._file = self._staging / "part-00000.parquet"
         self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd")
@@ -154,7 +154,7 @@ class LocalSnapshotWriter:
             # The rows are there already (perhaps since a moment ago, by another writer): what is said of them is newer.
             (self._staging / "_manifest.json").replace(target / "_manifest.json")
             shutil.rmtree(self._staging)
-        pointer = self._folder / f".pointer-{uuid.uuid4().hex}"
+        pointer = self._folder / aside("pointer")
         pointer.write_text(json.dumps({"id": snapshot_id}))
         pointer.replace(self._folder / "current.json")
         return Snapshot(self._table, self._partition, snapshot_id, str(target), self._rows, dict(stats))

@@ -5,6 +5,7 @@ Belongs here: what has landed, page by page, and a version of it. Not here: read
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from typing import TYPE_CHECKING
@@ -31,5 +32,10 @@ class LocalLanding:
 
     def version(self, segment: str) -> str:
         """Changes when a file appears, vanishes or is written again; cheap enough for every tick of a sensor."""
-        marks = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in self.files(segment)]
+        marks = []
+        for path in self.files(segment):
+            # A file may be taken away between the listing and the look at it.
+            with contextlib.suppress(FileNotFoundError):
+                found = path.stat()
+                marks.append((path.name, found.st_size, found.st_mtime_ns))
         return hashlib.sha256(repr(marks).encode()).hexdigest()

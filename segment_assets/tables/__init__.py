@@ -12,6 +12,7 @@ from segment_assets.tables.audiences import (
     IDENTIFIER_COLUMNS,
     QUARANTINE,
     SEGMENT_MEMBERS,
+    SOURCE_PLACE,
     SUPPRESSIONS,
 )
 from segment_assets.tables.clean_room import (
@@ -93,6 +94,7 @@ __all__ = [
     "RECEIPTS",
     "REJECTIONS",
     "SEGMENT_MEMBERS",
+    "SOURCE_PLACE",
     "SUPPRESSIONS",
     "TABLES",
     "VALUE_BANDS",

@@ -5,21 +5,30 @@ Not here: what is sent and answered (`ledger`).
 
 from __future__ import annotations
 
+from segment_assets.destinations import registry
+from segment_assets.identity.forms import NORMAL_FORMS, NormalForm
 from segment_assets.tables.model import DIGEST, PSEUDONYM, RAW, Column, ComputedIn, Table, Type, text
 
 # What a segment's source may tell about a person. The names are match keys, except birth_date (three of them).
 IDENTIFIER_COLUMNS = (
-    text("email", "E-mail, raw or SHA-256", RAW),
-    text("phone", "Phone, raw or SHA-256", RAW),
-    text("first_name", "First name", RAW),
-    text("last_name", "Last name", RAW),
-    text("city", "City", RAW),
-    text("state", "State or province", RAW),
-    text("postal_code", "Postal code", RAW),
-    text("country", "Country", RAW),
-    text("birth_date", "Birth date", RAW),
-    text("gender", "Gender", RAW),
-    text("mobile_ad_id", "IDFA or GAID", RAW),
+    text("email", "E-mail, raw or SHA-256", RAW, of=("customers.email_address",)),
+    text("phone", "Phone, raw or SHA-256", RAW, of=("customers.phone_number",)),
+    text("first_name", "First name", RAW, of=("customers.first_name",)),
+    text("last_name", "Last name", RAW, of=("customers.last_name",)),
+    text("city", "City", RAW, of=("customers.city",)),
+    text("state", "State or province", RAW, of=("customers.state",)),
+    text("postal_code", "Postal code", RAW, of=("customers.zip",)),
+    text("country", "Country", RAW, of=("customers.country",)),
+    text("birth_date", "Birth date", RAW, of=("customers.birth_date",)),
+    text("gender", "Gender", RAW, of=("customers.gender",)),
+    text("mobile_ad_id", "IDFA or GAID", RAW, of=("customers.mobile_ad_id",)),
+)
+
+# Where a row was found. Ours to fill: no header of a source means one of these.
+SOURCE_PLACE = (
+    Column("source_row", Type.INTEGER, "Number of the row in the source, from 0", nullable=False),
+    text("source_file", "Name of the landed file; null where the source is a table"),
+    Column("source_line", Type.INTEGER, "First line of the row in that file, from 1; in Parquet the row, from 1"),
 )
 
 SEGMENT_MEMBERS = Table(
@@ -29,19 +38,37 @@ SEGMENT_MEMBERS = Table(
     grain=("source_row",),
     retention_days=30,
     columns=(
-        Column("source_row", Type.INTEGER, "Number of the row in the source, from 0", nullable=False),
-        text("customer_id", "Account A's customer number, where the source knows it", PSEUDONYM),
+        *SOURCE_PLACE,
+        text(
+            "customer_id",
+            "Account A's customer number, where the source knows it",
+            PSEUDONYM,
+            of=("exposed_customers.customer_id", "customers.customer_id"),
+        ),
         *IDENTIFIER_COLUMNS,
-        text("consent_ad_user_data", "granted, denied or unknown"),
-        text("consent_ad_personalization", "granted, denied or unknown"),
-        Column("gpc_opt_out", Type.BOOLEAN, "Global Privacy Control signal seen (US opt-out)"),
+        text("consent_ad_user_data", "granted, denied or unknown", of=("customers.consent_ad_user_data",)),
+        text("consent_ad_personalization", "granted, denied or unknown", of=("customers.consent_ad_personalization",)),
+        Column(
+            "gpc_opt_out",
+            Type.BOOLEAN,
+            "Global Privacy Control signal seen (US opt-out)",
+            of=("customers.gpc_opt_out",),
+        ),
     ),
 )
 
+# Every one of them alone is enough to name a person; a national phone number is read with the country.
+_NAMING = tuple(f"segment_members.{name}" for name in ("customer_id", "email", "phone", "country", "mobile_ad_id"))
 
-def _form(name: str, description: str) -> Column:
-    return Column(name, Type.DIGEST, f"SHA-256 of the {description}", DIGEST)
 
+def _form(form: NormalForm) -> Column:
+    if form.hashed:
+        return Column(form.name, Type.DIGEST, f"SHA-256 of the {form.description}", DIGEST)
+    return text(form.name, form.description, RAW)
+
+
+# What the connected destinations are sent; the forms of the others take no room.
+_CONNECTED_FORMS = {name for contract in registry().values() for name in contract.forms()}
 
 HASHED_AUDIENCE = Table(
     name="hashed_audience",
@@ -56,6 +83,7 @@ HASHED_AUDIENCE = Table(
             "Keyed pseudonym (HMAC-SHA-256) of the person",
             PSEUDONYM,
             nullable=False,
+            of=_NAMING,
         ),
         Column(
             "cluster_id",
@@ -63,27 +91,22 @@ HASHED_AUDIENCE = Table(
             "Smallest member_id of those sharing an identifier",
             PSEUDONYM,
             nullable=False,
+            of=_NAMING,
         ),
-        text("eligibility", "eligible, suppressed, no_consent or held_out", nullable=False),
-        _form("email", "trimmed, lower-cased e-mail"),
-        _form("email_gmail_folded", "e-mail, for Gmail without dots and plus tag"),
-        _form("phone_digits", "phone number in international digits without plus"),
-        _form("phone_e164", "phone number in E.164, with plus"),
-        _form("first_name", "first name"),
-        _form("first_name_lower", "first name, lower-cased with its punctuation"),
-        _form("last_name", "last name"),
-        _form("last_name_lower", "last name, lower-cased with its punctuation"),
-        _form("city", "city"),
-        _form("state", "state or province"),
-        _form("postal_code", "postal code"),
-        text("postal_code_plain", "Postal code as written, not hashed (Google takes it plain)", RAW),
-        _form("country", "country, alpha-2 lower-case"),
-        text("country_code", "Country, alpha-2 upper-case, not hashed (Google takes it plain)", RAW),
-        _form("birth_year", "birth year, YYYY"),
-        _form("birth_month", "birth month, MM"),
-        _form("birth_day", "birth day, DD"),
-        _form("gender", "gender, m or f"),
-        text("mobile_ad_id", "Mobile advertising id, lower-case, not hashed (platforms take it plain)", RAW),
+        text(
+            "eligibility",
+            "eligible, suppressed, no_consent or held_out",
+            nullable=False,
+            of=(
+                *_NAMING,
+                "segment_members.consent_ad_user_data",
+                "segment_members.consent_ad_personalization",
+                "segment_members.gpc_opt_out",
+                "suppressions.kind",
+                "suppressions.digest",
+            ),
+        ),
+        *(_form(form) for form in NORMAL_FORMS.values() if form.name in _CONNECTED_FORMS),
     ),
 )
 
@@ -101,8 +124,28 @@ SUPPRESSIONS = Table(
             "member_id, or SHA-256 of the identifier's normal form",
             DIGEST,
             nullable=False,
+            of=(
+                *(f"opt_outs.{name}" for name in ("customer_id", "email_address", "phone_number", "country")),
+                *(
+                    f"customers.{name}"
+                    for name in (
+                        "customer_id",
+                        "email_address",
+                        "email_sha256",
+                        "phone_number",
+                        "country",
+                        "mobile_ad_id",
+                    )
+                ),
+            ),
         ),
-        Column("opted_out_at", Type.TIMESTAMP, "Earliest request (UTC)", nullable=False),
+        Column(
+            "opted_out_at",
+            Type.TIMESTAMP,
+            "Earliest request (UTC)",
+            nullable=False,
+            of=("opt_outs.opted_out_at",),
+        ),
     ),
 )
 
@@ -114,6 +157,8 @@ QUARANTINE = Table(
     retention_days=180,
     columns=(
         Column("source_row", Type.INTEGER, "Number of the row in segment_members", nullable=False),
+        text("file", "Name of the landed file; null where the source is a table"),
+        Column("line", Type.INTEGER, "First line of the row in that file, from 1; in Parquet the row, from 1"),
         text("column", "Column that was refused; * for the whole row", nullable=False),
         text("reason", "Reason code", nullable=False),
     ),

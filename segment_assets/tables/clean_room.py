@@ -13,6 +13,7 @@ OVERLAP = Table(
     computed_in=ComputedIn.ROOM,
     grain=(),
     retention_days=400,
+    query="clean_room/overlap",
     columns=(Column("matched_converters", Type.INTEGER, "Distinct matched people"),),
 )
 
@@ -22,6 +23,7 @@ OVERLAP_BY_CREATIVE = Table(
     computed_in=ComputedIn.ROOM,
     grain=("creative_id",),
     retention_days=400,
+    query="clean_room/overlap_by_creative",
     columns=(
         text("creative_id", "Creative seen"),
         Column("matched_converters", Type.INTEGER, "Distinct matched people"),
@@ -34,6 +36,7 @@ OVERLAP_BY_PRICE_BAND = Table(
     computed_in=ComputedIn.ROOM,
     grain=("price_band",),
     retention_days=400,
+    query="clean_room/overlap_by_price_band",
     columns=(
         text("price_band", "Band of the order value in EUR"),
         Column("matched_converters", Type.INTEGER, "Distinct matched people"),
@@ -46,6 +49,7 @@ AUDIENCE_BY_BIRTH_COUNTRY = Table(
     computed_in=ComputedIn.ROOM,
     grain=("birth_country",),
     retention_days=400,
+    query="clean_room/audience_by_birth_country",
     columns=(
         text("birth_country", "Country of birth"),
         Column("matched_converters", Type.INTEGER, "Distinct matched people"),
@@ -58,6 +62,7 @@ CUSTOMER_REACH = Table(
     computed_in=ComputedIn.ROOM,
     grain=(),
     retention_days=400,
+    query="clean_room/customer_reach",
     columns=(Column("exposed_customers", Type.INTEGER, "Distinct matched people"),),
 )
 
@@ -67,6 +72,7 @@ CAMPAIGN_REACH = Table(
     computed_in=ComputedIn.ROOM,
     grain=("campaign_id", "channel"),
     retention_days=400,
+    query="clean_room/campaign_reach",
     columns=(
         text("campaign_id", "Campaign"),
         text("channel", "Channel"),
@@ -81,5 +87,6 @@ EXPOSED_CUSTOMERS = Table(
     computed_in=ComputedIn.ROOM,
     grain=("customer_id",),
     retention_days=90,
+    query="clean_room/exposed_customers",
     columns=(text("customer_id", "Account A's customer number", PSEUDONYM),),
 )

@@ -27,6 +27,7 @@ AUDIENCE_OVERLAP = Table(
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week",),
     retention_days=400,
+    query="planning/audience_overlap",
     columns=(
         _WEEK,
         _people("customers", "Customers with a join key in account A"),
@@ -45,6 +46,7 @@ CREATIVE_OVERLAP = Table(
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "creative_id"),
     retention_days=400,
+    query="measurement/overlap_by_creative",
     columns=(
         _WEEK,
         text("creative_id", "Creative", nullable=False),
@@ -60,6 +62,7 @@ VALUE_BANDS = Table(
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "price_band"),
     retention_days=400,
+    query="measurement/value_bands",
     columns=(
         _WEEK,
         text("price_band", "Band of the order value in EUR, or `without price`", nullable=False),
@@ -77,6 +80,7 @@ AUDIENCE_PROFILE_INDEX = Table(
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "attribute", "attribute_value"),
     retention_days=400,
+    query="planning/audience_profile_index",
     columns=(
         _WEEK,
         text("attribute", "Attribute of account A's customers: birth_country", nullable=False),
@@ -98,6 +102,7 @@ REACH_BY_CAMPAIGN_CHANNEL = Table(
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "campaign_id", "channel"),
     retention_days=400,
+    query="measurement/reach_by_campaign_channel",
     columns=(
         _WEEK,
         text("campaign_id", "Campaign; `(all)` is the row over all campaigns, withheld ones included", nullable=False),
@@ -116,6 +121,7 @@ DELIVERY_SUMMARY = Table(
     computed_in=ComputedIn.LEDGER,
     grain=("destination", "account", "segment"),
     retention_days=400,
+    query="activation/delivery_summary",
     columns=(
         text("destination", "Platform", nullable=False),
         text("account", "Platform account", nullable=False),

@@ -45,18 +45,26 @@ class Type(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `nullable` False is enforced by the schema check."""
+    """One column. `nullable` False is enforced by the schema check.
+
+    `of` names what its values are made from, as `table.column`, where code of ours makes them. It is empty where the
+    values come from outside, where a query makes them (`Table.query`) or a normal form (`identity`).
+    """
 
     name: str
     type: Type
     description: str
     pii: Pii = Pii.NONE
     nullable: bool = True
+    of: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Table:
-    """One table. `grain` names the columns that identify a row; `retention_days` is how long versions are kept."""
+    """One table. `grain` names the columns that identify a row; `retention_days` is how long versions are kept.
+
+    `query` is the SQL that fills it, in the form that `queries.read` takes; empty where code fills it.
+    """
 
     name: str
     description: str
@@ -64,6 +72,7 @@ class Table:
     grain: tuple[str, ...]
     columns: tuple[Column, ...]
     retention_days: int
+    query: str = ""
 
     def column_names(self) -> list[str]:
         """Names in declared order."""
@@ -85,9 +94,11 @@ class Table:
         return pa.schema([pa.field(c.name, types[c.type], nullable=c.nullable) for c in self.columns])
 
 
-def text(name: str, description: str, pii: Pii = Pii.NONE, *, nullable: bool = True) -> Column:
+def text(
+    name: str, description: str, pii: Pii = Pii.NONE, *, nullable: bool = True, of: tuple[str, ...] = ()
+) -> Column:
     """A column of strings."""
-    return Column(name, Type.STRING, description, pii, nullable)
+    return Column(name, Type.STRING, description, pii, nullable, of)
 
 
 RAW, PSEUDONYM, DIGEST = Pii.RAW, Pii.PSEUDONYMOUS, Pii.DIGEST

@@ -71,7 +71,7 @@ def build(tmp_path_factory):
 
 
 @pytest.fixture
-def suppress():
+def suppress(tmp_path):
     """Opt-outs and customers as dictionaries to rows of suppressions, and the counts."""
 
     def run(opt_outs, customers):
@@ -79,7 +79,11 @@ def suppress():
         requests = [{"opt_out_id": str(next(numbers)), "opted_out_at": 1_000, **row} for row in opt_outs]
         out = []
         counts = build_suppressions(
-            pads.dataset(table(OPT_OUTS, requests)), pads.dataset(table(CUSTOMERS, customers)), KEY, out.append
+            pads.dataset(table(OPT_OUTS, requests)),
+            pads.dataset(table(CUSTOMERS, customers)),
+            KEY,
+            out.append,
+            workdir=tmp_path,
         )
         return pa.Table.from_batches(out, schema=SUPPRESSIONS.arrow_schema()).to_pylist(), counts
 

@@ -13,6 +13,7 @@ from .conftest import KEY, YES, members, sha
 
 AD_ID = "0a1b2c3d-1111-4222-8333-444455556666"
 US_PHONE = {"phone": "+1 212 555 2368", "country": "US"}
+PLACE = {"source_row": 0, "file": None, "line": None}
 
 
 def person(number, **more):
@@ -57,14 +58,14 @@ def test_a_null_word_is_no_customer_number_and_merges_no_strangers(build, word):
 def test_a_row_that_names_nobody_goes_to_quarantine_whole(build):
     built = build([{"first_name": "Ann", "country": "US"}, person(1)])
     assert built.counts.quarantined_rows == 1
-    assert built.quarantine == [{"source_row": 0, "column": "*", "reason": "no_identifier"}]
+    assert built.quarantine == [{**PLACE, "column": "*", "reason": "no_identifier"}]
 
 
 def test_a_customer_without_any_usable_identifier_stays_a_member(build):
     built = build([{"customer_id": "7", "email": "not an address", "country": "US"}])
     assert built.counts.members == 1
     assert built.people[0]["email"] is None
-    assert built.quarantine == [{"source_row": 0, "column": "email", "reason": "not_an_email"}]
+    assert built.quarantine == [{**PLACE, "column": "email", "reason": "not_an_email"}]
 
 
 def test_every_refused_value_is_written_down_with_column_and_reason_and_never_its_value(build):

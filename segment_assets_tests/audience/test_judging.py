@@ -13,17 +13,18 @@ from segment_assets.audience import (
     AudienceCounts,
     AudienceLimits,
     AudienceStats,
+    ColumnTally,
     Inspection,
     audience_stats,
     inspect,
     judge_audience,
 )
-from segment_assets.contracts import PermanentError
+from segment_assets.contracts import ColumnState, PermanentError
 from segment_assets.tables import HASHED_AUDIENCE
 
 from .conftest import sha
 
-NAMES = ["schema", "digest_shape", "no_digest_of_empty", "minimum_size", "quarantine_share", "drift"]
+NAMES = ["schema", "digest_shape", "no_digest_of_empty", "minimum_size", "quarantine_share", "drift", "column_states"]
 
 
 def stats(members=200, *, quarantined=0, unreadable=0, **scan):
@@ -80,7 +81,15 @@ def test_a_failure_says_the_numbers_and_the_next_action():
     assert finding.numbers["eligible"] == 7
 
 
-@pytest.mark.parametrize("limits", [{"max_quarantine_share": 1.5}, {"minimum_size": -1}, {"max_drift": -0.1}])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"max_quarantine_share": 1.5},
+        {"minimum_size": -1},
+        {"max_drift": -0.1},
+        {"column_state_disagreement_limit": 1.1},
+    ],
+)
 def test_limits_outside_their_range_are_refused(limits):
     with pytest.raises(PermanentError):
         AudienceLimits(**limits)
@@ -90,6 +99,7 @@ def test_stats_survive_being_written_as_json_and_read_again():
     before = stats(schema_differences=("a", "b"), unreadable=3)
     before.counts.refused_cells["email", "not_an_email"] = 4
     before.counts.already_hashed["phone"] = 2
+    before.counts.columns["phone"] = ColumnTally(ColumnState.RAW, values=5, sha256=2, digests_of_nothing=1)
     assert audience_stats(json.loads(json.dumps(before.as_stats()))) == before
 
 

@@ -99,7 +99,8 @@ def test_ragged_rows_keep_their_number_and_are_reported(land):
     assert [(row["source_row"], row["email"]) for row in rows] == [(0, "a@x.org"), (3, "d@x.org")]
     assert report.rows == 4
     assert report.quarantine().to_pylist() == [
-        {"source_row": number, "column": "*", "reason": "unreadable_row"} for number in (1, 2)
+        {"source_row": number, "file": "a.csv", "line": line, "column": "*", "reason": "wrong_number_of_cells"}
+        for number, line in ((1, 3), (2, 4))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Takes the pictures of the README from a running demo: the dashboard, the asset graph, one platform account.
+"""Takes the pictures of the README from a finished demo: the dashboard, the asset graph, platform accounts.
 
     python -m segment_assets_tests.browser.screenshots --home <folder of a finished demo> [--into docs/images]
 
@@ -21,20 +21,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import ViewportSize, sync_playwright
 
+from segment_assets.dashboard.pictures import packed
 from segment_assets.deployment import checkout
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 CHROMIUM = "/usr/bin/chromium"
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-START_SECONDS = 90
+DESK, PHONE = ViewportSize(width=1280, height=1500), ViewportSize(width=390, height=1400)
+GRAPH, PAGE = ViewportSize(width=1400, height=520), ViewportSize(width=1280, height=860)
+START_SECONDS, PAGE_SECONDS = 90, 60
+MOST_BYTES = 300_000
 
 
 def main() -> None:
-    """All pictures, or those that the home has something for."""
+    """All pictures; ends with an error, and says why, where a page is not as it should be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--home", type=Path, default=checkout() / "data", help="home of a finished `make demo`")
     parser.add_argument("--into", type=Path, default=checkout() / "docs" / "images")
@@ -42,22 +45,44 @@ def main() -> None:
     told.into.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        _dashboard(browser, told.home / "dashboards" / "index.html", told.into)
+        taken = _dashboard(browser, told.home / "dashboards" / "index.html")
         with _webserver(told.home.resolve()) as address:
-            _dagster(browser, address, told.into)
+            taken |= _dagster(browser, address)
         browser.close()
-    for picture in sorted(told.into.glob("*.png")):
-        sys.stdout.write(f"{picture} ({picture.stat().st_size // 1024} KB)\n")
+    for name, picture in taken.items():
+        small = packed(picture)
+        if len(small) > MOST_BYTES:
+            sys.exit(f"{name}.png would have {len(small):,} bytes; make it smaller before it goes into the README")
+        (told.into / f"{name}.png").write_bytes(small)
+        sys.stdout.write(f"{told.into / name}.png ({len(small) // 1024} KB)\n")
 
 
-def _dashboard(browser: Browser, page_file: Path, into: Path) -> None:
+@contextlib.contextmanager
+def _watched(browser: Browser, size: ViewportSize, own: str) -> Iterator[Page]:
+    """A page that may complain of nothing and load nothing from elsewhere."""
+    page = browser.new_page(viewport=size)
+    page.set_default_timeout(PAGE_SECONDS * 1000)
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda asked: None if asked.url.startswith((own, "data:", "blob:")) else wrong.append(asked.url))
+    yield page
+    page.close()
+    if wrong:
+        sys.exit(f"{own}: {'; '.join(wrong)}")
+
+
+def _dashboard(browser: Browser, page_file: Path) -> dict[str, bytes]:
+    taken = {}
+    own = page_file.resolve().as_uri()
     for name, size in (("dashboard", DESK), ("dashboard_phone", PHONE)):
-        page = browser.new_page(viewport=size)
-        page.goto(page_file.resolve().as_uri())
-        page.wait_for_selector(".chart[data-drawn]")
-        page.wait_for_timeout(500)
-        page.screenshot(path=into / f"{name}.png", full_page=size is DESK)
-        page.close()
+        with _watched(browser, size, own) as page:
+            page.goto(own)
+            page.wait_for_function(
+                "document.querySelectorAll('.chart').length === document.querySelectorAll('.chart[data-drawn]').length"
+            )
+            taken[name] = page.screenshot()
+    return taken
 
 
 @contextlib.contextmanager
@@ -91,33 +116,40 @@ def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
     sys.exit(f"dagster-webserver did not answer within {START_SECONDS} s")
 
 
-def _dagster(browser: Browser, address: str, into: Path) -> None:
-    context = browser.new_context(viewport={"width": 1600, "height": 900})
-    page = context.new_page()
-    page.goto(f"{address}/asset-groups")
-    _settled(page)
-    if not page.get_by_text("dashboards", exact=True).count():
-        sys.exit("the code location does not load; `dagster definitions validate -w workspace.yaml` says why")
-    for name, path in (
-        ("asset_graph", "/asset-groups"),
-        ("activation", "/assets/activation/meta/lumen_eu?view=partitions&partition=exposed_non_converters"),
-        ("dashboard_asset", "/assets/dashboards/road?view=overview"),
-    ):
-        page.goto(f"{address}{path}")
-        _settled(page)
-        page.screenshot(path=into / f"{name}.png")
-    context.close()
+def _dagster(browser: Browser, address: str) -> dict[str, bytes]:
+    taken = {}
+    with _watched(browser, GRAPH, address) as page:
+        page.goto(f"{address}/asset-groups")
+        page.get_by_text("dashboards", exact=True).locator("visible=true").first.wait_for()
+        # The names of the groups stand in the graph: the list beside it only takes its room.
+        page.locator("[aria-label=panel_show_right]:visible").last.click()
+        page.get_by_text("Hide navigation").click()
+        _at_rest(page)
+        # Fits the graph into the room that there is now.
+        page.mouse.dblclick(GRAPH["width"] / 2, GRAPH["height"] - 60)
+        taken["asset_graph"] = _at_rest(page)
+    with _watched(browser, PAGE, address) as page:
+        page.goto(f"{address}/assets/activation/meta/lumen_eu?view=partitions&partition=exposed_non_converters")
+        page.get_by_text("people in the audience").wait_for()
+        page.get_by_text("Hide navigation").click()
+        taken["activation"] = _at_rest(page)
+        page.goto(f"{address}/assets/activation/google/lumen_ads?view=overview")
+        page.get_by_text("emailAddress").first.wait_for()
+        taken["platform_fields"] = _at_rest(page)
+    return taken
 
 
-def _settled(page: Page) -> None:
-    """A graph is laid out in a worker after the last request, and a first visit is greeted with a dialogue."""
-    with contextlib.suppress(Exception):
-        page.wait_for_load_state("networkidle", timeout=15_000)
-    page.wait_for_timeout(2_500)
-    skip = page.get_by_role("button", name="Skip")
-    if skip.count():
-        skip.first.click()
-        page.wait_for_timeout(500)
+def _at_rest(page: Page) -> bytes:
+    """A picture of the page when two in a row are the same: graphs are laid out in a worker, and parts slide in."""
+    before = b""
+    deadline = time.monotonic() + PAGE_SECONDS
+    while time.monotonic() < deadline:
+        page.wait_for_timeout(1_500)
+        now = page.screenshot(animations="disabled")
+        if now == before:
+            return now
+        before = now
+    sys.exit(f"{page.url} does not come to rest within {PAGE_SECONDS} s")
 
 
 if __name__ == "__main__":

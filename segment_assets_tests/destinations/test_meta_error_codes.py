@@ -13,7 +13,15 @@ from facebook_business.exceptions import FacebookRequestError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segment_assets.contracts import Member, NeedsHumanError, PermanentError, Response, Session, TransientError
+from segment_assets.contracts import (
+    Member,
+    NeedsHumanError,
+    PermanentError,
+    RefusedBatchError,
+    Response,
+    Session,
+    TransientError,
+)
 from segment_assets.destinations.meta import MetaCustomAudiences
 
 ONLY = Session(token=1, sequence=1, last=True, members_in_total=1, received_before=0)
@@ -26,7 +34,7 @@ FOR_A_PERSON = [
     (10, 0), (200, 0), (200, 1870050), (200, 1870090), (294, 0), (270, 0), (100, 33), (100, 1713230),
 ]  # fmt: skip
 REFUSED = [
-    (100, 0), (105, 0), (194, 0), (1713098, 0), (100, 1487366), (100, 1487301), (2635, 0),
+    (105, 0), (194, 0), (1713098, 0), (100, 1487366), (100, 1487301), (2635, 0),
     (2650, 1870147), (2650, 1870148), (2650, 1870158), (2650, 1870159), (2650, 1870144), (999_999, 0),
 ]  # fmt: skip
 
@@ -52,6 +60,8 @@ def our_reading(body: dict[str, Any], status: int = 400) -> Exception:
         *((*place, TransientError) for place in [*THROTTLED, *SERVICE]),
         *((*place, NeedsHumanError) for place in FOR_A_PERSON),
         *((*place, PermanentError) for place in REFUSED),
+        # An invalid parameter of whatever kind: perhaps one row, so halves of the upload are tried.
+        (100, 0, RefusedBatchError),
     ],
 )
 def test_every_documented_code_is_read_as_its_documented_class(code, subcode, expected):
@@ -75,3 +85,10 @@ def test_a_transient_code_is_transient_for_us_also_where_the_flag_is_missing(cod
 def test_a_code_that_nobody_documented_is_transient_exactly_when_the_sdk_says_so(code, transient):
     body = error_body(code, 0, transient=transient)
     assert isinstance(our_reading(body), TransientError) is sdks_reading(body).api_transient_error()
+
+
+def test_which_codes_may_mean_one_row_is_a_setting():
+    body = error_body(100, 0, transient=False)
+    with pytest.raises(PermanentError) as refused:
+        MetaCustomAudiences("1001", narrowed_codes=frozenset()).read([], ONLY, Response(400, {}, body))
+    assert type(refused.value) is PermanentError

@@ -1,16 +1,15 @@
 """One activation of the shipped plan as a process of its own, so that a test can kill or stop it.
 
-    python -m segment_assets_tests.faults.activate HOME [--times N]    through Dagster, as `make demo` does
-    python -m segment_assets_tests.faults.activate HOME --courier      the delivery room alone, without Dagster's pool
-
-Prints one line of JSON at the end. The home must hold the audience, the suppressions and a running sandbox.
+Either through Dagster, as `make demo` does, or the delivery room alone, without Dagster's pool. The home must hold the
+audience, the suppressions and a running sandbox. The processes are forked from one that has imported everything:
+a start is then a matter of milliseconds, and a kill is as real.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
+import multiprocessing
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -69,17 +68,31 @@ def by_courier(deployment: Deployment) -> dict[str, Any]:
     return {"sent": report.sent}
 
 
-def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("home", type=Path)
-    parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--courier", action="store_true")
-    arguments = parser.parse_args(argv)
-    deployment = Deployment(Kind.LOCAL, arguments.home.resolve())
-    told = by_courier(deployment) if arguments.courier else by_dagster(deployment, arguments.times)
-    sys.stdout.write(json.dumps(told) + "\n")
-    return 0
+class Activation:
+    """A process that activates, and what it says at its end."""
+
+    def __init__(self, home: Path, told: Path, *, times: int = 1, courier: bool = False) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__, "segment_assets.definitions", "httpx", "duckdb", "pyarrow.dataset"])
+        self._told = told
+        self.process = context.Process(target=_activate, args=(home, told, times, courier))
+        self.process.start()
+
+    def signal(self, number: int) -> None:
+        """Send a signal, and after one that kills wait for the end."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, number)
+
+    def told(self, within: float) -> dict[str, Any]:
+        """What it says at its end. It may not hang."""
+        self.process.join(within)
+        assert self.process.exitcode == 0, f"ended with {self.process.exitcode}"
+        said: dict[str, Any] = json.loads(self._told.read_text(encoding="utf-8"))
+        return said
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _activate(home: Path, told: Path, times: int, courier: bool) -> None:
+    os.environ["SEGMENT_ASSETS_HOME"] = str(home)
+    deployment = Deployment(Kind.LOCAL, home.resolve())
+    said = by_courier(deployment) if courier else by_dagster(deployment, times)
+    told.write_text(json.dumps(said), encoding="utf-8")

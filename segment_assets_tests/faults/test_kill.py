@@ -6,12 +6,8 @@ process is a real one with a persistent Dagster instance and a real sandbox: not
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +18,7 @@ from segment_assets.delivery.settling import balanced
 from segment_assets.resources.lake import LocalLake
 from segment_assets.sandbox import process
 from segment_assets_tests.fakes import digest, marked, person, publish_audience, publish_suppressions
+from segment_assets_tests.faults.activate import Activation
 from segment_assets_tests.faults.room import Sandbox
 
 if TYPE_CHECKING:
@@ -71,25 +68,20 @@ def home(prepared: tuple[Path, Sandbox], tmp_path: Path) -> Path:
 @pytest.fixture
 def start(home: Path) -> Iterator:
     """Starts activations of the home; whatever is left of them at the end is killed."""
-    started: list[subprocess.Popen] = []
+    started: list[Activation] = []
 
-    def begin(*options: str) -> subprocess.Popen:
-        command = [sys.executable, "-m", "segment_assets_tests.faults.activate", str(home), *options]
-        environment = {**os.environ, "SEGMENT_ASSETS_HOME": str(home)}
-        with (home / "errors.log").open("a") as errors:
-            started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=environment))
+    def begin(**options) -> Activation:
+        started.append(Activation(home, home / f"told-{len(started)}.json", **options))
         return started[-1]
 
     yield begin
     for one in started:
-        one.kill()
-        one.communicate()
+        one.process.kill()
+        one.process.join()
 
 
-def told_by(running: subprocess.Popen) -> dict:
-    """What an activation says at its end. It may not hang."""
-    said, _ = running.communicate(timeout=MUST_END_WITHIN)
-    return json.loads(said.decode().splitlines()[-1])
+def told_by(running: Activation) -> dict:
+    return running.told(MUST_END_WITHIN)
 
 
 def wait_for_requests(sandbox: Sandbox, number: int, *, path: str = "", after: int = 0) -> None:
@@ -161,8 +153,8 @@ def test_a_killed_activation_is_continued_by_the_next_and_nothing_acknowledged_i
         else:
             wait_for_an_open_delivery(home)
         time.sleep(wait)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+        killed.signal(signal.SIGKILL)
+        killed.process.join()
         batches = answered if path == UPLOAD else 0
         assert max(0, batches - 1) * BATCH <= acknowledged(home) - known <= batches * BATCH
         # What was in flight still arrives, and must not be counted as the next run's.
@@ -170,9 +162,9 @@ def test_a_killed_activation_is_continued_by_the_next_and_nothing_acknowledged_i
 
     sandbox.faults()
     known, before = acknowledged(home), sandbox.log()
-    told = told_by(start("--times", "2"))
+    told = told_by(start(times=2))
     assert told["cleared"] == 1
-    assert [end["success"] for end in told["ends"]] == [True, True], (home / "errors.log").read_text()[-2000:]
+    assert [end["success"] for end in told["ends"]] == [True, True], told["ends"]
     assert (told["unfinished"], told["slots"]) == ([], [0, 0])
     platform_is_right(sandbox)
     ledger_is_whole(home)
@@ -183,17 +175,17 @@ def test_a_killed_activation_is_continued_by_the_next_and_nothing_acknowledged_i
 
 
 def test_a_courier_that_wakes_up_after_another_took_over_stops_without_sending(sandbox: Sandbox, home: Path, start):
-    sleeper = start("--courier")
+    sleeper = start(courier=True)
     wait_for_requests(sandbox, 2)
     time.sleep(0.2)  # into the next call, which takes half a second
-    sleeper.send_signal(signal.SIGSTOP)
-    other = told_by(start("--courier"))
+    sleeper.signal(signal.SIGSTOP)
+    other = told_by(start(courier=True))
     assert other["sent"] > 0
     platform_is_right(sandbox)
     before = sandbox.log()
-    sleeper.send_signal(signal.SIGCONT)
+    sleeper.signal(signal.SIGCONT)
     assert told_by(sleeper) == {"error": "FencedError"}
     assert sandbox.log() == before
     platform_is_right(sandbox)
     ledger_is_whole(home)
-    assert told_by(start("--courier")) == {"sent": 0}
+    assert told_by(start(courier=True)) == {"sent": 0}

@@ -6,55 +6,27 @@ import pytest
 
 from segment_assets.contracts import TransientError
 from segment_assets_tests.fakes import digest, marked, person
-from segment_assets_tests.faults.room import FAULTS, USERS, Room, crowd, run_until_done
+from segment_assets_tests.faults.room import Room, crowd, holds_exactly
+from segment_assets_tests.faults.scenarios import (
+    a_fault_while_people_change_keeps_each_in_as_they_are_now,
+    an_outage_while_people_change_is_made_good,
+)
 
-PEOPLE, MOVED = 200, 80
-# Two batches each of the new identifiers, of the old ones, and of the people once more.
-CALLS = 6
-
-
-def moved(numbers) -> list[dict]:
-    """The same people with the same phone and another e-mail."""
-    return [person(f"p{n}", email=f"new{n}@x.example", phone=f"49{n:09d}") for n in numbers]
+# The new identifiers go with the calls 1 and 2, the old ones leave with 3 and 4, and 5 and 6 reaffirm the people.
+STRIKES = {"reset before": 2, "reset after": 4, "expired token": 5}
 
 
-def everybody_is_there_once(room: Room) -> None:
-    names = [f"new{n}" if n < MOVED else f"p{n}" for n in range(PEOPLE)]
-    wanted = [(marked(f"{name}@x.example"), marked(f"49{n:09d}")) for n, name in enumerate(names)]
-    assert sorted((held["EMAIL"], held["PHONE"]) for held in room.sandbox.people()) == sorted(wanted)
-
-
-CORE = {("reset after", 4)}
-STRIKES = [
-    pytest.param(name, nth, id=f"{name}, call {nth}", marks=[] if (name, nth) in CORE else pytest.mark.slow)
-    for name in ("reset before", "reset after", "expired token")
-    for nth in range(1, CALLS + 1)
-]
-
-
-@pytest.mark.parametrize(("name", "nth"), STRIKES)
+@pytest.mark.parametrize(
+    ("name", "nth"),
+    [pytest.param(*one, marks=[] if one == ("reset after", 4) else pytest.mark.slow) for one in STRIKES.items()],
+)
 def test_a_fault_while_people_change_keeps_each_of_them_in_as_they_are_now(room: Room, name: str, nth: int):
-    room.wants(crowd(range(PEOPLE)))
-    room.run()
-    room.wants([*moved(range(MOVED)), *crowd(range(MOVED, PEOPLE))])
-    room.sandbox.faults({**FAULTS[name], "path": USERS, "nth": nth})
-    run_until_done(room)
-    everybody_is_there_once(room)
-    room.is_balanced()
-    assert room.run().deliveries == []
+    a_fault_while_people_change_keeps_each_in_as_they_are_now(room, name, nth)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("nth", range(1, CALLS + 1))
-def test_an_outage_while_people_change_is_made_good_by_the_next_run(room: Room, nth: int):
-    room.wants(crowd(range(PEOPLE)))
-    room.run()
-    room.wants([*moved(range(MOVED)), *crowd(range(MOVED, PEOPLE))])
-    room.sandbox.faults({"kind": "reset_after", "path": USERS, "nth": nth, "count": room.patience.attempts})
-    assert len(run_until_done(room)) == 1
-    everybody_is_there_once(room)
-    room.is_balanced()
-    assert room.run().deliveries == []
+def test_an_outage_while_people_change_is_made_good_by_the_next_run(room: Room):
+    an_outage_while_people_change_is_made_good(room, "reset after", 3)
 
 
 def test_one_row_that_the_platform_finds_invalid_costs_that_row_and_is_refused_by_name(room: Room):
@@ -71,9 +43,20 @@ def test_one_row_that_the_platform_finds_invalid_costs_that_row_and_is_refused_b
     assert len(room.sandbox.people()) == 101
 
 
+def test_a_poisoned_person_whom_the_platform_does_not_name_costs_that_person_and_few_requests(room: Room):
+    room.wants(crowd(range(150)))
+    room.sandbox.faults({"kind": "poison", "identifiers": [marked("p7@x.example"), marked("p149@x.example")]})
+    (row,) = room.run().deliveries
+    assert (row["accepted"], row["rejected"], row["unproven"]) == (148, 2, 0)
+    holds_exactly(room, set(range(150)) - {7, 149})
+    room.is_balanced()
+    assert len(room.sandbox.log()) < 1 + 3 + 2 * 2 * 6, "a batch of 50 is halved six times"
+    assert room.run().deliveries == [], "who was refused is not sent again as they are"
+
+
 def test_somebody_who_said_no_is_taken_out_also_where_no_answer_told_that_they_are_in(room: Room):
     room.wants(crowd(range(60)))
-    room.sandbox.faults({"kind": "reset_after", "path": USERS, "count": 1_000})
+    room.sandbox.faults({"kind": "reset_after", "path": room.side.people, "count": 1_000})
     run_until_failed(room)
     assert len(room.sandbox.people()) == 50, "the platform took the first batch without a word"
     room.sandbox.faults()

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import pytest
 
+from segment_assets.audience import ColumnTally
 from segment_assets.checks import AUDIENCE_CHECK_DEFINITIONS, AUDIENCE_CHECKS, HASHED, members_before
+from segment_assets.contracts import ColumnState
 from segment_assets.definitions import build_definitions
 from segment_assets.deployment import Deployment, Kind
 from segment_assets.destinations.meta import CONTRACT
@@ -73,6 +75,12 @@ def drifted() -> tuple[Rows, Mapping[str, object]]:
     return rows, counts(rows, members_before=SIZE * 3)
 
 
+def hashed_where_raw_is_declared() -> tuple[Rows, Mapping[str, object]]:
+    rows = people()
+    email = ColumnTally(ColumnState.RAW, values=SIZE, sha256=SIZE // 10)
+    return rows, counts(rows) | {"columns": {"email": email.as_stats()}}
+
+
 # check -> an audience that fails it and no other
 BAD = {
     "schema": repeated,
@@ -81,6 +89,7 @@ BAD = {
     "minimum_size": too_few,
     "quarantine_share": quarantined,
     "drift": drifted,
+    "column_states": hashed_where_raw_is_declared,
 }
 
 

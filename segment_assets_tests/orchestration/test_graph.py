@@ -7,7 +7,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ def test_every_check_of_a_partitioned_asset_is_partitioned_like_it(definitions: 
 def test_the_checks_of_an_audience_are_blocking(definitions: dg.Definitions) -> None:
     audience = dg.AssetKey(["audiences", "hashed_audience"])
     assert {spec.name for spec in checks_of(definitions) if spec.asset_key == audience and spec.blocking} == {
-        "schema", "digest_shape", "no_digest_of_empty", "minimum_size", "quarantine_share", "drift",
+        "schema", "digest_shape", "no_digest_of_empty", "minimum_size", "quarantine_share", "drift", "column_states",
     }  # fmt: skip
 
 
@@ -183,20 +182,16 @@ def test_importing_the_definitions_loads_no_heavy_library() -> None:
 
 @pytest.mark.slow
 def test_importing_the_definitions_is_cheap() -> None:
-    """The median of five, taken in turns with importing dagster alone, since the machine's load changes."""
-    ours, dagster = [], []
-    for _ in range(5):
-        ours.append(seconds("import segment_assets.definitions"))
-        dagster.append(seconds("import dagster"))
-    assert statistics.median(ours) - statistics.median(dagster) < 1.5
+    """In seconds of the processor, which the machine's load does not change, on top of dagster alone; median of three."""
+    code = """
+import time, dagster
+begun = time.process_time()
+import segment_assets.definitions
+print(time.process_time() - begun)
+"""
+    assert statistics.median(float(printed(code)) for _ in range(3)) < 1.0
 
 
 def printed(code: str) -> str:
     command = [sys.executable, "-W", "ignore", "-c", code]
     return subprocess.run(command, cwd=checkout(), capture_output=True, text=True, timeout=60, check=True).stdout
-
-
-def seconds(code: str) -> float:
-    begun = time.monotonic()
-    printed(code)
-    return time.monotonic() - begun

@@ -169,6 +169,20 @@ def another_limit(document: dict[str, Any]) -> None:
     document["activations"][2]["max_removal_share"] = 0.9
 
 
+def test_a_limit_that_is_raised_is_a_yes_and_does_not_wait_out_the_pause(
+    reconciled: Reconciled, tmp_path: Path
+) -> None:
+    """A refused audience is asked for at growing times; the person who approves it does so in the plan."""
+    raised_limit = lambda document: document["segments"][NEWSLETTER].update(guards={"max_drift": 3.0})  # noqa: E731
+    settled(reconciled).publish(NEWSLETTER, "cleo")
+    for expected in ([f"{ACCOUNT}/{NEWSLETTER}"], []):
+        assert reconciled.tick() == expected
+        reconciled.instance.report_run_failed(reconciled.run(NEWSLETTER))
+    reconciled.plan = load_plan(write_plan(tmp_path / "approved.yaml", raised_limit))
+    assert reconciled.tick() == [f"{ACCOUNT}/{NEWSLETTER}"]
+    assert reconciled.tick() == []
+
+
 @pytest.mark.parametrize("edit", [another_purpose, another_limit])
 def test_an_edit_of_a_pair_in_the_plan_asks_for_that_pair(reconciled: Reconciled, tmp_path: Path, edit: Change) -> None:
     settled(reconciled).plan = load_plan(write_plan(tmp_path / "edited.yaml", edit))

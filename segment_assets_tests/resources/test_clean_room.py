@@ -21,6 +21,7 @@ from segment_assets.contracts import PermanentError
 from segment_assets.privacy import Collaboration
 from segment_assets.resources.clean_room import ErrorCode, ProtectedQuery, QueryState, ResultFormat, Statistics
 from segment_assets.resources.clean_room.local import LocalCleanRoom
+from segment_assets.resources.clean_room.local_queries import LocalQueries, digest_of
 from segment_assets.resources.clean_room.results import read_batches, read_result
 
 OURS = Collaboration.parse(collaboration.document())
@@ -78,7 +79,7 @@ def room(files, tmp_path):
     return make_room(files, tmp_path)
 
 
-def make_room(files, tmp_path, *, tables=None, **more):
+def make_room(files, tmp_path, *, tables=None, clock=None, **more):
     find = tables or (lambda name: [str(files / f"{name}.parquet")])
     return LocalCleanRoom(
         OURS,
@@ -86,7 +87,7 @@ def make_room(files, tmp_path, *, tables=None, **more):
         tmp_path / "results",
         "clean_room",
         OURS.creator_account_id,
-        clock=Clock(),
+        clock=clock or Clock(),
         temp=tmp_path / "temp",
         **more,
     )
@@ -94,6 +95,11 @@ def make_room(files, tmp_path, *, tables=None, **more):
 
 def rendered(name, **more):
     return ProtectedQuery(name, queries.render(queries.read(f"clean_room/{name}"), WEEK), **more)
+
+
+def ran(room, query):
+    """A room that answers at once has the outcome when the start returns."""
+    return room.look(room.start(query))
 
 
 def folder(location):
@@ -120,20 +126,20 @@ def log(tmp_path):
     ],
 )
 def test_each_query_leaves_the_rows_of_its_table(room, name, expected, result_format):
-    outcome = room.run(rendered(name, result_format=result_format))
+    outcome = ran(room, rendered(name, result_format=result_format))
     assert (outcome.state, outcome.error, outcome.rows) == (QueryState.SUCCESS, None, len(expected))
     assert read_result(outcome.location, tables.TABLES[name].arrow_schema(), result_format).to_pylist() == expected
 
 
 def test_a_parquet_result_has_the_declared_types_by_itself(room):
     for name in ("overlap", "overlap_by_creative", "exposed_customers"):
-        result = read_result(room.run(rendered(name)).location)
+        result = read_result(ran(room, rendered(name)).location)
         declared = tables.TABLES[name].arrow_schema()
         assert [(field.name, field.type) for field in result.schema] == [(field.name, field.type) for field in declared]
 
 
 def test_a_result_is_in_a_folder_of_its_query_with_a_marker(room, tmp_path):
-    outcome = room.run(rendered("overlap"))
+    outcome = ran(room, rendered("overlap"))
     uuid.UUID(outcome.query_id)
     place = folder(outcome.location)
     assert place == tmp_path / "results" / "clean_room" / outcome.query_id
@@ -141,7 +147,7 @@ def test_a_result_is_in_a_folder_of_its_query_with_a_marker(room, tmp_path):
 
 
 def test_the_same_data_gives_the_same_bytes_under_another_id(room):
-    one, other = (folder(room.run(rendered("exposed_customers")).location) for _ in range(2))
+    one, other = (folder(ran(room, rendered("exposed_customers")).location) for _ in range(2))
     assert one != other
     assert (one / "part-00000.parquet").read_bytes() == (other / "part-00000.parquet").read_bytes()
 
@@ -151,32 +157,32 @@ def test_an_empty_result_is_a_legal_result_with_a_schema(room, result_format):
     later = {"week_start": dt.date(2027, 1, 4), "week_end": dt.date(2027, 1, 11)}
     for name in ("overlap", "exposed_customers"):
         query = ProtectedQuery(name, queries.render(queries.read(f"clean_room/{name}"), later), result_format)
-        outcome = room.run(query)
+        outcome = ran(room, query)
         assert (outcome.state, outcome.rows) == (QueryState.SUCCESS, 0)
         schema = tables.TABLES[name].arrow_schema()
         assert read_result(outcome.location, schema, result_format) == schema.empty_table()
 
 
 def test_a_refused_query_fails_without_cost_and_without_a_result(room, tmp_path):
-    outcome = room.run(ProtectedQuery("peek", "SELECT COUNT(DISTINCT email_sha256) AS n FROM impressions"))
+    outcome = ran(room, ProtectedQuery("peek", "SELECT COUNT(DISTINCT email_sha256) AS n FROM impressions"))
     assert outcome.state is QueryState.FAILED
     assert outcome.location is None
     assert outcome.error.code is ErrorCode.MALFORMED_QUERY
     assert not outcome.error.retryable
     assert "runner_join_required" in outcome.error.message
     assert outcome.statistics.billed_units == 0
-    assert [entry.name for entry in (tmp_path / "results").iterdir()] == ["query_log.jsonl"]
+    assert sorted(entry.name for entry in (tmp_path / "results").iterdir()) == ["queries", "query_log.jsonl"]
 
 
 def test_time_is_told_in_the_shape_of_the_api(room):
-    outcome = room.run(rendered("overlap"))
+    outcome = ran(room, rendered("overlap"))
     assert outcome.statistics.to_aws() == {"totalDurationInMillis": 500, "billedResourceUtilization": {"units": 0.0}}
     assert Statistics(7, 1.5).to_aws()["billedResourceUtilization"] == {"units": 1.5}
 
 
 def test_every_query_is_one_line_of_the_log(room, tmp_path):
-    done = room.run(rendered("overlap"))
-    refused = room.run(ProtectedQuery("peek", "SELECT * FROM impressions"))
+    done = ran(room, rendered("overlap"))
+    refused = ran(room, ProtectedQuery("peek", "SELECT * FROM impressions"))
     first, second = log(tmp_path)
     assert (first["eventId"], first["status"], first["errorCode"]) == (done.query_id, "COMPLETED", None)
     assert (second["eventId"], second["status"], second["errorCode"]) == (refused.query_id, "FAILED", "MALFORMED_QUERY")
@@ -189,12 +195,13 @@ def test_every_query_is_one_line_of_the_log(room, tmp_path):
 
 
 def test_the_log_keeps_dates_and_masks_what_may_be_an_identifier(room, tmp_path):
-    room.run(rendered("overlap_by_creative"))
-    room.run(
+    ran(room, rendered("overlap_by_creative"))
+    ran(
+        room,
         ProtectedQuery(
             "peek",
             f"SELECT COUNT(DISTINCT email_sha256) FROM customers WHERE email_sha256 = '{digest(7)}' -- jane@example.com",
-        )
+        ),
     )
     legal, peek = log(tmp_path)
     assert "DATE '2026-01-05'" in legal["queryText"]
@@ -208,7 +215,7 @@ def test_only_allowed_columns_exist_inside_the_room(files, tmp_path):
     """A file without the allowed columns is the owner's mistake, told without a look at the data."""
     pq.write_table(pa.table({"customer_id": ["c1"], "email_address": ["jane@example.com"]}), tmp_path / "bad.parquet")
     room = make_room(files, tmp_path, tables=lambda name: [str(tmp_path / "bad.parquet")])
-    outcome = room.run(rendered("overlap"))
+    outcome = ran(room, rendered("overlap"))
     assert (outcome.state, outcome.error.code) == (QueryState.FAILED, ErrorCode.INVALID_RESOURCE)
     assert "jane" not in outcome.error.message
 
@@ -227,33 +234,38 @@ def test_a_value_that_stops_the_engine_is_not_quoted(files, tmp_path):
         ],
     )
     sql = "SELECT SUM(i.clicks) AS clicks FROM impressions i JOIN customers c ON i.email_sha256 = c.email_sha256"
-    outcome = room.run(ProtectedQuery("clicks", sql))
+    outcome = ran(room, ProtectedQuery("clicks", sql))
     assert outcome.state is QueryState.FAILED
     assert "jane" not in outcome.error.message + json.dumps(log(tmp_path))
 
 
 @pytest.mark.parametrize("paths", [[], ["nowhere.parquet"]])
 def test_a_table_without_files_is_not_found(files, tmp_path, paths):
-    outcome = make_room(files, tmp_path, tables=lambda name: paths).run(rendered("overlap"))
+    outcome = ran(make_room(files, tmp_path, tables=lambda name: paths), rendered("overlap"))
     assert (outcome.state, outcome.error.code) == (QueryState.FAILED, ErrorCode.RESOURCE_NOT_FOUND)
 
 
 def test_too_little_memory_is_told_as_compute_not_as_an_exception(files, tmp_path):
-    outcome = make_room(files, tmp_path, memory_limit="1MB").run(rendered("customer_reach"))
+    outcome = ran(make_room(files, tmp_path, memory_limit="1MB"), rendered("customer_reach"))
     assert (outcome.state, outcome.error.code) == (QueryState.FAILED, ErrorCode.INSUFFICIENT_COMPUTE)
 
 
 def test_whole_numbers_summed_up_stay_whole(room):
     sql = "SELECT SUM(i.clicks) AS clicks FROM impressions i JOIN customers c ON i.email_sha256 = c.email_sha256"
-    result = read_result(room.run(ProtectedQuery("clicks", sql)).location)
+    result = read_result(ran(room, ProtectedQuery("clicks", sql)).location)
     assert result.schema.field("clicks").type == pa.int64()
     assert result.to_pylist() == [{"clicks": 339}]
 
 
 def test_nothing_is_left_behind_beside_results_and_log(room, tmp_path):
-    room.run(rendered("overlap"))
-    room.run(ProtectedQuery("peek", "SELECT 1"))
-    assert sorted(entry.name for entry in (tmp_path / "results").iterdir()) == ["clean_room", "query_log.jsonl"]
+    ran(room, rendered("overlap"))
+    ran(room, ProtectedQuery("peek", "SELECT 1"))
+    assert sorted(entry.name for entry in (tmp_path / "results").iterdir()) == [
+        "clean_room",
+        "queries",
+        "query_log.jsonl",
+    ]
+    assert [path.name for path in (tmp_path / "results" / "queries").iterdir() if path.name.startswith(".")] == []
     assert list((tmp_path / "temp").iterdir()) == []
 
 
@@ -263,14 +275,102 @@ def test_a_process_killed_before_the_end_leaves_nothing_under_the_prefix(files, 
 import os, pathlib
 from segment_assets_tests.resources.test_clean_room import make_room, rendered
 pathlib.Path.rename = lambda self, target: os._exit(9)
-make_room(pathlib.Path({str(files)!r}), pathlib.Path({str(tmp_path)!r})).run(rendered("overlap"))
+make_room(pathlib.Path({str(files)!r}), pathlib.Path({str(tmp_path)!r})).start(rendered("overlap"))
 """
     died = subprocess.run(
         [sys.executable, "-c", script], check=False, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     )
     assert died.returncode == 9
     assert [path for path in (tmp_path / "results" / "clean_room").rglob("*") if path.is_file()] == []
-    assert make_room(files, tmp_path).run(rendered("overlap")).state is QueryState.SUCCESS
+    room = make_room(files, tmp_path)
+    assert room.find(rendered("overlap"), since=0) == [], "it was never answered, so it may be started again"
+    [dead] = query_ids(tmp_path)
+    for _ in range(2):
+        outcome = room.look(dead)
+        assert (outcome.state, outcome.error.code) == (QueryState.FAILED, ErrorCode.TRANSIENT_ERROR)
+        assert outcome.error.retryable
+    assert [entry["eventId"] for entry in log(tmp_path)] == [dead]
+    assert ran(room, rendered("overlap")).state is QueryState.SUCCESS
+
+
+def query_ids(tmp_path):
+    found = (tmp_path / "results" / "queries").glob("*.submitted.json")
+    return sorted(path.name.partition(".")[0] for path in found)
+
+
+class TestAnsweringLate:
+    """A room that works on a query for an hour, and processes that look at it."""
+
+    @pytest.fixture
+    def now(self):
+        return [1_767_600_000.0]
+
+    @pytest.fixture
+    def late(self, files, tmp_path, now):
+        return lambda: make_room(files, tmp_path, clock=lambda: now[0], answers_after=3600.0)
+
+    def test_another_process_sees_it_started_until_its_time_and_then_its_result(self, late, now, tmp_path):
+        query_id = late().start(rendered("overlap"))
+        now[0] += 3599
+        early = late().look(query_id)
+        assert (early.state, early.location, early.error) == (QueryState.STARTED, None, None)
+        assert not early.state.final
+        assert not (tmp_path / "results" / "query_log.jsonl").exists()
+        now[0] += 1
+        outcome = late().look(query_id)
+        assert (outcome.state, outcome.rows) == (QueryState.SUCCESS, 1)
+        assert read_result(outcome.location).to_pylist() == [{"matched_converters": 240}]
+        assert late().look(query_id) == outcome
+        assert [entry["status"] for entry in log(tmp_path)] == ["COMPLETED"]
+
+    def test_a_refusal_comes_late_too(self, late, now):
+        query_id = late().start(ProtectedQuery("peek", "SELECT * FROM impressions"))
+        assert late().look(query_id).state is QueryState.STARTED
+        now[0] += 3600
+        assert late().look(query_id).error.code is ErrorCode.MALFORMED_QUERY
+
+    def test_a_cancelled_query_stays_cancelled_and_leaves_no_result(self, late, now, tmp_path):
+        query_id = late().start(rendered("overlap"))
+        late().cancel(query_id)
+        now[0] += 3600
+        late().cancel(query_id)
+        assert late().look(query_id).state is QueryState.CANCELLED
+        assert [path for path in (tmp_path / "results" / "clean_room").rglob("*") if path.is_file()] == []
+        assert [entry["status"] for entry in log(tmp_path)] == ["CANCELLED"]
+
+    def test_a_query_that_has_ended_cannot_be_cancelled(self, late, now):
+        query_id = late().start(rendered("overlap"))
+        now[0] += 3600
+        late().cancel(query_id)
+        assert late().look(query_id).state is QueryState.SUCCESS
+
+    def test_queries_are_found_by_their_text_and_moment(self, late, now):
+        first = late().start(rendered("overlap"))
+        late().start(rendered("customer_reach"))
+        now[0] += 10
+        second = late().start(rendered("overlap"))
+        assert late().find(rendered("overlap"), since=0) == [first, second]
+        assert late().find(rendered("overlap"), since=now[0]) == [second]
+        assert late().find(ProtectedQuery("other", "SELECT 1"), since=0) == []
+
+    def test_a_query_is_seen_and_found_while_somebody_works_on_it(self, late, tmp_path, now):
+        query, query_id = rendered("overlap"), str(uuid.uuid4())
+        queries_ = LocalQueries(tmp_path / "results" / "queries")
+        with queries_.working(query_id, {"sql": digest_of(query.sql), "at": now[0], "log": {}}):
+            assert late().look(query_id).state is QueryState.STARTED
+            assert late().find(query, since=0) == [query_id]
+        assert late().find(query, since=0) == []
+
+    def test_what_is_remembered_holds_no_text_of_the_query(self, late, tmp_path):
+        late().start(ProtectedQuery("peek", f"SELECT COUNT(*) FROM customers WHERE email_sha256 = '{digest(7)}'"))
+        kept = [path.read_text() for path in (tmp_path / "results" / "queries").iterdir()]
+        assert len(kept) == 2
+        assert digest(7) not in "".join(kept)
+
+    @pytest.mark.parametrize("query_id", ["00000000-0000-4000-8000-000000000000", "../../secrets/key", ""])
+    def test_an_id_that_nobody_gave_is_refused(self, late, query_id):
+        with pytest.raises(PermanentError, match="start the query again"):
+            late().look(query_id)
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "a//b", "../up", ".hidden", "a b", "a:b", "a/"])
@@ -341,6 +441,6 @@ class TestReading:
         assert refused.value.__context__ is None
 
     def test_large_lists_come_in_batches(self, room):
-        outcome = room.run(rendered("exposed_customers"))
+        outcome = ran(room, rendered("exposed_customers"))
         batches = list(read_batches(outcome.location))
         assert sum(batch.num_rows for batch in batches) == 240

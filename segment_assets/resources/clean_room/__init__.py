@@ -1,14 +1,16 @@
-"""The clean room: send a query, learn its state and where the result is.
+"""The clean room: start a query, look how it is, learn where the result is.
 
 Belongs here: the interface that assets use, in AWS's words. Not here: the implementations (`local`, later `aws`),
-nor reading results (`results`).
+what is noted about a query over its life (`record`, `asking`), nor reading results (`results`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Protocol
+from typing import Any, Protocol
+
+from segment_assets.contracts import TransientError
 
 
 class ResultFormat(enum.StrEnum):
@@ -83,9 +85,10 @@ class QueryError:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class QueryOutcome:
-    """How a query ended. `location` is the URI of the folder with the result; `rows` where the engine tells it.
+    """How a query is. `location` is the URI of the folder with the result; `rows` where the engine tells it.
 
-    Never the rows themselves. Withheld groups are not told: absent means "below threshold or none", never 0.
+    A query whose state is not final has neither, nor an error. Never the rows themselves. Withheld groups are not told:
+    absent means "below threshold or none", never 0.
     """
 
     query_id: str
@@ -95,22 +98,85 @@ class QueryOutcome:
     rows: int | None = None
     error: QueryError | None = None
 
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads; no SQL and no rows."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> QueryOutcome:
+        """The outcome that `to_json` wrote."""
+        error = told["error"]
+        return cls(
+            told["query_id"],
+            QueryState(told["state"]),
+            Statistics(**told["statistics"]),
+            told["location"],
+            told["rows"],
+            QueryError(ErrorCode(error["code"]), error["message"], error["retryable"]) if error else None,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient one is with a room. Seconds.
+
+    `look_for`: how long a run that has started a query looks before it leaves it to the follower; `look_every` is the
+    pause between two looks. `arrives_within`: when a start that was not answered and is not found cannot come any more.
+    """
+
+    look_for: float = 5.0
+    look_every: float = 2.0
+    arrives_within: float = 120.0
+
+
+class UnansweredError(TransientError):
+    """No answer came to the start of a query, so it may have been started."""
+
 
 class CleanRoom(Protocol):
-    """Runs protected queries of one member of one collaboration."""
+    """Runs protected queries of one member of one collaboration. AWS's names of the calls are in brackets.
 
-    def run(self, query: ProtectedQuery) -> QueryOutcome:
-        """Run a query to its end. A refused or failed query is an outcome, not an exception."""
+    All but `pace` raise TransientError when the room cannot be reached or throttles, PermanentError when it refuses.
+    """
+
+    @property
+    def pace(self) -> Pace:
+        """How patient one is with this room."""
+        ...
+
+    def start(self, query: ProtectedQuery) -> str:
+        """Start a query and return its id (StartProtectedQuery). Called twice it is paid for twice.
+
+        UnansweredError says that the query may have been started; after every other error it was not.
+        """
+        ...
+
+    def look(self, query_id: str) -> QueryOutcome:
+        """How a query is now (GetProtectedQuery). A refused or failed query is an outcome, not an exception."""
+        ...
+
+    def cancel(self, query_id: str) -> None:
+        """Ask for the end of a query (UpdateProtectedQuery). One that has ended stays as it ended."""
+        ...
+
+    def find(self, query: ProtectedQuery, since: float) -> list[str]:
+        """Ids of the queries with this very text that were started at or after `since`, oldest first.
+
+        `since` is in seconds since 1970. StartProtectedQuery knows no client token (botocore 1.44.5), so this is how a
+        start is found whose answer was lost (ListProtectedQueries, and GetProtectedQuery for the text).
+        """
         ...
 
 
 __all__ = [
     "CleanRoom",
     "ErrorCode",
+    "Pace",
     "ProtectedQuery",
     "QueryError",
     "QueryOutcome",
     "QueryState",
     "ResultFormat",
     "Statistics",
+    "UnansweredError",
 ]

@@ -1,7 +1,7 @@
 """The clean room on this machine: the real judge, DuckDB as the engine, a folder as the result bucket.
 
 Belongs here: running an accepted query over Parquet files and leaving its result where AWS would.
-Not here: rules and thresholds (`privacy`), reading results (`results`).
+Not here: what is remembered of a query (`local_queries`), rules and thresholds (`privacy`), results (`results`).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
 from segment_assets.privacy import enforce, judge, redact
+from segment_assets.processes import aside
 from segment_assets.resources.clean_room import (
     ErrorCode,
+    Pace,
     ProtectedQuery,
     QueryError,
     QueryOutcome,
@@ -26,6 +28,7 @@ from segment_assets.resources.clean_room import (
     Statistics,
     query_log,
 )
+from segment_assets.resources.clean_room.local_queries import LocalQueries, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,8 +57,10 @@ class LocalCleanRoom:
     """A `CleanRoom` whose tables are Parquet files.
 
     `tables` gives the files of a Glue table by name. Results go to `results/prefix/<query id>/`, the log to
-    `results/query_log.jsonl`. `memory_limit` bounds DuckDB; what does not fit is spilled to `temp`, removed after.
-    Nothing is billed, so `billed_units` is always 0.
+    `results/query_log.jsonl`, what is known of a query to `results/queries`. The work is done by whoever starts the
+    query; for `answers_after` seconds from then on every process is told that it is STARTED. `memory_limit` bounds
+    DuckDB; what does not fit is spilled to `temp`, removed after. Nothing is billed, so
+    `billed_units` is always 0.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class LocalCleanRoom:
         clock: Clock = time.time,
         memory_limit: str = "600MB",
         temp: Path | None = None,
+        answers_after: float = 0.0,
     ) -> None:
         if not _KEY_PREFIX.fullmatch(prefix):
             raise PermanentError(
@@ -82,24 +88,81 @@ class LocalCleanRoom:
         self._clock = clock
         self._memory_limit = memory_limit
         self._temp = temp
+        self._answers_after = answers_after
+        self._queries = LocalQueries(results / "queries")
 
     def __repr__(self) -> str:
         return f"LocalCleanRoom(runner={self._runner!r}, prefix={self._prefix!r})"
 
-    def run(self, query: ProtectedQuery) -> QueryOutcome:
-        """Judge, run, write, log. A refused query costs nothing and fails with MALFORMED_QUERY."""
+    @property
+    def pace(self) -> Pace:
+        """It answers at once or much later, and a start that is not found never arrived: nobody waits."""
+        return Pace(look_for=0.0, arrives_within=0.0)
+
+    def start(self, query: ProtectedQuery) -> str:
+        """Judge, run, write. A refused query costs nothing and fails with MALFORMED_QUERY."""
         query_id = str(uuid.uuid4())
-        started = self._clock()
+        begun = self._clock()
         verdict = judge(query.sql, self._collaboration, self._runner)
-        try:
-            location, rows = self._answer(query, query_id, verdict)
-        except _Failure as failure:
-            outcome = QueryOutcome(query_id, QueryState.FAILED, self._took(started), error=failure.error)
-        else:
-            outcome = QueryOutcome(query_id, QueryState.SUCCESS, self._took(started), location=location, rows=rows)
-        entry = query_log.record(outcome, verdict, query_text=redact(query.sql), runner=self._runner, at=self._clock())
-        query_log.append(self._results / "query_log.jsonl", entry)
-        return outcome
+        known = query_log.about(verdict, query_text=redact(query.sql), runner=self._runner)
+        with self._queries.working(query_id, {"sql": digest_of(query.sql), "at": begun, "log": known}):
+            try:
+                location, rows = self._answer(query, query_id, verdict)
+            except _Failure as failure:
+                outcome = QueryOutcome(query_id, QueryState.FAILED, self._took(begun), error=failure.error)
+            else:
+                outcome = QueryOutcome(query_id, QueryState.SUCCESS, self._took(begun), location=location, rows=rows)
+            answer = {"due": begun + self._answers_after, "outcome": outcome.to_json()}
+            self._queries.put_once(query_id, "answer", answer)
+            if not self._answers_after:
+                self._end(outcome)
+        return query_id
+
+    def look(self, query_id: str) -> QueryOutcome:
+        """How a query is. One whose process died before it had an answer has failed, and may be started again."""
+        submitted = self._queries.submitted(query_id)
+        end = self._queries.get(query_id, "end")
+        if end is not None:
+            return QueryOutcome.from_json(end)
+        abandoned = not self._queries.is_worked_on(query_id)
+        # Asked after the lock, since the answer is written before the lock is dropped.
+        answer = self._queries.get(query_id, "answer")
+        now = self._clock()
+        if answer is not None and now >= answer["due"]:
+            return self._end(QueryOutcome.from_json(answer["outcome"]))
+        if answer is None and abandoned:
+            message = "the process that ran the query has died; start it again"
+            error = QueryError(ErrorCode.TRANSIENT_ERROR, message, retryable=True)
+            return self._end(QueryOutcome(query_id, QueryState.FAILED, self._took(submitted["at"]), error=error))
+        return QueryOutcome(query_id, QueryState.STARTED, self._took(submitted["at"]))
+
+    def cancel(self, query_id: str) -> None:
+        """End a query now. What it has written is taken away."""
+        if self.look(query_id).state.final:
+            return
+        submitted = self._queries.submitted(query_id)
+        ended = self._end(QueryOutcome(query_id, QueryState.CANCELLED, self._took(submitted["at"])))
+        if ended.state is QueryState.CANCELLED:
+            shutil.rmtree(self._results / self._prefix / query_id, ignore_errors=True)
+
+    def find(self, query: ProtectedQuery, since: float) -> list[str]:
+        """Queries with this text. One whose process died in the middle was never answered and is left out."""
+        return [
+            query_id
+            for query_id in self._queries.with_text(query.sql, since)
+            if self._queries.is_worked_on(query_id) or self._queries.get(query_id, "answer") is not None
+        ]
+
+    def _end(self, outcome: QueryOutcome) -> QueryOutcome:
+        """Say once and for all how a query ended, also to the log; what was said first stays."""
+        if self._queries.put_once(outcome.query_id, "end", outcome.to_json()):
+            known = self._queries.submitted(outcome.query_id)["log"]
+            entry = query_log.termination(known, outcome, at=self._clock())
+            query_log.append(self._results / "query_log.jsonl", entry)
+            return outcome
+        said = self._queries.get(outcome.query_id, "end")
+        assert said is not None, "an end is never taken back"
+        return QueryOutcome.from_json(said)
 
     def _took(self, started: float) -> Statistics:
         return Statistics(total_duration_in_millis=round((self._clock() - started) * 1000), billed_units=0.0)
@@ -160,18 +223,18 @@ class LocalCleanRoom:
         result_format: ResultFormat,
     ) -> tuple[str, int]:
         """Write aside, mark as complete, then move into place in one step."""
-        aside = self._results / f".unfinished-{query_id}"
+        unfinished = self._results / aside("unfinished")
         final = self._results / self._prefix / query_id
         name, options = _WRITERS[result_format]
-        aside.mkdir(parents=True)
+        unfinished.mkdir(parents=True)
         try:
-            sql = f"COPY ({_with_spark_types(connection, runnable.sql)}) TO {_text(str(aside / name))} ({options})"
+            sql = f"COPY ({_with_spark_types(connection, runnable.sql)}) TO {_text(str(unfinished / name))} ({options})"
             row = connection.execute(sql).fetchone()
-            (aside / "_SUCCESS").touch()
+            (unfinished / "_SUCCESS").touch()
             final.parent.mkdir(parents=True, exist_ok=True)
-            aside.rename(final)
+            unfinished.rename(final)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
         return final.absolute().as_uri(), int(row[0]) if row else 0
 
 

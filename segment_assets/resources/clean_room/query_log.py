@@ -16,20 +16,16 @@ from typing import TYPE_CHECKING
 from segment_assets.resources.clean_room import QueryState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from segment_assets.privacy import Verdict
     from segment_assets.resources.clean_room import QueryOutcome
 
 
-def record(outcome: QueryOutcome, verdict: Verdict, *, query_text: str, runner: str, at: float) -> dict[str, object]:
-    """The TERMINATION record of a query. `at` is in seconds since 1970."""
-    done = outcome.state is QueryState.SUCCESS
+def about(verdict: Verdict, *, query_text: str, runner: str) -> dict[str, object]:
+    """What is known of a query before it runs."""
     return {
-        "eventId": outcome.query_id,
-        "eventTimestamp": int(at * 1000),
-        "logStage": "TERMINATION",
         "analysisType": "SQL",
         "queryText": query_text,
         "queryRunnerAccountId": runner,
@@ -37,6 +33,17 @@ def record(outcome: QueryOutcome, verdict: Verdict, *, query_text: str, runner: 
         "schemaNames": _nested(verdict.tables),
         "queryValidationErrors": _nested([str(reason) for reason in verdict.reasons]),
         "resultReceivers": _nested([runner]),
+    }
+
+
+def termination(known: Mapping[str, object], outcome: QueryOutcome, *, at: float) -> dict[str, object]:
+    """The TERMINATION record of a query. `known` comes from `about`, `at` is in seconds since 1970."""
+    done = outcome.state is QueryState.SUCCESS
+    return {
+        **known,
+        "eventId": outcome.query_id,
+        "eventTimestamp": int(at * 1000),
+        "logStage": "TERMINATION",
         "status": "COMPLETED" if done else outcome.state.value,
         "errorCode": outcome.error.code.value if outcome.error else None,
         "errorMessage": outcome.error.message if outcome.error else None,
@@ -48,10 +55,10 @@ def _nested(values: Sequence[str]) -> str:
     return json.dumps(list(values), ensure_ascii=False)
 
 
-def append(file: Path, entry: dict[str, object]) -> None:
+def append(file: Path, entry: Mapping[str, object]) -> None:
     """Add one line. A single write to a file opened for appending: lines of two processes do not mix."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(entry, ensure_ascii=False, sort_keys=True).encode() + b"\n"
+    line = json.dumps(dict(entry), ensure_ascii=False, sort_keys=True).encode() + b"\n"
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, line)

@@ -116,7 +116,7 @@ class _PlatformEndpoint:
             return
         sandbox = self._sandbox
         await asyncio.sleep(sandbox.random.uniform(0, sandbox.latency_seconds))
-        rule = sandbox.faults.hit(request.method, request.url.path)
+        rule = sandbox.faults.hit(request.method, request.url.path, call.body)
         if rule is not None and rule.kind is Kind.SLOW:
             await asyncio.sleep(rule.seconds)
         answer = await sandbox.store.run(partial(self._answer, call, rule))

@@ -118,3 +118,13 @@ def test_a_rule_that_cannot_be_read_is_refused_by_number(meta: Caller, rule: dic
     assert answer.status_code == 400
     assert "rule 2" in answer.json()["error"]
     assert meta.http.get("/_sandbox/faults").json() == []
+
+
+def test_a_poisoned_member_costs_the_whole_request_and_is_not_named(meta: Caller, audience: str):
+    meta.admin("faults", [{"kind": "poison", "identifiers": [digest("b")]}])
+    answer = meta.add(audience, [[digest("a"), "", ""], [digest("b"), "", ""]])
+    assert refusal(answer)[:2] == (400, 100)
+    assert digest("b") not in answer.text
+    assert meta.people(audience) == []
+    assert meta.add(audience, ROW).status_code == 200
+    assert digest("b") not in meta.http.get("/_sandbox/faults").text, "the rules are told by number"

@@ -117,3 +117,17 @@ def test_a_request_in_processing_survives_kill_9(home: Path):
         assert [google.status(one)["requestStatus"] for one in answers] == ["FAILED", "SUCCESS", "SUCCESS"]
         assert google.emails(target) == {digest("b")}
         assert google.http.get(f"{lists()}/{target}").json()["displayName"] == "crm-lapsed"
+
+
+@pytest.mark.parametrize(("named", "paths"), [(True, {"[1]", "[3]"}), (False, {""})])
+def test_a_request_with_poisoned_members_is_refused_as_a_whole_and_names_them_or_not(google, target, named, paths):
+    poison = {"kind": "poison", "identifiers": [digest("b"), digest("d")], "names_members": named}
+    google.admin("faults", [poison])
+    answer = google.ingest(target, [member(email(name)) for name in "abcd"])
+    assert answer.status_code == 400
+    violations = answer.json()["error"]["details"][1]["fieldViolations"]
+    part = ".user_data.user_identifiers" if named else ""
+    assert {one["field"] for one in violations} == {f"audience_members.audience_members{at}{part}" for at in paths}
+    assert google.people(target) == []
+    google.ingest(target, [member(email(name)) for name in "ac"]).raise_for_status()
+    assert google.emails(target) == {digest("a"), digest("c")}

@@ -67,8 +67,13 @@ def unreadable(violations: Sequence[Violation]) -> NoReturn:
 
 def invalid(violations: Sequence[Violation]) -> NoReturn:
     """Refuse the whole request for fields that are wrong: nothing of it is processed."""
+    raise Refusal(invalid_answer(violations))
+
+
+def invalid_answer(violations: Sequence[Violation]) -> Answer:
+    """400 for fields that are wrong, each of them named."""
     message = "There was a problem with the request."
-    raise Refusal(error_answer(400, message, [_info("INVALID_ARGUMENT"), _bad_request(violations), _request_info()]))
+    return error_answer(400, message, [_info("INVALID_ARGUMENT"), _bad_request(violations), _request_info()])
 
 
 def invalid_field(field: str, description: str, reason: str) -> NoReturn:

@@ -80,6 +80,8 @@ class Google:
             return errors.unauthenticated()
         if rule.kind is Kind.STATUS:
             return errors.server_trouble(rule.status)
+        if rule.kind is Kind.POISON:
+            return uploads.poisoned(rule, call)
         return errors.exhausted(_RETRY_SECONDS)
 
     def state(self, audience: sqlite3.Row, db: sqlite3.Connection, clock: Clock) -> str:  # noqa: ARG002  likewise

@@ -7,6 +7,7 @@ answer, at most `most_violations` of it where that switch is set.
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from segment_assets.sandbox.platforms.google.visit import Visit
+    from segment_assets.sandbox.platforms.kit.exchange import Call
+    from segment_assets.sandbox.platforms.kit.faults import Rule
 
 MEMBERS_PER_REQUEST = 10_000
 _HASHED = ("user_data", "composite_data")
@@ -45,6 +48,17 @@ def remove_all(visit: Visit) -> Answer:
         violations.append(Violation("remove_as_of_time", words, "INVALID_REMOVE_AS_OF_TIME"))
     _refuse(visit, violations)
     return _accept(visit, values, requests.Accepted("remove_all", "", targets, as_of=as_of))
+
+
+def poisoned(rule: Rule, call: Call) -> Answer:
+    """The refusal of a request that holds poisoned members, by their places or, on request, without saying which."""
+    rows = json.loads(call.body).get("audienceMembers", [])
+    places = [place for place, row in enumerate(rows) if rule.poisoned(json.dumps(row).encode())]
+    paths = [f"[{place}].user_data.user_identifiers" for place in places] if rule.names_members else [""]
+    words = "The value cannot be used."
+    return errors.invalid_answer(
+        [Violation(f"audience_members.audience_members{path}", words, "INVALID_SHA256_FORMAT") for path in paths]
+    )
 
 
 def _with_members(visit: Visit, kind: str, values: dict[str, Any]) -> Answer:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Kind(enum.StrEnum):
-    """What happens to a call that a rule hits. The first four never reach the platform; the last three do."""
+    """What happens to a call that a rule hits. Those of `UNPROCESSED` never reach the platform."""
 
     STATUS = "status"
     THROTTLE = "throttle"
@@ -25,18 +25,25 @@ class Kind(enum.StrEnum):
     RESET_BEFORE = "reset_before"
     SLOW = "slow"
     ANSWER = "answer"
+    POISON = "poison"
     RESET_AFTER = "reset_after"
     TRUNCATED = "truncated"
     BAD_JSON = "bad_json"
 
 
-UNPROCESSED = frozenset({Kind.STATUS, Kind.THROTTLE, Kind.EXPIRED_TOKEN, Kind.RESET_BEFORE, Kind.ANSWER})
+_IDENTIFIER = re.compile(rb"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+UNPROCESSED = frozenset({Kind.STATUS, Kind.THROTTLE, Kind.EXPIRED_TOKEN, Kind.RESET_BEFORE, Kind.ANSWER, Kind.POISON})
 """Kinds that take the place of the platform: nothing is stored."""
 
 
 @dataclasses.dataclass(slots=True)
 class Rule:
-    """One rule: which calls (method, path pattern, from the nth on, so many) and what happens to them."""
+    """One rule: which calls (method, path pattern, from the nth on, so many) and what happens to them.
+
+    `identifiers` are digests or mobile ids, for `poison` only: a call is hit when it holds any of them. It is then
+    refused as a whole; `names_members` says whether the platform tells which, where its published form can.
+    """
 
     kind: Kind
     method: str | None = None
@@ -46,17 +53,25 @@ class Rule:
     status: int = 503
     seconds: float = 0.0
     body: object = None
+    identifiers: frozenset[str] = dataclasses.field(default=frozenset(), repr=False)
+    names_members: bool = True
     seen: int = 0
     hits: int = 0
 
-    def strikes(self, method: str, path: str) -> bool:
+    def strikes(self, method: str, path: str, body: bytes = b"") -> bool:
         """Count the call if it matches, and say whether the rule hits it."""
         if (self.method and self.method != method) or not re.search(self.path, path):
+            return False
+        if self.kind is Kind.POISON and not self.poisoned(body):
             return False
         self.seen += 1
         hit = self.seen >= self.nth and (self.count is None or self.seen < self.nth + self.count)
         self.hits += hit
         return hit
+
+    def poisoned(self, body: bytes) -> bool:
+        """Whether any of the identifiers is in a body or in a part of one."""
+        return not self.identifiers.isdisjoint(map(bytes.decode, _IDENTIFIER.findall(body)))
 
 
 class Faults:
@@ -73,16 +88,16 @@ class Faults:
         """
         self.rules = [_read(number, rule) for number, rule in enumerate(rules, start=1)]
 
-    def hit(self, method: str, path: str) -> Rule | None:
+    def hit(self, method: str, path: str, body: bytes = b"") -> Rule | None:
         """The rule that strikes this call, if any. Counts the call with every rule that it matches up to there."""
-        return next((rule for rule in self.rules if rule.strikes(method, path)), None)
+        return next((rule for rule in self.rules if rule.strikes(method, path, body)), None)
 
     def describe(self) -> list[dict[str, Any]]:
-        """The rules with how often each was matched (`seen`) and struck (`hits`)."""
-        return [dataclasses.asdict(rule) for rule in self.rules]
+        """The rules with how often each was matched (`seen`) and struck (`hits`), and how many identifiers it has."""
+        return [{**dataclasses.asdict(rule), "identifiers": len(rule.identifiers)} for rule in self.rules]
 
 
-_SETTABLE = {"kind", "method", "path", "nth", "count", "status", "seconds", "body"}
+_SETTABLE = {"kind", "method", "path", "nth", "count", "status", "seconds", "body", "identifiers", "names_members"}
 
 
 def _read(number: int, fields: Mapping[str, Any]) -> Rule:
@@ -91,8 +106,9 @@ def _read(number: int, fields: Mapping[str, Any]) -> Rule:
         if unknown:
             message = f"unknown fields {unknown}, known are {sorted(_SETTABLE)}"
             raise ValueError(message)  # noqa: TRY301  one place words the refusal
+        named = frozenset(fields.get("identifiers", ()))
         count = fields.get("count", 1 if "nth" in fields else None)
-        rule = Rule(**{**fields, "kind": Kind(fields["kind"]), "count": count})
+        rule = Rule(**{**fields, "kind": Kind(fields["kind"]), "count": count, "identifiers": named})
         re.compile(rule.path)
     except (KeyError, TypeError, ValueError, re.error) as error:
         message = f"Fault rule {number} cannot be read: {error}. Correct it and post the whole list again."

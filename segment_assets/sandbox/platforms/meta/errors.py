@@ -35,6 +35,11 @@ def invalid(message: str, subcode: int | None = None) -> NoReturn:
     raise Refusal(error_answer(100, message, subcode=subcode, kind="OAuthException"))
 
 
+def invalid_somewhere() -> Answer:
+    """100 for something in the request. Meta has no published form that says which member it was."""
+    return error_answer(100, "Invalid parameter")
+
+
 def not_visible() -> NoReturn:
     """Refuse with 100/33: the object does not exist, or this token may not see it (Meta does not say which)."""
     message = "Unsupported request. The object does not exist, or this token may not see or change it"

@@ -74,6 +74,8 @@ class Meta:
             return errors.expired_token()
         if rule.kind is Kind.STATUS:
             return errors.server_trouble(rule.status)
+        if rule.kind is Kind.POISON:
+            return errors.invalid_somewhere()
         audience = audiences.find(db, call.path.get("audience", ""), self.name)
         account = call.path.get("account") or (audience["account"] if audience is not None else "0")
         answer = errors.throttled()

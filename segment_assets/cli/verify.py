@@ -1,0 +1,70 @@
+"""`segment-assets verify`: proves that the ledgers still say what was written.
+
+Belongs here: which pairs, and what is told. Not here: the proof (`delivery.verifying`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from segment_assets import processes
+from segment_assets.contracts import PermanentError
+from segment_assets.delivery.ledger import Pair
+from segment_assets.deployment import Deployment
+from segment_assets.tables import DELIVERIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segment_assets.contracts import Lake
+
+_PARTS = 3
+
+
+def run_verify(only: str | None) -> int:
+    """Prove every pair (or `only`, as destination/account/segment). 1 when anything of any pair does not fit."""
+    from segment_assets.delivery.verifying import MisfitError, Verifier
+
+    deployment = Deployment.from_env()
+    lake: Any = deployment.resources()["lake"]
+    pairs = [pair for pair in pairs_of(lake) if only in {None, pair.partition, str(pair)}]
+    if only is not None and not pairs:
+        raise PermanentError(f"{only}: no ledger of this pair; name it as destination/account/segment")
+    workdir = processes.workdir(deployment.home)
+    workdir.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def scratch() -> Iterator[Lake]:
+        from segment_assets.resources.lake import LocalLake
+
+        with tempfile.TemporaryDirectory(dir=workdir, prefix="verify-") as folder:
+            yield LocalLake(Path(folder))
+
+    verifier, misfits = Verifier(lake, scratch, workdir / "verify", time.time()), 0
+    for pair in pairs:
+        try:
+            proven = verifier.verify(pair)
+        except MisfitError as misfit:
+            misfits += 1
+            click.echo(f"{pair}: DOES NOT FIT. {misfit}")
+        else:
+            click.echo(
+                f"{pair}: proven, {proven.entries:,} entries of {proven.deliveries:,} deliveries, "
+                f"{proven.recomputed:,} of them computed again"
+            )
+    click.echo(f"{len(pairs):,} ledgers, {misfits:,} that do not fit")
+    return 1 if misfits else 0
+
+
+def pairs_of(lake: Lake) -> list[Pair]:
+    """Every pair that has a ledger, or rows in the deliveries table."""
+    keys = (key.split("/") for key in lake.keys("ledger"))
+    noted = {tuple(key[1 : 1 + _PARTS]) for key in keys if {"audience", "deliveries"} & {*key[1 + _PARTS : 2 + _PARTS]}}
+    told = {tuple(partition.split("/")[:_PARTS]) for partition in lake.partitions(DELIVERIES.name)}
+    return [Pair("", *parts) for parts in sorted(noted | told) if len(parts) == _PARTS]

@@ -1,0 +1,86 @@
+"""What crosses between the delivery room and a destination: members, batches in a session, answers, jobs."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Member:
+    """One person's record: every identifier in it belongs to that person. Never written to a log."""
+
+    member_id: bytes
+    keys: Mapping[str, bytes | str]
+
+    def __repr__(self) -> str:
+        return f"Member({len(self.keys)} keys)"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Session:
+    """Where a batch stands in one phase of a delivery. `token` is the same for every batch of that phase."""
+
+    token: int
+    sequence: int
+    last: bool
+    members_in_total: int
+    received_before: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What a platform said about one batch, in people. `rejected` maps a place in the batch to the platform's code.
+
+    `session_received` is the platform's running count for the phase, where it keeps one.
+    `pause` is how many seconds the platform wants to be left alone before the next call.
+    `job` names the work that the platform will do later; until that has ended all people of the batch are `unproven`.
+    """
+
+    received: int
+    accepted: int
+    rejected: Mapping[int, str]
+    unproven: int
+    session_received: int
+    code: str
+    pause: float = 0.0
+    job: str = ""
+
+
+class JobState(enum.StrEnum):
+    """Where a platform's job is. All but `processing` are final."""
+
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    PARTIAL_SUCCESS = "partial_success"
+    FAILED = "failed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JobReport:
+    """What a platform says about a job, in people. `rejected` counts by the platform's reason; nobody is named.
+
+    `match_rate` is the platform's own word for it, empty where it gives none.
+    """
+
+    state: JobState
+    received: int
+    rejected: Mapping[str, int]
+    match_rate: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AudienceSpec:
+    """What an audience on a platform is created with. The statements about the data come from the plan.
+
+    `marker` is an opaque token of ours that recognises an audience that we created, after a crash between the
+    platform's answer and our note of it; audiences are never adopted by name.
+    """
+
+    name: str
+    marker: str
+    statements: Mapping[str, str]

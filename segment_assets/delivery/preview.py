@@ -1,0 +1,171 @@
+"""A delivery rehearsed: the same steps, batches and wire format as a real one, with nothing sent.
+
+Belongs here: a destination that takes everything and a transport that keeps every request. Not here: where the people
+come from and how requests are shown (`cli.preview`). Run it over an `OverlayLake`, since a run writes its ledger.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Any, cast
+
+from segment_assets.contracts import Answer, JobReport, JobState, NeedsHumanError, Operation, Quota, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from segment_assets.contracts import (
+        AsynchronousDestination,
+        AudienceSpec,
+        Contract,
+        Destination,
+        Member,
+        Request,
+        Session,
+        Transport,
+    )
+    from segment_assets.delivery.errands import Report
+
+# Digits, since some platforms take nothing else; the same for everybody, so that previews can be compared.
+PLACEHOLDER_ACCOUNT = "1000000001"
+PLACEHOLDER_AUDIENCE = "2000000002"
+# What stands between a rehearsal and its own quota: a preview must not take as long as what it predicts.
+_NO_QUOTA = Quota(requests=1_000_000_000, per_seconds=1)
+
+
+@dataclasses.dataclass(slots=True)
+class Rehearsal:
+    """What would have been sent. `requests` and `records` count by what is asked: create, add, remove, delete, look.
+
+    `records` are rows on the wire: a changed person is more than one. `stopped` says why nothing more would be sent.
+    """
+
+    keep: Callable[[int, Request], None]
+    requests: Counter[str] = dataclasses.field(default_factory=Counter)
+    records: Counter[str] = dataclasses.field(default_factory=Counter)
+    stopped: str = ""
+    rows: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
+    no_usable_key: int = 0
+
+    def kept(self, request: Request, asked: str, records: int) -> None:
+        """Count a request and hand it on, numbered from 1."""
+        self.requests[asked] += 1
+        self.records[asked] += records
+        self.keep(self.requests.total(), request)
+
+    def run(self, delivery: Callable[[], Report]) -> None:
+        """Deliver over the rehearsal's destination and transport. What a guard stops is told, not raised."""
+        try:
+            report = delivery()
+        except NeedsHumanError as stop:
+            self.stopped = str(stop)
+            return
+        self.rows += report.deliveries
+        self.no_usable_key = max((row["no_usable_key"] for row in report.deliveries), default=self.no_usable_key)
+        if report.waiting:
+            self.stopped = "the platform still works on jobs of an open delivery; the rest goes when they have ended"
+
+
+def least_seconds(quota: Quota, requests: int) -> float:
+    """How long the quota alone makes so many requests take: a stretch's worth goes at once, the next when it is over.
+
+    >>> least_seconds(Quota(requests=10, per_seconds=1), 25)
+    2.0
+    """
+    return max(0, math.ceil(requests / quota.requests) - 1) * float(quota.per_seconds)
+
+
+def predicted(contract: Contract, requests: int) -> dict[str, float]:
+    """Seconds that the quota makes requests take, and seconds until a platform with jobs wants to be asked."""
+    follow = contract.follow
+    return {
+        "quota_seconds": least_seconds(contract.quota, requests),
+        "first_look_at_jobs_seconds": follow.first if follow else 0.0,
+    }
+
+
+def placeholder_statements(contract: Contract, stated: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The plan's statements, and the first of the platform's words for each that the plan does not give."""
+    return {name: words[0] for name, words in contract.statements.items()} | dict(stated or {})
+
+
+class _KeptError(Exception):
+    """Ends a call of which no answer can be made up."""
+
+
+class _Keeper:
+    """A transport that keeps requests. What it answers is read by `TakingDestination` only."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self._rehearsal = rehearsal
+        self.about: tuple[str, int] = ("look", 0)
+
+    def send(self, request: Request) -> Response:
+        self._rehearsal.kept(request, *self.about)
+        self.about = ("look", 0)
+        return Response(200, {}, {})
+
+
+class _OneCall:
+    """A transport that keeps the first request of a call, which ends there."""
+
+    def __init__(self, rehearsal: Rehearsal, asked: str) -> None:
+        self._rehearsal, self._asked = rehearsal, asked
+
+    def send(self, request: Request) -> Response:
+        self._rehearsal.kept(request, self._asked, 0)
+        raise _KeptError
+
+
+class TakingDestination:
+    """A destination's own requests, and a platform that takes every member of them."""
+
+    def __init__(self, destination: Destination, rehearsal: Rehearsal) -> None:
+        self._inner, self._rehearsal = destination, rehearsal
+        self.contract = dataclasses.replace(destination.contract, quota=_NO_QUOTA)
+        self.transport = _Keeper(rehearsal)
+
+    def __getattr__(self, name: str) -> Any:
+        # What later destinations have beyond the protocol is theirs to answer.
+        return getattr(self._inner, name)
+
+    def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
+        """Nothing is asked of the platform, so nothing is found."""
+        del transport, spec
+        return None
+
+    def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
+        """The creation's first request; the id is a placeholder."""
+        del transport
+        with contextlib.suppress(_KeptError):
+            self._inner.create_audience(_OneCall(self._rehearsal, "create"), spec)
+        return PLACEHOLDER_AUDIENCE
+
+    def delete_audience(self, transport: Transport, audience_id: str) -> None:
+        """The deletion's first request."""
+        del transport
+        with contextlib.suppress(_KeptError):
+            self._inner.delete_audience(_OneCall(self._rehearsal, "delete"), audience_id)
+
+    def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
+        """The destination's own request."""
+        self.transport.about = (operation.value, len(members))
+        return self._inner.request(audience_id, operation, members, session)
+
+    def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """Everybody is taken, at once."""
+        del response
+        count = len(members)
+        return Answer(count, count, {}, 0, session.received_before + count, "preview")
+
+    def job_request(self, job: str) -> Request:
+        """The destination's own question."""
+        return cast("AsynchronousDestination", self._inner).job_request(job)
+
+    def read_job(self, response: Response) -> JobReport:
+        """Nobody knows yet how a real job ends."""
+        del response
+        return JobReport(JobState.PROCESSING, 0, {})

@@ -1,0 +1,109 @@
+"""The requests of a delivery, made again from what was kept of it, and proven by the digests that the ledger noted.
+
+Belongs here: which members, session and operation each noted request had. Not here: the wire format (`destinations`),
+writing files (`cli`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.contracts import PermanentError
+from segment_assets.delivery.courier import OPERATIONS, batches, request_digest, session_of
+from segment_assets.delivery.narrowing import Part
+from segment_assets.tables import CHANGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from segment_assets.contracts import Destination, Lake, Request
+    from segment_assets.delivery.courier import Batch
+    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog, Entry
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Replayed:
+    """A request as it was sent, `tries` times. `is_proven`: it has the digest that was noted before it was sent."""
+
+    request: Request
+    phase: str
+    batch: int
+    members: int
+    tries: int
+    is_proven: bool
+
+
+def replay(
+    lake: Lake, ledger: AudienceLedger, log: DeliveryLog, destination: Destination, key: bytes
+) -> Iterator[Replayed]:
+    """The requests of a delivery in the order of their batches; in a batch that was narrowed, part by part.
+
+    `destination` must be made of the statements and settings of that time, `key` is the tenant's secret.
+    Raises PermanentError when the changes are not retained any more, or another version of the contract was spoken.
+    """
+    header, version = log.header, str(destination.contract.version)
+    if header["contract_version"] != version:
+        raise PermanentError(
+            f"{ledger.pair}: delivery {log.number} spoke version {header['contract_version']} of the contract, and "
+            f"this is version {version}; replay it with the release of that time"
+        )
+    try:
+        changes = lake.snapshot(CHANGES.name, ledger.pair.partition, header["changes"])
+    except PermanentError as gone:
+        raise PermanentError(
+            f"{ledger.pair}: the changes of delivery {log.number} are not retained any more "
+            f"({CHANGES.retention_days} days), so its requests cannot be made again; its receipts are still there"
+        ) from gone
+    speaker = _Speaker(destination, _audience_id(ledger, log), header, key)
+    noted = _noted(log)
+    received: dict[str, int] = {}
+    for batch in batches(lake.dataset(changes)):
+        place = (batch.phase, batch.number)
+        for intents in noted.get(place, []):
+            yield speaker.said(batch, intents, received.get(batch.phase, 0))
+        received[batch.phase] = received.get(batch.phase, 0) + _received(log, place)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Says again what was said to one audience in one delivery."""
+
+    destination: Destination
+    audience_id: str
+    header: Mapping[str, Any]
+    key: bytes
+
+    def said(self, batch: Batch, intents: Sequence[Entry], received_before: int) -> Replayed:
+        """One request of a batch. `intents` are its tries, of which the first says which part of the batch it had."""
+        part = Part.noted(intents[0].body, len(batch.members))
+        session = part.session(session_of(self.header, batch, received_before))
+        members = part.members(batch.members)
+        request = self.destination.request(self.audience_id, OPERATIONS[batch.phase], members, session)
+        is_proven = request_digest(self.key, request) == intents[0].body["request_digest"]
+        return Replayed(request, batch.phase, batch.number, len(members), len(intents), is_proven)
+
+
+def _noted(log: DeliveryLog) -> dict[tuple[str, int], list[list[Entry]]]:
+    """(phase, batch) -> its intents in order, each request once with all of its tries."""
+    found: dict[tuple[str, int], dict[str, list[Entry]]] = {}
+    for intent in log.answered("intent"):
+        place = (intent.body["phase"], intent.body["batch"])
+        found.setdefault(place, {}).setdefault(intent.body["request_digest"], []).append(intent)
+    return {place: list(requests.values()) for place, requests in found.items()}
+
+
+def _received(log: DeliveryLog, place: tuple[str, int]) -> int:
+    """What the platform had received of a batch, by its receipt."""
+    return sum(
+        entry.body["received"]
+        for entry in log.answered("receipt")
+        if (entry.body["phase"], entry.body["batch"]) == place
+    )
+
+
+def _audience_id(ledger: AudienceLedger, log: DeliveryLog) -> str:
+    """The id that the audience had when the delivery began."""
+    opened = log.chain.entries[0].at
+    ids = [entry.body["id"] for entry in ledger.audience().entries if "id" in entry.body and entry.at <= opened]
+    return str(ids[-1]) if ids else ""
