@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from segment_assets_tests.storage import SERVER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # marker -> (what it needs, whether this machine has it)
 NEEDS = {
@@ -40,7 +44,7 @@ def pytest_configure() -> None:
 
 
 LONGEST = (
-    "faults/test_kill", "faults/test_demo_killed", "orchestration/test_daemons", "distributed/test_spark",
+    "faults/test_kill", "orchestration/test_daemons", "distributed/test_spark",
     "orchestration/test_demo", "orchestration/", "faults/", "insights/", "browser/", "delivery/",
     "sandbox/platforms", "identity/test_phone", "audience/", "sandbox/",
 )  # fmt: skip
@@ -62,6 +66,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_LEFT_OUT] = [
         f"{len(left_out)} tests left out, this machine lacks {need}" for need in lacking.values()
     ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _nobody_is_at_home() -> Iterator[None]:
+    """Opening an instance says so in the environment, which must not reach the processes that other modules start."""
+    before = os.environ.get("DAGSTER_HOME")
+    yield
+    if before is None:
+        os.environ.pop("DAGSTER_HOME", None)
+    else:
+        os.environ["DAGSTER_HOME"] = before
 
 
 _LEFT_OUT = pytest.StashKey[list[str]]()

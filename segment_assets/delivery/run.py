@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from segment_assets.delivery.ledger import Entry
 
 # How often one run begins again because somebody said no while it was sending; a later run goes on.
-_RESTARTS = 20
+_RESTARTS = 10
 
 
 class DeliveryRoom:

@@ -1,112 +1,278 @@
-"""`segment-assets demo` as a newcomer runs it, and the commands that look at what it left.
+"""`segment-assets demo` as a newcomer runs it, killed with SIGKILL all along the road, and what looks at its home.
 
-That another demo after it sends nothing is in `faults/test_demo_killed.py`, whose last start finds everything done.
+One home for the whole chain of kills, so that together they cost little more than one demo and its starts. What is
+killed is the demo's process group. The platform sandbox is a process of its own that outlives it, as platforms do; at
+some of the moments it is killed as well: it is durable.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
-from pathlib import Path
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import dagster as dg
+import httpx
 import pyarrow.compute as pc
 import pytest
 import yaml
 from click.testing import CliRunner, Result
 
 from segment_assets.cli import main
-from segment_assets.plan import default_plan
+from segment_assets.delivery.ledger import AudienceLedger, Pair
+from segment_assets.delivery.settling import acknowledged_state, balanced
+from segment_assets.plan import default_plan, load_plan
 from segment_assets.resources.lake import LocalLake
+from segment_assets.road import open_instance
 from segment_assets.sandbox import process
+from segment_assets_tests import processes
 
-pytestmark = pytest.mark.slow
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# All the kills are in the setup of one test.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEGMENT_ASSETS = [sys.executable, "-c", "from segment_assets.cli import main; main()"]
-PEOPLE, SEED = "4000", "11"
+PEOPLE, SEED = "2000", "5"
+HELD = "store_visitors_unreviewed"
+MUST_COME_WITHIN = 180
+# What each platform is sent of a person that can find somebody alone: plain, or a digest of the normal form.
+STRONG = {
+    "meta": ("email", "phone_digits", "mobile_ad_id"),
+    "google": ("email_gmail_folded", "phone_e164"),
+}
 
 
-class Newcomer:
-    """A terminal with its own home and a plan whose limits fit a small world."""
+class Demo:
+    """A home in which the demo is walked; a plan of two segments whose limits fit a small world."""
 
     def __init__(self, folder: Path) -> None:
         document = yaml.safe_load(default_plan().read_text(encoding="utf-8"))
+        document["segments"].pop("high_value_converters")
+        # Two pairs, one on each platform: every start costs as many runs as the plan asks for.
+        pairs = {("exposed_non_converters", "lumen_eu"), ("newsletter_subscribers", "lumen_ads")}
+        document["activations"] = [a for a in document["activations"] if (a["segment"], a["account"]) in pairs]
         for segment in document["segments"].values():
             segment["guards"] = {"minimum_size": 1}
-        (folder / "plan.yaml").write_text(
-            yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8"
-        )
+        self.folder, self.log, self.plan_file = folder, folder / "demo.log", folder / "plan.yaml"
+        self.plan_file.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        self.plan = load_plan(self.plan_file)
         self.home = folder / "worlds" / f"{PEOPLE}-people-seed-{SEED}"
-        self.folder, self.plan = folder, folder / "plan.yaml"
+        self.lake = LocalLake(self.home / "lake")
+        self.unplanned = self.home / "landing" / "segments" / HELD
+        self.put_away = folder / HELD
 
-    def types(self, *words: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "SEGMENT_ASSETS_HOME": str(home or self.home), "SEGMENT_ASSETS_PLAN": str(self.plan)}
-        return subprocess.run(
-            [*SEGMENT_ASSETS, *words], capture_output=True, text=True, env=env, timeout=200, check=False
-        )
+    def starts(self) -> subprocess.Popen:
+        self.log.write_bytes(b"")
+        environment = {
+            **os.environ,
+            "SEGMENT_ASSETS_HOME": str(self.folder),
+            "SEGMENT_ASSETS_PLAN": str(self.plan_file),
+            # So that there is time to meet a call on its way.
+            "SEGMENT_ASSETS_SANDBOX_LATENCY_MS": "200",
+        }
+        command = [*SEGMENT_ASSETS, "demo", "--people", PEOPLE, "--seed", SEED]
+        with self.log.open("ab") as said:
+            return subprocess.Popen(command, stdout=said, stderr=said, env=environment, start_new_session=True)
+
+    def says(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def is_killed(self, moment: Callable[[Demo], bool], *, with_sandbox: bool) -> str:
+        """What it says until the moment comes."""
+        running, deadline = self.starts(), time.monotonic() + MUST_COME_WITHIN
+        try:
+            while not moment(self):
+                assert running.poll() is None, f"it ended before the moment came:\n{self.says()}"
+                assert time.monotonic() < deadline, self.says()
+                time.sleep(0.02)
+        finally:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+        if with_sandbox:
+            platforms = process.running(self.home / "sandbox")
+            assert platforms is not None, "the sandbox has died with the demo"
+            os.kill(platforms.pid, signal.SIGKILL)
+        return self.says()
+
+    def hides_unplanned_list(self) -> None:
+        """The list of nobody's segment is put away, which spares every start but the last two runs."""
+        if self.unplanned.exists() and not self.put_away.exists():
+            self.unplanned.rename(self.put_away)
 
     def asks(self, *words: str) -> Result:
-        """The same in this process, which saves the start of another one."""
-        env = {"SEGMENT_ASSETS_HOME": str(self.home), "SEGMENT_ASSETS_PLAN": str(self.plan)}
+        """A command in this process, which saves the start of another one."""
+        env = {"SEGMENT_ASSETS_HOME": str(self.home), "SEGMENT_ASSETS_PLAN": str(self.plan_file)}
         return CliRunner().invoke(main, list(words), env=env)
 
-    def demo(self) -> subprocess.CompletedProcess[str]:
-        return self.types("demo", "--people", PEOPLE, "--seed", SEED, home=self.folder)
+    def ends(self) -> str:
+        running = self.starts()
+        try:
+            assert running.wait(MUST_COME_WITHIN) == 0, self.says()
+        finally:
+            running.kill()
+            running.wait()
+        return self.says()
+
+    def pairs(self) -> Iterator[tuple[Pair, AudienceLedger]]:
+        for name, account in self.plan.accounts.items():
+            for segment in self.plan.activations_of(name):
+                pair = Pair(self.plan.tenant, account.destination, account.account, segment)
+                yield pair, AudienceLedger(self.lake, pair, time.time)
+
+    def scratch(self) -> list[str]:
+        """Hidden and scratch files and folders of ours below the home, wherever they are."""
+        found = (path.relative_to(self.home) for path in self.home.rglob("*"))
+        ours = (path for path in found if path.name.startswith(".") or path.parent.name == "work")
+        return sorted(str(path) for path in ours if path.parts[0] != "dagster")
+
+
+def there(pattern: str) -> Callable[[Demo], bool]:
+    return lambda demo: any(True for _ in demo.home.glob(pattern))
+
+
+def said(pattern: str) -> Callable[[Demo], bool]:
+    return lambda demo: re.search(pattern, demo.says()) is not None
+
+
+def in_doubt(platform: str) -> Callable[[Demo], bool]:
+    """A batch was sent to the platform, or is about to be, and no answer is noted."""
+
+    def moment(demo: Demo) -> bool:
+        logs = (ledger.last() for pair, ledger in demo.pairs() if pair.destination == platform)
+        return any("in_doubt" in log.batch_standings().values() for log in logs if log is not None)
+
+    return moment
+
+
+# In the order of the road; after each the next start gets further.
+MOMENTS: dict[str, tuple[Callable[[Demo], bool], bool]] = {
+    "in the clean room": (there("work/*/clean-room-*"), False),
+    "while Meta is sent people": (in_doubt("meta"), True),
+    "while Google's job is open": (said("google/lumen_ads works on"), True),
+    "while the dashboard is drawn": (said("delivery_summary"), True),
+}
 
 
 @pytest.fixture(scope="module")
-def newcomer(tmp_path_factory: pytest.TempPathFactory):
-    one = Newcomer(tmp_path_factory.mktemp("newcomer"))
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    one = Demo(tmp_path_factory.mktemp("killed"))
     yield one
     process.stop(one.home / "sandbox")
+    processes.kill_all(one.folder)
 
 
 @pytest.fixture(scope="module")
-def first(newcomer: Newcomer) -> subprocess.CompletedProcess[str]:
-    return newcomer.demo()
+def killed(demo: Demo) -> str:
+    """What the demos said that were killed."""
+    told, left = "", 0
+    for moment, with_sandbox in MOMENTS.values():
+        told += demo.is_killed(moment, with_sandbox=with_sandbox)
+        left += len(demo.scratch())
+        demo.hides_unplanned_list()
+    assert left, "no kill left anything behind: the test of clearing up is void"
+    return told
 
 
-def test_the_demo_ends_well_and_shows_where_everybody_is(first):
-    assert first.returncode == 0, first.stdout + first.stderr
-    for said in ("Segments: where everybody is", "HELD", "meta/lumen_eu[newsletter_subscribers]", "Tables built"):
-        assert said in first.stdout
-    assert "google/lumen_ads works on 1 jobs" in first.stdout
-    assert "Traceback" not in first.stderr
-    assert "Warning" not in first.stderr
+@pytest.fixture(scope="module")
+def walked(demo: Demo, killed: str) -> str:
+    """What the demo says that gets to the end, after all the kills."""
+    demo.put_away.rename(demo.unplanned)
+    return demo.ends()
 
 
-def test_the_demo_stops_the_sandbox_that_it_started(newcomer, first):
-    assert process.running(newcomer.home / "sandbox") is None
+@pytest.fixture(scope="module")
+def platforms(demo: Demo, walked: str) -> Iterator[httpx.Client]:
+    """The inspection doors of the sandbox, started again from what is on its disk."""
+    with httpx.Client(base_url=f"{process.start(demo.home / 'sandbox').url}/_sandbox/", trust_env=False) as http:
+        yield http
 
 
-def test_status_says_what_is_live_and_what_is_held(newcomer, first):
-    told = newcomer.asks("status")
+def test_the_demo_ends_well_and_shows_where_everybody_is(demo: Demo, killed: str, walked: str):
+    for told in ("Segments: where everybody is", "HELD", "google/lumen_ads[newsletter_subscribers]", "Tables built"):
+        assert told in walked
+    assert "google/lumen_ads works on 1 jobs" in killed
+    assert "killed runs cleared up" in killed
+    assert not [word for word in ("Traceback", "Warning") if word in killed + walked]
+    assert process.running(demo.home / "sandbox") is None, "the demo stops the sandbox that it started"
+
+
+def test_what_was_delivered_before_the_last_kill_is_not_sent_again(demo: Demo, walked: str):
+    assert "Nothing to send" in walked
+    assert "works on" not in walked
+
+
+def test_the_platforms_hold_exactly_the_eligible_people_and_nobody_twice(demo: Demo, platforms: httpx.Client):
+    audiences: list[dict[str, Any]] = platforms.get("audiences").json()
+    found = {(a["platform"], a["account"], a["name"]): a for a in audiences}
+    assert len(found) == len(audiences), "an audience was created twice"
+    for pair, ledger in demo.pairs():
+        audience = found.pop((pair.destination, pair.account, f"{pair.tenant} {pair.segment}"))
+        rows = demo.lake.dataset(demo.lake.current("hashed_audience", pair.segment)).to_table()
+        eligible = rows.filter(pc.field("eligibility") == "eligible").select(STRONG[pair.destination]).to_pylist()
+        strong = {v.hex() if isinstance(v, bytes) else v for person in eligible for v in person.values() if v}
+        held = platforms.get(f"audiences/{audience['id']}/identifiers").text.splitlines()
+        assert {line for line in held if "|" not in line} == strong, "names and addresses are lines of several parts"
+
+        acknowledged = demo.lake.dataset(acknowledged_state(demo.lake, ledger)).to_table()
+        members = platforms.get(f"audiences/{audience['id']}/members", params={"limit": 100_000}).json()
+        assert len({tuple(sorted(person.items())) for person in members}) == len(members)
+        assert len(members) == audience["people"] == len(set(acknowledged["member_id"].to_pylist()))
+    assert not found
+
+
+def test_every_delivery_is_closed_and_accounts_for_everybody(demo: Demo, walked: str):
+    for pair, ledger in demo.pairs():
+        for log in ledger.deliveries():
+            log.chain.verify()
+            assert log.closed is not None
+            current = demo.lake.current("deliveries", f"{pair.partition}/{log.number:06d}")
+            (row,) = demo.lake.dataset(current).to_table().to_pylist()
+            assert balanced(row) == []
+
+
+def test_no_run_no_slot_and_no_scratch_file_is_left(demo: Demo, walked: str):
+    over = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+    with open_instance(demo.home) as instance:
+        assert [run.run_id for run in instance.get_runs() if run.status not in over] == []
+        for pool in instance.event_log_storage.get_concurrency_keys():
+            slots = instance.event_log_storage.get_concurrency_info(pool)
+            assert (slots.active_slot_count, slots.pending_step_count) == (0, 0)
+    assert demo.scratch() == []
+
+
+def test_status_says_what_is_live_and_what_is_held(demo: Demo, walked: str):
+    told = demo.asks("status")
     assert told.exit_code == 0
     assert "google/lumen_ads[newsletter_subscribers]" in told.output
-    assert "Held, because the plan does not name them: store_visitors_unreviewed" in told.output
+    assert f"Held, because the plan does not name them: {HELD}" in told.output
 
 
-def test_why_tells_the_door_of_a_person_and_no_identifier(newcomer, first):
-    lake = LocalLake(newcomer.home / "lake")
-    rows = lake.dataset(lake.current("hashed_audience", "newsletter_subscribers")).to_table()
-    for eligibility, said in (("eligible", "acknowledged"), ("no_consent", "not there, and not wanted")):
+def test_why_tells_the_door_of_a_person_and_no_identifier(demo: Demo, walked: str):
+    rows = demo.lake.dataset(demo.lake.current("hashed_audience", "newsletter_subscribers")).to_table()
+    for eligibility, said_of_them in (("eligible", "acknowledged"), ("no_consent", "not there, and not wanted")):
         person = rows.filter(pc.field("eligibility") == eligibility).to_pylist()[0]
-        told = newcomer.asks("why", person["member_id"].hex())
+        told = demo.asks("why", person["member_id"].hex())
         assert told.exit_code == 0
         assert f"door: {eligibility}" in told.output
-        assert said in told.output
+        assert said_of_them in told.output
         assert not any(v.hex() in told.output for k, v in person.items() if isinstance(v, bytes))
-    assert newcomer.asks("why", "f" * 64).exit_code == 1
+    assert demo.asks("why", "f" * 64).exit_code == 1
 
 
-def test_plan_diff_says_that_nothing_would_change_and_what_a_removed_pair_means(newcomer, first):
-    told = newcomer.asks("plan", "diff")
+def test_plan_diff_says_that_nothing_would_change_and_what_a_removed_pair_means(demo: Demo, walked: str):
+    told = demo.asks("plan", "diff")
     assert told.exit_code == 0
     assert "0 to add, 0 to change, 0 to take out" in told.output
-    document = yaml.safe_load(newcomer.plan.read_text(encoding="utf-8"))
+    document = yaml.safe_load(demo.plan_file.read_text(encoding="utf-8"))
     document["activations"] = document["activations"][1:]
-    fewer = newcomer.folder / "fewer.yaml"
+    fewer = demo.folder / "fewer.yaml"
     fewer.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    assert (
-        "meta/1001/exposed_non_converters: not in the plan any more" in newcomer.asks("plan", "diff", str(fewer)).output
-    )
+    assert "meta/1001/exposed_non_converters: not in the plan any more" in demo.asks("plan", "diff", str(fewer)).output
