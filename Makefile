@@ -7,6 +7,10 @@ SEED   ?= 7
 # One more than the 2 cores of the machine it is meant for: some tests wait for daemons.
 WORKERS ?= 3
 
+# Empty counts as unset. Without its compiled files every one of the processes that a demo or a test starts compiles the
+# package again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup setup-dev demo dev test test-fast lint drill bench-identity docs screenshots lock clean
 
 help:
