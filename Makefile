@@ -41,11 +41,11 @@ dev: setup
 
 ## make test        the whole proof
 test: setup-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 ## make test-fast   the inner loop, under a minute
 test-fast: setup-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not slow"
 
 ## make lint        ruff with a wide rule set, mypy strict on the pure rooms
 lint: setup-dev

@@ -44,8 +44,8 @@ def pytest_configure() -> None:
 
 
 LONGEST = (
-    "faults/test_kill", "orchestration/test_daemons", "distributed/test_spark",
-    "orchestration/test_demo", "orchestration/", "faults/", "insights/", "browser/", "delivery/",
+    "orchestration/test_daemons", "orchestration/test_demo", "faults/test_kill", "distributed/test_spark",
+    "orchestration/", "faults/", "insights/", "browser/", "delivery/",
     "sandbox/platforms", "identity/test_phone", "audience/", "sandbox/",
 )  # fmt: skip
 
@@ -55,8 +55,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if any(place in item.nodeid for place in SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
-    # The longest files first, so that at the end both workers have something to do (with --no-loadscope-reorder).
-    items.sort(key=lambda item: next((n for n, place in enumerate(LONGEST) if place in item.nodeid), len(LONGEST)))
+    # The walked road costs half a minute, so all files that look at it go to one worker; else a file is a group.
+    on_the_road = {item.path for item in items if "walked" in getattr(item, "fixturenames", ())}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("road" if item.path in on_the_road else item.nodeid.split("::")[0]))
+    # The longest groups first, so that at the end all workers have something to do (with --no-loadscope-reorder).
+    items.sort(key=lambda item: 0 if item.path in on_the_road else 1 + _place(item))
     lacking = {marker: need for marker, (need, there) in NEEDS.items() if not there}
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
     if not left_out:
@@ -66,6 +70,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[_LEFT_OUT] = [
         f"{len(left_out)} tests left out, this machine lacks {need}" for need in lacking.values()
     ]
+
+
+def _place(item: pytest.Item) -> int:
+    return next((n for n, place in enumerate(LONGEST) if place in item.nodeid), len(LONGEST))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -182,31 +182,31 @@ def killed(demo: Demo) -> str:
 
 
 @pytest.fixture(scope="module")
-def walked(demo: Demo, killed: str) -> str:
+def ended(demo: Demo, killed: str) -> str:
     """What the demo says that gets to the end, after all the kills."""
     demo.put_away.rename(demo.unplanned)
     return demo.ends()
 
 
 @pytest.fixture(scope="module")
-def platforms(demo: Demo, walked: str) -> Iterator[httpx.Client]:
+def platforms(demo: Demo, ended: str) -> Iterator[httpx.Client]:
     """The inspection doors of the sandbox, started again from what is on its disk."""
     with httpx.Client(base_url=f"{process.start(demo.home / 'sandbox').url}/_sandbox/", trust_env=False) as http:
         yield http
 
 
-def test_the_demo_ends_well_and_shows_where_everybody_is(demo: Demo, killed: str, walked: str):
+def test_the_demo_ends_well_and_shows_where_everybody_is(demo: Demo, killed: str, ended: str):
     for told in ("Segments: where everybody is", "HELD", "google/lumen_ads[newsletter_subscribers]", "Tables built"):
-        assert told in walked
+        assert told in ended
     assert "google/lumen_ads works on 1 jobs" in killed
     assert "killed runs cleared up" in killed
-    assert not [word for word in ("Traceback", "Warning") if word in killed + walked]
+    assert not [word for word in ("Traceback", "Warning") if word in killed + ended]
     assert process.running(demo.home / "sandbox") is None, "the demo stops the sandbox that it started"
 
 
-def test_what_was_delivered_before_the_last_kill_is_not_sent_again(demo: Demo, walked: str):
-    assert "Nothing to send" in walked
-    assert "works on" not in walked
+def test_what_was_delivered_before_the_last_kill_is_not_sent_again(demo: Demo, ended: str):
+    assert "Nothing to send" in ended
+    assert "works on" not in ended
 
 
 def test_the_platforms_hold_exactly_the_eligible_people_and_nobody_twice(demo: Demo, platforms: httpx.Client):
@@ -228,7 +228,7 @@ def test_the_platforms_hold_exactly_the_eligible_people_and_nobody_twice(demo: D
     assert not found
 
 
-def test_every_delivery_is_closed_and_accounts_for_everybody(demo: Demo, walked: str):
+def test_every_delivery_is_closed_and_accounts_for_everybody(demo: Demo, ended: str):
     for pair, ledger in demo.pairs():
         for log in ledger.deliveries():
             log.chain.verify()
@@ -238,7 +238,7 @@ def test_every_delivery_is_closed_and_accounts_for_everybody(demo: Demo, walked:
             assert balanced(row) == []
 
 
-def test_no_run_no_slot_and_no_scratch_file_is_left(demo: Demo, walked: str):
+def test_no_run_no_slot_and_no_scratch_file_is_left(demo: Demo, ended: str):
     over = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
     with open_instance(demo.home) as instance:
         assert [run.run_id for run in instance.get_runs() if run.status not in over] == []
@@ -248,14 +248,14 @@ def test_no_run_no_slot_and_no_scratch_file_is_left(demo: Demo, walked: str):
     assert demo.scratch() == []
 
 
-def test_status_says_what_is_live_and_what_is_held(demo: Demo, walked: str):
+def test_status_says_what_is_live_and_what_is_held(demo: Demo, ended: str):
     told = demo.asks("status")
     assert told.exit_code == 0
     assert "google/lumen_ads[newsletter_subscribers]" in told.output
     assert f"Held, because the plan does not name them: {HELD}" in told.output
 
 
-def test_why_tells_the_door_of_a_person_and_no_identifier(demo: Demo, walked: str):
+def test_why_tells_the_door_of_a_person_and_no_identifier(demo: Demo, ended: str):
     rows = demo.lake.dataset(demo.lake.current("hashed_audience", "newsletter_subscribers")).to_table()
     for eligibility, said_of_them in (("eligible", "acknowledged"), ("no_consent", "not there, and not wanted")):
         person = rows.filter(pc.field("eligibility") == eligibility).to_pylist()[0]
@@ -267,7 +267,7 @@ def test_why_tells_the_door_of_a_person_and_no_identifier(demo: Demo, walked: st
     assert demo.asks("why", "f" * 64).exit_code == 1
 
 
-def test_plan_diff_says_that_nothing_would_change_and_what_a_removed_pair_means(demo: Demo, walked: str):
+def test_plan_diff_says_that_nothing_would_change_and_what_a_removed_pair_means(demo: Demo, ended: str):
     told = demo.asks("plan", "diff")
     assert told.exit_code == 0
     assert "0 to add, 0 to change, 0 to take out" in told.output
