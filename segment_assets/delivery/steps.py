@@ -81,7 +81,7 @@ class PairRun:
             return settle(self.lake, self.ledger, log, "interrupted", self.workdir)
         if log.open_jobs():
             follow(log, self.platform.destination, self.platform.transport, now=self.platform.clock())
-        return self._carry(log, self._audience_id())
+        return self._carry(log, self._audience_id(), self.newest)
 
     def take_out_opt_outs(self) -> Step:
         """A delivery of their own for those of the audience who said no, before every guard and check."""

@@ -38,9 +38,8 @@ class Route:
 
     `match_keys` are sent, in the order of the wire. `groups`: a person can be matched when every key of at least one
     group is known. `identifying`: keys of which any single one makes the platform add or remove a person.
-    `supporting`: keys that help where a group is complete, and
-    are of no use alone. `also_taken`: keys that the platform
-    takes and our connector does not send. `notes` say what the declaration cannot.
+    `supporting`: keys that help where a group is complete, and are of no use alone. `also_taken`: keys that the
+    platform takes and our connector does not send. `notes` say what the declaration cannot.
     """
 
     match_keys: Mapping[MatchKey, Sent]
