@@ -38,7 +38,7 @@ AUDIENCE_CHECKS = {
 
 @contextlib.contextmanager
 def _partitioned_checks() -> Iterator[None]:
-    """Partitioned checks are in preview; we use them knowingly (see `_audience_check`), without a warning each."""
+    """Partitioned checks are in preview; we use them knowingly (see `_audience_checks`), without a warning each."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.PreviewWarning)
         yield
@@ -111,22 +111,36 @@ def members_before(before: "Snapshot | None", plan: Plan, segment: str) -> int |
 
 
 @_partitioned_checks()
-def _audience_check(name: str, description: str) -> dg.AssetChecksDefinition:
+def _audience_checks() -> dg.AssetChecksDefinition:
     # Partitioned like the asset: an unpartitioned check let a bad audience through in an experiment, since the
-    # verdict on the last partition counted for all.
-    @dg.asset_check(asset=HASHED, name=name, description=description, blocking=True, partitions_def=SEGMENTS)
-    def check(
-        context: dg.AssetCheckExecutionContext, plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake]
-    ) -> dg.AssetCheckResult:
-        snapshot = lake.current(HASHED_AUDIENCE.name, context.partition_key)
-        if snapshot is None:
-            return dg.AssetCheckResult(passed=False, description="there is no audience to look at")
-        finding = next(finding for finding in judge(lake, plan, snapshot) if finding.name == name)
-        shown = column_states(snapshot.stats) if name == "column_states" else {}
-        numbers = dict(finding.numbers)
-        return dg.AssetCheckResult(passed=finding.passed, description=finding.message, metadata={**numbers, **shown})
+    # verdict on the last partition counted for all. One step for all of them, because all come of one scan of the rows.
+    specs = [
+        dg.AssetCheckSpec(name, asset=HASHED, description=description, blocking=True, partitions_def=SEGMENTS)
+        for name, description in AUDIENCE_CHECKS.items()
+    ]
 
-    return check
+    @dg.multi_asset_check(name="hashed_audience_checks", specs=specs, can_subset=True)
+    def checks(
+        context: dg.AssetCheckExecutionContext, plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake]
+    ) -> Iterator[dg.AssetCheckResult]:
+        snapshot = lake.current(HASHED_AUDIENCE.name, context.partition_key)
+        found = {finding.name: finding for finding in judge(lake, plan, snapshot)} if snapshot else {}
+        for name in sorted(key.name for key in context.selected_asset_check_keys):
+            if snapshot is None:
+                yield dg.AssetCheckResult(
+                    asset_key=HASHED, check_name=name, passed=False, description="there is no audience to look at"
+                )
+                continue
+            shown = column_states(snapshot.stats) if name == "column_states" else {}
+            yield dg.AssetCheckResult(
+                asset_key=HASHED,
+                check_name=name,
+                passed=found[name].passed,
+                description=found[name].message,
+                metadata={**found[name].numbers, **shown},
+            )
+
+    return checks
 
 
 @_partitioned_checks()
@@ -159,4 +173,4 @@ def accounting_check(key: dg.AssetKey, partitions: dg.PartitionsDefinition, pref
     return check
 
 
-AUDIENCE_CHECK_DEFINITIONS = [_audience_check(name, text) for name, text in AUDIENCE_CHECKS.items()]
+AUDIENCE_CHECK_DEFINITIONS = [_audience_checks()]

@@ -45,7 +45,7 @@ def _follower(name: str) -> dg.SensorDefinition:
     @dg.sensor(
         name=f"platform_jobs_{name}",
         asset_selection=dg.AssetSelection.groups("activation").materializable(),
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=10,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={resource, "plan", "lake", "secrets", "workdir"},
         description="Asks the platform how its jobs are, and settles the deliveries whose jobs have all ended.",

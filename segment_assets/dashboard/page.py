@@ -6,7 +6,6 @@ Belongs here: putting sections, numbers and the chart library into the template.
 
 from __future__ import annotations
 
-import functools
 import html
 import importlib.resources
 import json
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from segment_assets.dashboard import flow, measurement, planning
 from segment_assets.dashboard.figures import newest, number, week_name
+from segment_assets.dashboard.library import chart_library
 from segment_assets.dashboard.pictures import png
 
 if TYPE_CHECKING:
@@ -49,18 +49,9 @@ def page(figures: Figures) -> str:
         subtitle=_safe(_subtitle(figures)),
         cards="\n".join(_cards(figures)),
         sections="\n".join(_section(part) for part in parts),
-        library=_in_script(_library()),
+        library=_in_script(chart_library()),
         specifications=_in_json(json.dumps(specifications, sort_keys=True)),
     )
-
-
-@functools.cache
-def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed in one script, as the vl-convert wheel carries them. Bundling takes seconds."""
-    import vl_convert
-
-    made: str = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]  # the stub knows no None
-    return made
 
 
 def previews(figures: Figures) -> dict[str, bytes]:
