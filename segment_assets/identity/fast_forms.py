@@ -96,11 +96,13 @@ def read_emails(texts: Any, countries: Countries | None, wanted: Collection[str]
         pc.less_equal(pc.binary_length(accented), _LONGEST_ADDRESS),
         pc.match_substring_regex(accented, _WESTERN_ADDRESS),
     )
-    found = left[np.asarray(yes(western))]
+    is_western = np.asarray(yes(western))
+    found, other = left[is_western], left[~is_western]
     if len(found):
         decided = _with(decided, found, value=True)
         lowered = pc.replace_with_mask(lowered, mask_of(len(texts), found), pc.utf8_lower(texts.take(pa.array(found))))
-    refused = _no_addresses(texts, lowered) & ~np.asarray(decided)
+    refused = np.zeros(len(texts), bool)
+    refused[other] = _no_addresses(texts.take(pa.array(other)))
     refined = {}
     for form in [form for form in _MAILBOXES if form in wanted]:
         refined[form], nobody = _with_mailbox(lowered, decided, *_MAILBOXES[form])
@@ -114,12 +116,12 @@ def read_emails(texts: Any, countries: Countries | None, wanted: Collection[str]
     )
 
 
-def _no_addresses(texts: Any, lowered: Any) -> Any:
-    """Which of the values that are no plain address (numpy mask) are ASCII without a space, and so are none at all."""
+def _no_addresses(texts: Any) -> Any:
+    """Which of some values that are no plain address (numpy mask) are ASCII without a space, and so are none at all."""
     import numpy as np
 
     pc = kernels()
-    is_value = pc.and_not(_is_short(texts), pc.is_in(lowered, value_set=_null_words()))
+    is_value = pc.and_not(_is_short(texts), pc.is_in(pc.ascii_lower(texts), value_set=_null_words()))
     return np.asarray(yes(pc.and_(pc.match_substring_regex(texts, _ONE_WORD), pc.or_(is_value, _has_at(texts)))))
 
 

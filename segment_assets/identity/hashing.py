@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 DIGEST_BYTES = 32
+# A state has a hundred bytes: the states of so many texts stay in a core's own cache, which is a third faster.
+_AT_ONCE = 8_192
 
 
 def sha256_matrix(texts: Any) -> Any:
@@ -26,8 +28,9 @@ def sha256_matrix(texts: Any) -> Any:
     matrix = np.zeros((len(texts), DIGEST_BYTES), np.uint8)
     # An array of nulls may have no buffer of text at all.
     if len(texts) > texts.null_count:
-        view = stringzilla.Strs(_from_the_start(texts), view=True)
-        stringzilla.Sha256s(len(view)).update(view).digest(out=matrix)
+        for first in range(0, len(texts), _AT_ONCE):
+            view = stringzilla.Strs(_from_the_start(texts.slice(first, _AT_ONCE)), view=True)
+            stringzilla.Sha256s(len(view)).update(view).digest(out=matrix[first : first + _AT_ONCE])
     return matrix
 
 
