@@ -222,8 +222,16 @@ def _has_ended(pid: int) -> bool:
 def _wait_until_free(home: Path, pid: int) -> bool:
     deadline = time.monotonic() + _TERM_SECONDS
     while time.monotonic() < deadline:
-        _has_ended(pid)
-        if _holder(home) is None:
+        # It lets go of its home an instant before it is gone.
+        if not _is_running_child(pid) and _holder(home) is None:
             return True
         time.sleep(_POLL_SECONDS)
     return False
+
+
+def _is_running_child(pid: int) -> bool:
+    """Whether it is a child of ours that runs. One that has ended is taken off the system's list."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != pid
+    except ChildProcessError:
+        return False
