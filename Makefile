@@ -11,7 +11,7 @@ WORKERS ?= 3
 # package again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev demo dev test test-fast lint drill bench-identity docs screenshots lock clean
+.PHONY: help setup setup-dev demo dev test test-fast lint drill mutation bench-identity bench-delivery docs screenshots lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -41,11 +41,11 @@ dev: setup
 
 ## make test        the whole proof
 test: setup-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 ## make test-fast   the inner loop, under a minute
 test-fast: setup-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not slow"
 
 ## make lint        ruff with a wide rule set, mypy strict on the pure rooms
 lint: setup-dev
@@ -57,15 +57,26 @@ lint: setup-dev
 drill: setup-dev
 	@$(BIN)/python -m segment_assets_tests.drill $(DRILL)
 
+## make mutation    break every declared detail of each connector, one at a time: tests must turn red (DESTINATIONS="meta google")
+mutation: setup-dev
+	@$(BIN)/python -m segment_assets_tests.mutation $(DESTINATIONS)
+
 ## make bench-identity  normalise and hash, ours beside DuckDB, polars-hash and pandas (ROWS=5000000 REPEAT=5)
 ROWS ?= 5000000
 REPEAT ?= 5
 bench-identity: setup-dev
 	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_identity --rows $(ROWS) --repeat $(REPEAT)
 
-## make docs        write the generated pages again (docs/identity.md)
+## make bench-delivery  changes, shaping and upload, a road to 5 audiences (MEMBERS=10000000 ROAD=100000 REPEAT=5)
+MEMBERS ?= 10000000
+ROAD ?= 100000
+bench-delivery: setup-dev
+	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_delivery --people $(MEMBERS) --road-people $(ROAD) --repeat $(REPEAT)
+
+## make docs        write the generated pages again (docs/identity.md, docs/destinations/)
 docs: setup
 	$(BIN)/python -m segment_assets.destinations.match_keys.documentation
+	$(BIN)/python -m segment_assets.destinations.documentation
 
 ## make screenshots the README's pictures, from a demo's home (HOME_FOLDER=data)
 HOME_FOLDER ?= data
