@@ -35,6 +35,10 @@ AUDIENCE_CHECKS = {
     "column_states": "Columns hold what the plan says, raw or hashed, up to the share that may disagree.",
 }
 
+# What a named person may let through for one delivery; the others say that the audience itself is broken.
+APPROVABLE = frozenset({"minimum_size", "quarantine_share", "drift"})
+_DECIDES_NOBODY = {"guards", "description", "owner", "sensitive", "minors", "allowed_by"}
+
 
 @contextlib.contextmanager
 def _partitioned_checks() -> Iterator[None]:
@@ -77,22 +81,31 @@ def policy_version(plan: Plan, segment: str) -> str:
     if planned is None:
         return minted("held")
     experiment = plan.experiments[planned.experiment].model_dump_json() if planned.experiment else ""
-    # Limits and descriptions decide nothing about a person.
-    return minted(planned.model_dump_json(exclude={"guards", "description", "owner"}), experiment)
+    # Limits, descriptions and who allowed it decide nothing about a person.
+    return minted(planned.model_dump_json(exclude=_DECIDES_NOBODY), experiment)
 
 
-def approve(lake: Lake, plan: Plan, snapshot: "Snapshot | None") -> None:
-    """Raise NeedsHumanError with every finding that keeps an audience from being sent."""
+def failed_findings(lake: Lake, plan: Plan, snapshot: "Snapshot | None") -> "Sequence[Finding]":
+    """What keeps an audience from being sent. Raises NeedsHumanError when it was made under another plan."""
     if snapshot is None:
-        return
+        return []
     built, now = snapshot.stats.get("policy"), policy_version(plan, snapshot.partition)
     if built is not None and built != now:
         raise NeedsHumanError(
             f"hashed_audience[{snapshot.partition}] was made under an earlier plan (consent, experiment or columns "
             "have changed since); materialise it again"
         )
-    failed = [finding for finding in judge(lake, plan, snapshot) if not finding.passed]
-    if failed:
+    return [finding for finding in judge(lake, plan, snapshot) if not finding.passed]
+
+
+def approve(lake: Lake, plan: Plan, snapshot: "Snapshot | None") -> None:
+    """Raise NeedsHumanError with every finding that keeps an audience from being sent."""
+    refuse(snapshot, failed_findings(lake, plan, snapshot))
+
+
+def refuse(snapshot: "Snapshot | None", failed: "Sequence[Finding]") -> None:
+    """Raise NeedsHumanError with the findings, when there are any."""
+    if snapshot is not None and failed:
         said = "; ".join(f"{finding.name}: {finding.message}" for finding in failed)
         raise NeedsHumanError(f"hashed_audience[{snapshot.partition}] may not be sent: {said}")
 

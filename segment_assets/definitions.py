@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from segment_assets import followers, withdrawals
+from segment_assets import compliance, followers, withdrawals
 from segment_assets.alerting import run_failures
 from segment_assets.assets import all_assets
 from segment_assets.assets.activations import checks as activation_checks
@@ -28,6 +28,7 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
     """All definitions of a deployment. `overrides` replace resources, for tests. Raises PlanError."""
     plan = deployment.plan()
     withdraw = withdrawals.build(plan)
+    deadline_checks, deadline_job, deadline_schedule = compliance.build(plan)
     accounts = {
         resource_name(name): DestinationAccount(
             destination=account.destination,
@@ -40,9 +41,9 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
     resources = {**deployment.resources(), "plan": plan, **accounts, **(overrides or {})}
     return dg.Definitions(
         assets=all_assets(plan),
-        asset_checks=[*AUDIENCE_CHECK_DEFINITIONS, *activation_checks(plan)],
-        jobs=[*JOBS, withdraw],
-        schedules=SCHEDULES,
+        asset_checks=[*AUDIENCE_CHECK_DEFINITIONS, *activation_checks(plan), *deadline_checks],
+        jobs=[*JOBS, withdraw, deadline_job],
+        schedules=[*SCHEDULES, deadline_schedule],
         sensors=[
             *SENSORS,
             clean_room_queries,

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from segment_assets.resources.clean_room.local import LocalCleanRoom
 
 
-# No secrets: the sandbox listens on loopback only, and these are the tokens that it is born with.
-SANDBOX_TOKENS = {"meta": "sandbox-meta-token", "google": "sandbox-google-token"}
-
-
 class Kind(enum.StrEnum):
     """The worlds."""
 
@@ -99,8 +95,17 @@ class Deployment:
         }
 
     def account_settings(self, destination: str) -> dict[str, str]:
-        """Where a platform is reached, and with which token. Locally that is the platform sandbox."""
-        return {"sandbox_home": str(self.sandbox_home), "token": SANDBOX_TOKENS[destination]}
+        """Where a platform is reached, with which token, and where account state is. Locally that is the sandbox.
+
+        The token is no secret: it is the one that each platform of the sandbox, which listens on loopback only, is
+        born with.
+        """
+        return {
+            "sandbox_home": str(self.sandbox_home),
+            "lake_home": str(self.home / "lake"),
+            "secrets_home": str(self.home / "secrets"),
+            "token": f"sandbox-{destination}-token",
+        }
 
     @property
     def sandbox_home(self) -> Path:

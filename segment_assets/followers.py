@@ -9,11 +9,14 @@ pair whose delivery is unfinished (`withdrawals.is_unfinished`). Requests from h
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from segment_assets import audience_sizes
+from segment_assets.account_health import fails_for_ever, health_of, platform_health
 from segment_assets.assets.activations import PAIR_TAG, activation_key, errand, ledger_events, resource_name
 from segment_assets.contracts import Clock, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
@@ -30,13 +33,15 @@ if TYPE_CHECKING:
 # the grace for its jobs, so that every segment that was begun gets an answer.
 TICK_SECONDS = 30.0
 GRACE_SECONDS = 15.0
+FAILED = "failed:"
 # Job -> when it was asked about last (seconds since the epoch), and how often.
 Looks = dict[str, dict[str, float]]
 
 
 def build(plan: Plan) -> list[dg.SensorDefinition]:
-    """The followers of a plan's accounts."""
-    return [_follower(name) for name, a in plan.accounts.items() if registry()[a.destination].follow is not None]
+    """Everything that asks platforms how they are: jobs and sizes of a plan's accounts, and the accounts themselves."""
+    jobs = [_follower(name) for name, a in plan.accounts.items() if registry()[a.destination].follow is not None]
+    return [*jobs, *audience_sizes.build(plan), platform_health]
 
 
 def _follower(name: str) -> dg.SensorDefinition:
@@ -91,6 +96,9 @@ def follow_account(
     for segment in _rotated(sorted(permissions), last):
         if clock() > deadline:
             break
+        if health_of(have.lake, account).is_held_back(now()):
+            told.append(f"{name} does not answer; its jobs are asked about later")
+            break
         last = segment
         task = errand(have.plan, name, permissions[segment], have.secrets.tenant_key(have.plan.tenant))
         settled = None
@@ -99,12 +107,16 @@ def follow_account(
         except SegmentAssetsError as error:
             told.append(f"{segment}: {'needs a human: ' if isinstance(error, NeedsHumanError) else ''}{error}")
         if settled is not None:
-            events += list(ledger_events(have.lake, account, segment))
+            events += [*ledger_events(have.lake, account, segment), _observation(have, name, task)]
         log = _open_delivery(have, task)
         jobs = {receipt.body["job"] for receipt in log.open_jobs()} if log is not None else set()
         still_open += len(jobs)
         looks[segment] = {job: seen for job, seen in looks[segment].items() if job in jobs}
         reason = _why_again(settled, log)
+        stopped = fails_for_ever(have.plan, have.lake, name, segment) if reason.startswith(FAILED) else ""
+        if stopped:
+            told.append(f"needs a human: {stopped}")
+            reason = ""
         if reason:
             requests.append(
                 dg.RunRequest(
@@ -155,8 +167,35 @@ def _follow_pair(
             looks[job] = {"at": now(), "looks": seen["looks"] + 1}
         return due
 
-    destination, transport = account.connect(task.statements)
+    destination, transport = account.connect(task.statements, to_follow=True)
     return DeliveryRoom(have.lake, destination, transport, workdir=have.workdir, clock=now).follow(task, is_due)
+
+
+def _observation(have: Any, name: str, task: "Errand") -> dg.AssetObservation:
+    """What the platform made of the newest delivery's jobs, in records, by its own count."""
+    from segment_assets.delivery.ledger import AudienceLedger
+
+    log = AudienceLedger(have.lake, task.pair, time.time).last()
+    jobs = [entry.body for entry in log.answered("job")] if log is not None else []
+    invalid: Counter[str] = Counter()
+    for job in jobs:
+        invalid.update(job["reasons"])
+    sums = {f"jobs_{what}": sum(job[what] for job in jobs) for what in ("sent", "received", "accepted", "unproven")}
+    rates = sorted({job["match_rate"] for job in jobs if job["match_rate"]})
+    failed = sum(job["state"] == "failed" for job in jobs)
+    return dg.AssetObservation(
+        activation_key(name, have.plan.accounts[name]),
+        partition=task.pair.segment,
+        description=f"{len(jobs)} jobs have ended, {failed} of them failed",
+        metadata={
+            "jobs": len(jobs),
+            "jobs_failed": failed,
+            **sums,
+            "jobs_invalid": invalid.total(),
+            "invalid_by_reason": dict(invalid),
+            "match_rate": ", ".join(rates) or "not said",
+        },
+    )
 
 
 def _open_delivery(have: Any, task: "Errand") -> "DeliveryLog | None":
@@ -169,7 +208,7 @@ def _open_delivery(have: Any, task: "Errand") -> "DeliveryLog | None":
 def _why_again(settled: "Settled | None", log: "DeliveryLog | None") -> str:
     """A key for another run of the pair: the next phase of an open delivery, or a delivery whose job failed."""
     if settled is not None:
-        return f"failed:{settled.row['delivery_id']}" if settled.row["outcome"] == "failed" else ""
+        return f"{FAILED}{settled.row['delivery_id']}" if settled.row["outcome"] == "failed" else ""
     if log is None or log.open_jobs() or not log.answered("job"):
         return ""
     return f"next:{log.header['delivery_id']}:{len(log.batch_standings())}"

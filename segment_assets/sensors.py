@@ -12,16 +12,18 @@ from typing import Any
 
 import dagster as dg
 
+from segment_assets.account_health import is_held_back
 from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
 from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
 from segment_assets.contracts import Clock, Lake
 from segment_assets.jobs import accounts_job
 from segment_assets.partitions import sync_requests
+from segment_assets.permission import closed_until
 from segment_assets.plan import AudienceGuards, Plan
 from segment_assets.resources.account_tables import LocalAccountTables, catalogue
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.tables import CUSTOMERS, HASHED_AUDIENCE, OPT_OUTS
-from segment_assets.withdrawals import is_unfinished, is_waiting
+from segment_assets.withdrawals import approvals_of, is_unfinished, is_waiting, opt_outs_are_unfinished
 
 # Half of the minute that Dagster gives a tick: a tick that is killed saves no cursor.
 TICK_SECONDS = 30.0
@@ -136,7 +138,9 @@ def reconcile(
         if clock() > deadline:
             break
         last = f"{name}/{segment}"
-        wanted = _wanted_now(instance, plan, lake, name, segment)
+        wanted = _wanted_now(instance, plan, lake, (name, segment), now=now)
+        if wanted is not None and is_held_back(plan, lake, name, segment, now=now()):
+            continue  # its pause is not lengthened by the platform's outage
         key = activation_key(name, plan.accounts[name])
         request = _request(instance, (name, segment), key, wanted, told.setdefault("asked", {}), now=now())
         if request is not None:
@@ -157,8 +161,11 @@ def _rotated(pairs: list[tuple[str, str]], last: str) -> Iterable[tuple[str, str
     return [*pairs[start:], *pairs[:start]]
 
 
-def _wanted_now(instance: dg.DagsterInstance, plan: Plan, lake: Lake, name: str, segment: str) -> str | None:
+def _wanted_now(
+    instance: dg.DagsterInstance, plan: Plan, lake: Lake, pair: tuple[str, str], *, now: Clock
+) -> str | None:
     """The version that a pair should have and has not, None when there is nothing to do."""
+    name, segment = pair
     if lake.current(HASHED_AUDIENCE.name, segment) is None:
         return None
     wanted = wanted_version(plan, name, segment, lake)
@@ -166,10 +173,15 @@ def _wanted_now(instance: dg.DagsterInstance, plan: Plan, lake: Lake, name: str,
     done = _data_version(instance.get_latest_data_version_record(key, partition_key=segment))
     if done == f"waiting:{wanted}" and is_waiting(plan, lake, name, segment):
         return None  # opt-outs first: their job is open, and the audience follows when it has ended
+    if done == f"held:{wanted}" and closed_until(plan, plan.activations_of(name)[segment], now()):
+        # Its opt-outs went out; the audience follows when the plan's sending rules open.
+        return wanted if opt_outs_are_unfinished(plan, lake, name, segment) else None
     if done == wanted and not is_unfinished(plan, lake, name, segment):
         return None
-    # Limits decide nothing about a person, but to raise one is a person's yes: such a pair does not wait out its pause.
-    return f"{wanted}:{_limits_digest(plan.segments[segment].guards)}"
+    # Limits decide nothing about a person, but to raise one is a person's yes, and so is an approval: such a pair does
+    # not wait out its pause.
+    approved = approvals_of(plan, lake, name, segment)
+    return f"{wanted}:{_limits_digest(plan.segments[segment].guards)}:{approved}"
 
 
 @dg.sensor(

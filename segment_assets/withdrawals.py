@@ -83,10 +83,13 @@ def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
     """Whether a pair needs a run although its last successful run was for what is wanted now.
 
     The platform is not as that run left it: the pair was emptied and is named again; a job failed late; a run for
-    another audience began and broke off; a delivery waits for its next phase and no job is open; or people are leaving
-    (to be taken out once more, because their addition was in doubt, see delivery.changes).
+    another audience began and broke off; a delivery waits for its next phase and no job is open; people are leaving
+    (to be taken out once more, because their addition was in doubt, see delivery.changes); a replace broke off and left
+    people out; or members have to be refreshed before they expire there.
     """
     from segment_assets.delivery.legs import leaving_is_due
+    from segment_assets.delivery.refreshing import is_refresh_due
+    from segment_assets.delivery.replacing import broken_off
 
     ledger = _ledger(plan, lake, name, segment)
     log = ledger.last()
@@ -100,7 +103,29 @@ def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
         or lane == "withdrawal"
         or (lane == "audience" and audience is not None and goes_to != audience.id)
         or leaving_is_due(ledger)
+        or bool(broken_off(ledger))
+        or is_refresh_due(ledger, registry()[plan.accounts[name].destination], clock=ledger.clock())
     )
+
+
+def opt_outs_are_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
+    """Whether a pair has something to do that no sending rule holds back: opt-outs that broke off, leavers."""
+    from segment_assets.delivery.legs import leaving_is_due
+
+    ledger = _ledger(plan, lake, name, segment)
+    log = ledger.last()
+    if log is None:
+        return False
+    if log.closed is None:
+        return not log.open_jobs()
+    return (log.header["lane"] == "opt_out" and log.closed.body["outcome"] == "failed") or leaving_is_due(ledger)
+
+
+def approvals_of(plan: Plan, lake: Lake, name: str, segment: str) -> int:
+    """How many approvals a pair has had."""
+    from segment_assets.delivery.approvals import approvals_given
+
+    return approvals_given(lake, _ledger(plan, lake, name, segment).pair, time.time)
 
 
 def is_waiting(plan: Plan, lake: Lake, name: str, segment: str) -> bool:

@@ -88,7 +88,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @functools.cache
 def _group(nodeid: str) -> str:
     """The file, or the road: that is walked once for all files that look at it, which go to one worker."""
-    file = nodeid.split("::")[0]
+    file = nodeid.split("::", maxsplit=1)[0]
     walks = re.search(r"\bwalked[:,)]", (HERE.parent / file).read_text(encoding="utf-8"))
     return ROAD if walks else file
 

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
 def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of the project for a plan: activations are made from its accounts."""
-    from segment_assets.assets import activations, audiences, clean_room, collaboration, dashboards, insights, segments
+    from segment_assets.assets import (
+        activations,
+        audiences,
+        clean_room,
+        collaboration,
+        dashboards,
+        experiments,
+        insights,
+        segments,
+    )
     from segment_assets.assets.lineage import with_column_lineage
 
     assets = [
@@ -28,6 +37,7 @@ def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
         *audiences.ASSETS,
         *activations.build(plan),
         *insights.ASSETS,
+        *experiments.ASSETS,
         *dashboards.ASSETS,
     ]
     return with_column_lineage(assets)

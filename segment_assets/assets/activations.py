@@ -4,6 +4,7 @@ Belongs here: making the assets of a plan's accounts, handing a pair to the deli
 Not here: what is sent and how (`delivery`, `destinations`), when (`sensors`).
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,15 @@ import dagster as dg
 from segment_assets.assets.audiences import EVERYBODY, HASHED, SUPPRESSED
 from segment_assets.assets.common import Owner, as_failure, declared_lineage, table_metadata
 from segment_assets.assets.lineage import platform_fields
-from segment_assets.checks import accounting_check, approve
+from segment_assets.checks import accounting_check
 from segment_assets.contracts import Lake, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
 from segment_assets.partitions import activated_segments
+from segment_assets.permission import Permit, SendingClosedError
 from segment_assets.plan import Account, Activation, Plan, Use
 from segment_assets.resources.destination_account import DestinationAccount
 from segment_assets.resources.secrets import LocalSecrets
-from segment_assets.tables import DELIVERIES, HASHED_AUDIENCE, RECEIPTS, REJECTIONS, SUPPRESSIONS
+from segment_assets.tables import AUDIENCE_SIZES, DELIVERIES, HASHED_AUDIENCE, RECEIPTS, REJECTIONS, SUPPRESSIONS
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Snapshot
@@ -43,7 +45,12 @@ def resource_name(name: str) -> str:
 def build(plan: Plan) -> list[dg.AssetsDefinition | dg.AssetSpec]:
     """The activation assets of every account, and the ledger's tables that they fill."""
     activations = [_activation(name, account) for name, account in plan.accounts.items()]
-    return [*activations, *(_ledger_table(table.name, [a.key for a in activations]) for table in LEDGER_TABLES)]
+    keys = [asset.key for asset in activations]
+    return [
+        *activations,
+        *(_ledger_table(table.name, keys, _OF_DELIVERIES) for table in LEDGER_TABLES),
+        _ledger_table(AUDIENCE_SIZES.name, keys, "What the platforms say of their audiences, a row per look at one."),
+    ]
 
 
 def checks(plan: Plan) -> Sequence[dg.AssetChecksDefinition]:
@@ -57,18 +64,21 @@ def checks(plan: Plan) -> Sequence[dg.AssetChecksDefinition]:
 
 
 def wanted_version(plan: Plan, name: str, segment: str, lake: Lake) -> str:
-    """Digest of everything that decides what should be on the platform: audience, opt-outs, contract, permission."""
-    from segment_assets.delivery.ledger import minted
+    """Digest of all that decides what should be on the platform: audience, opt-outs, contract, permission, resyncs."""
+    from segment_assets.delivery.ledger import Pair, minted
+    from segment_assets.delivery.refreshing import resyncs_asked
 
     audience = lake.current(HASHED_AUDIENCE.name, segment)
     suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
     account = plan.accounts[name]
+    resyncs = resyncs_asked(lake, Pair(plan.tenant, account.destination, account.account, segment))
     return minted(
         audience.id if audience else "",
         suppressions.id if suppressions else "",
         str(registry()[account.destination].version),
         account.model_dump_json(),
         plan.activations_of(name)[segment].model_dump_json(),
+        *([str(resyncs)] if resyncs else []),
     )
 
 
@@ -104,11 +114,14 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
     def activation(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         have, segment = context.resources, context.partition_key
         try:
-            task = errand(have.plan, name, _permission(have.plan, name, segment), _key(have.secrets, have.plan))
+            permission = _permission(have.plan, name, segment)
+            task = errand(have.plan, name, permission, _key(have.secrets, have.plan))
             # Before the delivery: an audience that is published meanwhile is another version, and is asked for again.
             version = wanted_version(have.plan, name, segment, have.lake)
             page = getattr(have, resource).page()
-            report = _deliver(task, have.lake, have.plan, have.workdir, getattr(have, resource))
+            audience = have.lake.current(HASHED_AUDIENCE.name, segment)
+            permit = Permit(have.plan, permission, have.lake, task, audience)
+            report = _deliver(permit, have.workdir, getattr(have, resource))
         except SegmentAssetsError as error:
             raise as_failure(error) from error
         except Exception as error:
@@ -120,6 +133,9 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
         if report.waiting and report.waiting_for != _id_of(have.lake.current(HASHED_AUDIENCE.name, segment)):
             # The open delivery is about an earlier audience or about opt-outs: the wish stays unfulfilled.
             version = f"waiting:{version}"
+        if report.held_until:
+            # The opt-outs went out; the reconciler asks for the audience when the plan's sending rules open.
+            version = f"held:{version}"
         summary = _summary(report, last_delivery(have.lake, account, segment), page)
         return dg.MaterializeResult(
             metadata={**summary, **declared_lineage(context)}, data_version=dg.DataVersion(version)
@@ -145,20 +161,38 @@ def _permission(plan: Plan, name: str, segment: str) -> Activation:
     return activation
 
 
-def _deliver(errand: "Errand", lake: Lake, plan: Plan, workdir: Path, account: DestinationAccount) -> "Report":
+def _deliver(permit: Permit, workdir: Path, account: DestinationAccount) -> "Report":
+    from segment_assets.delivery.errands import Report
     from segment_assets.delivery.run import DeliveryRoom
 
-    destination, transport = account.connect(errand.statements)
-    audience = lake.current(HASHED_AUDIENCE.name, errand.pair.segment)
+    lake, task, planned = permit.lake, permit.errand, permit.plan.accounts[permit.permission.account]
+    destination, transport = account.connect(task.statements)
     suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
-    room = DeliveryRoom(lake, destination, transport, workdir=workdir)
-    return room.run(
-        errand,
-        audience,
-        suppressions,
-        approve=lambda: approve(lake, plan, audience),
-        newest=lambda: lake.current(SUPPRESSIONS.name, EVERYBODY),
-    )
+    before = set(_deliveries(lake, planned, task.pair.segment))
+    try:
+        return DeliveryRoom(lake, destination, transport, workdir=workdir).run(
+            dataclasses.replace(task, rails=permit.rails()),
+            permit.audience,
+            suppressions,
+            approve=permit.ask,
+            newest=lambda: lake.current(SUPPRESSIONS.name, EVERYBODY),
+            newest_audience=lambda: lake.current(HASHED_AUDIENCE.name, task.pair.segment),
+        )
+    except SendingClosedError as closed:
+        since = [delivery for delivery in _deliveries(lake, planned, task.pair.segment) if delivery not in before]
+        return Report(task.pair, [row for delivery in since for row in _rows(lake, delivery)], held_until=closed.opens)
+
+
+def _deliveries(lake: Lake, account: Account, segment: str) -> list[str]:
+    """Partitions of a pair's deliveries, oldest first."""
+    prefix = f"{account.destination}/{account.account}/{segment}/"
+    return sorted(partition for partition in lake.partitions(DELIVERIES.name) if partition.startswith(prefix))
+
+
+def _rows(lake: Lake, delivery: str) -> list[dict[str, Any]]:
+    snapshot = lake.current(DELIVERIES.name, delivery)
+    rows: list[dict[str, Any]] = lake.dataset(snapshot).to_table().to_pylist() if snapshot else []
+    return rows
 
 
 def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand":
@@ -172,10 +206,11 @@ def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand
     contract = registry()[account.destination]
     keys = permission.match_keys or tuple(contract.match_keys)
     forms = [sent.form for match_key, sent in contract.match_keys.items() if match_key in keys]
+    forms += contract.consent
     return Errand(
         pair=Pair(plan.tenant, account.destination, account.account, permission.segment),
-        wanted=Wanted(contract, forms, keep_held_out=permission.use is Use.EXCLUDE),
-        spec_name=permission.audience_name or f"{plan.tenant} {permission.segment}",
+        wanted=Wanted(contract, forms, keep_held_out=permission.use is Use.EXCLUDE, mode=permission.mode),
+        spec_name=plan.audience_name(permission),
         statements=permission.statements,
         rails=GuardRails(permission.max_removal_share),
         key=key,
@@ -190,6 +225,8 @@ def _summary(report: "Report", last: Mapping[str, Any] | None, page: str) -> Map
     doors = ("audience", "wanted", "held_out", "suppressed", "no_consent", "no_usable_key")
     standing = {name: last[name] if last else 0 for name in doors}
     said = "the platform works on it" if report.waiting else "sent" if report.sent else "nothing to send"
+    if report.held_until:
+        said = f"held by the plan's sending rules, which open {report.held_until}; opt-outs were sent"
     links = {"platform": dg.MetadataValue.url(page)} if page else {}
     # The UI keeps this order: first what a person asks, then what is plotted.
     return {"said": said, "last_delivery": dg.MetadataValue.md(_accounting(last)), **links, **totals, **standing}
@@ -204,6 +241,7 @@ _DOORS = {
     "no_usable_key": "nothing to match",
     "wanted": "wanted there",
     "unchanged": "there already",
+    "refreshed": "there already, sent again",
     "accepted": "accepted",
     "rejected": "rejected",
     "unproven": "unproven",
@@ -216,25 +254,25 @@ def _accounting(row: Mapping[str, Any] | None) -> str:
         return "never delivered"
     lines = [f"Delivery {row['number']} ({row['lane'].replace('_', '-')} lane), {row['outcome']}:", ""]
     return "\n".join(
-        [*lines, "| | people |", "|---|---:|", *(f"| {text} | {row[n]:,} |" for n, text in _DOORS.items())]
+        [*lines, "| | people |", "|---|---:|", *(f"| {text} | {row[n] or 0:,} |" for n, text in _DOORS.items())]
     )
 
 
 def last_delivery(lake: Lake, account: Account, segment: str) -> Mapping[str, Any] | None:
     """The row of the newest delivery of a pair, None before the first."""
-    prefix = f"{account.destination}/{account.account}/{segment}/"
-    newest = max((p for p in lake.partitions(DELIVERIES.name) if p.startswith(prefix)), default=None)
-    snapshot = lake.current(DELIVERIES.name, newest) if newest else None
-    rows: list[dict[str, Any]] = lake.dataset(snapshot).to_table().to_pylist() if snapshot else []
+    rows = [row for newest in _deliveries(lake, account, segment)[-1:] for row in _rows(lake, newest)]
     return rows[0] if rows else None
 
 
-def _ledger_table(name: str, keys: Sequence[dg.AssetKey]) -> dg.AssetSpec:
+_OF_DELIVERIES = "Filled by every delivery; the ledger itself is the chain of entries in the lake."
+
+
+def _ledger_table(name: str, keys: Sequence[dg.AssetKey], description: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         ["ledger", name],
         deps=list(keys),
         group_name="activation",
-        description="Filled by every delivery; the ledger itself is the chain of entries in the lake.",
+        description=description,
         owners=[Owner.ACTIVATION.value],
         kinds={"parquet"},
         metadata=table_metadata(name),
@@ -248,8 +286,7 @@ def _report_ledger(context: dg.AssetExecutionContext, lake: Lake, account: Accou
 
 def ledger_events(lake: Lake, account: Account, segment: str) -> Iterator[dg.AssetMaterialization]:
     """Tell Dagster that the ledger's tables have rows of a new delivery of a pair."""
-    prefix = f"{account.destination}/{account.account}/{segment}/"
-    newest = max((p for p in lake.partitions(DELIVERIES.name) if p.startswith(prefix)), default=None)
+    newest = max(_deliveries(lake, account, segment), default=None)
     if newest is None:
         return
     for table in LEDGER_TABLES:

@@ -153,6 +153,8 @@ def _build(
         "unreadable_rows": members.stats.get("unreadable_rows", 0),
         "members_before": members_before(before, plan, segment),
         "policy": policy_version(plan, segment),
+        # When the source was read, not when its people were digested: opt-outs make the same old people anew.
+        "source_made_at": members.stats.get("made_at"),
     }
     quarantine.publish({"members": members.id})
     numbers = {name: value for name, value in stats.items() if isinstance(value, int)}

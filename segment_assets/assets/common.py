@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from segment_assets.contracts import SegmentAssetsError, Snapshot
 
 
+# Seconds. The reconciler asks again for whatever is left.
+_TOO_LONG_FOR_A_RUN = 60.0
 COLUMN_LINEAGE = "dagster/column_lineage"
 
 
@@ -89,6 +91,9 @@ def as_failure(error: SegmentAssetsError) -> Exception:
         return dg.Failure(description=f"overtaken: {error}", allow_retries=False)
     if isinstance(error, TransientError):
         wait = error.retry_after if error.retry_after is not None else 5.0
-        return dg.RetryRequested(max_retries=2, seconds_to_wait=min(wait, 60.0))
+        if wait > _TOO_LONG_FOR_A_RUN:
+            # A run that waits holds one of the few that may go at once, from accounts whose platforms answer.
+            return dg.Failure(description=f"later: {error}", allow_retries=False)
+        return dg.RetryRequested(max_retries=2, seconds_to_wait=wait)
     kind = "permanent" if isinstance(error, PermanentError) else "needs a human"
     return dg.Failure(description=f"{kind}: {error}", allow_retries=False)

@@ -4,6 +4,7 @@ Belongs here: choosing the input and publishing `segment_members`. Not here: rea
 """
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,8 @@ def clean_room_members(
         workdir=workdir,
         write=writer.write,
     )
-    return published(writer.publish({"week": weeks[-1], "unreadable_rows": 0}), {"week": weeks[-1]})
+    stats = {"week": weeks[-1], "unreadable_rows": 0, "made_at": time.time()}
+    return published(writer.publish(stats), {"week": weeks[-1]})
 
 
 @dg.asset(
@@ -131,7 +133,11 @@ def _read(
     refused = lake.writer(QUARANTINE.name, f"{segment}/reading")
     refused.write(report.quarantine())
     refused.publish({})
-    stats = {"unreadable_rows": len(report.unreadable), "refused_rows": dict(report.refused())}
+    stats = {
+        "unreadable_rows": len(report.unreadable),
+        "refused_rows": dict(report.refused()),
+        "made_at": time.time(),
+    }
     return writer.publish(stats), report.files
 
 

@@ -14,8 +14,7 @@ from segment_assets import engine
 from segment_assets.audience import clusters, doors, staging
 from segment_assets.audience.accounting import AudienceCounts
 from segment_assets.audience.arrow import kernels
-from segment_assets.audience.consent import CONSENT_COLUMNS
-from segment_assets.contracts import Eligibility
+from segment_assets.contracts import CONSENT_COLUMNS, Eligibility
 from segment_assets.tables import HASHED_AUDIENCE
 
 if TYPE_CHECKING:
@@ -120,11 +119,12 @@ def _write(
 
 def _audience_sql(source: str) -> str:
     """People in order; whoever may not be sent leaves without any identifier (data minimisation)."""
+    consent = ", ".join(doors.consent_sql(column) for column in CONSENT_COLUMNS)
     kept = f"eligibility IN ('{Eligibility.ELIGIBLE}', '{Eligibility.HELD_OUT}')"
     forms = ", ".join(f"CASE WHEN {kept} THEN {name} END AS {name}" for name in staging.FORM_COLUMNS)
     return f"""
         SELECT member_id, coalesce(d.cluster_id, member_id) AS cluster_id,
-               d.eligibility::VARCHAR AS eligibility, {forms}
+               d.eligibility::VARCHAR AS eligibility, {consent}, {forms}
         FROM read_parquet('{source}') JOIN decided d USING (member)
         ORDER BY member
         """

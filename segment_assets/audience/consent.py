@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-CONSENT_COLUMNS = ("consent_ad_user_data", "consent_ad_personalization")
-
 YES_WORDS = ("granted", "grant", "yes", "y", "true", "t", "1", "opted_in", "opt_in")
-NO_WORDS = ("denied", "deny", "no", "n", "false", "f", "0", "opted_out", "opt_out")
+NO_WORDS = ("denied", "deny", "no", "n", "false", "f", "0", "opted_out", "opt_out", "withdrawn", "revoked")
 SILENT_WORDS = ("", "unknown", "unspecified", "null", "none", "nan", "n/a", "na", "undefined")
 
-UNKNOWN, GRANTED, DENIED = 0, 1, 2
-"""Statements as numbers in order of strictness: the strictest of several is their maximum."""
+UNKNOWN, GRANTED, NOT_UNDERSTOOD, DENIED = 0, 1, 2, 3
+"""Statements as numbers in order of strictness: the strictest of several is their maximum.
+
+A word that we do not know keeps a person from being sent like a no. It is not taken for a withdrawal, which leaves past
+every guard: a source that changes its words would empty the audience.
+"""
 
 # GDPR applies in the EU 27 and, through the EEA agreement, in IS, LI, NO; GB kept it; CH has a law alike. Google's
 # EU user consent policy names the EEA, the UK and Switzerland.
@@ -80,7 +82,7 @@ class AudiencePolicy:
 
 
 def statement(words: pa.Array[Any]) -> pa.Array[Any]:
-    """Consent texts -> int8 UNKNOWN | GRANTED | DENIED. A word that we do not know counts as a no."""
+    """Consent texts -> int8 UNKNOWN | GRANTED | NOT_UNDERSTOOD | DENIED."""
     import pyarrow as pa
 
     pc = kernels()
@@ -88,7 +90,8 @@ def statement(words: pa.Array[Any]) -> pa.Array[Any]:
     text = _canonical(words)
     silent = pc.is_in(text, pa.array(SILENT_WORDS))
     granted = pc.is_in(text, pa.array(YES_WORDS))
-    number = pc.if_else(silent, UNKNOWN, pc.if_else(granted, GRANTED, DENIED))
+    denied = pc.is_in(text, pa.array(NO_WORDS))
+    number = pc.if_else(silent, UNKNOWN, pc.if_else(granted, GRANTED, pc.if_else(denied, DENIED, NOT_UNDERSTOOD)))
     statements: pa.Array[Any] = number.cast(pa.int8())
     return statements
 

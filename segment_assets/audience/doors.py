@@ -3,7 +3,7 @@
 Belongs here: who stops where. Not here: how people are merged or clusters found.
 
 Input: view `merged` (building), table `clusters` (clusters). Output: table `decided` (member, cluster_id where the
-member shares an identifier, eligibility).
+member shares an identifier, eligibility, and the columns of CONSENT_COLUMNS in the words of `Consent`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.audience import staging
-from segment_assets.audience.consent import CONSENT_COLUMNS, DENIED, GRANTED, UNKNOWN, Regime
-from segment_assets.contracts import Eligibility, PermanentError
+from segment_assets.audience.consent import DENIED, GRANTED, NOT_UNDERSTOOD, UNKNOWN, Regime
+from segment_assets.contracts import CONSENT_COLUMNS, Consent, Eligibility, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from enum import StrEnum
 
     import duckdb
     import pyarrow as pa
@@ -36,11 +37,13 @@ _KINDS = {
 
 # A mailbox is one person's: a no on one record holds for every record with that e-mail, or the platform would find
 # the person through the other. A shared phone is a family's, so there each record speaks for itself.
-_SAID_NO = " OR ".join(f"{column} = {DENIED}" for column in CONSENT_COLUMNS)
-_SAID_NO_BY_EMAIL = " OR ".join(
-    f"coalesce(m.{form} IN (SELECT {form} FROM merged WHERE {form} IS NOT NULL AND ({_SAID_NO})), false)"
-    for form in staging.E_MAIL_FORMS
-)
+def _strict_by_email(statement: int, *columns: str) -> str:
+    """Whether any record with the member's mailbox has a statement at least so strict, in one of the columns."""
+    strict = " OR ".join(f"{column} >= {statement}" for column in columns)
+    return " OR ".join(
+        f"coalesce(m.{form} IN (SELECT {form} FROM merged WHERE {form} IS NOT NULL AND ({strict})), false)"
+        for form in staging.E_MAIL_FORMS
+    )
 
 
 def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.Dataset) -> None:
@@ -64,8 +67,11 @@ def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: b
         CREATE TEMP TABLE decided AS
         SELECT m.member, root.cluster_id,
                CASE WHEN {_suppressed_sql()} THEN '{Eligibility.SUPPRESSED}'
-                    WHEN NOT ({_consent_sql(policy)}) OR {_SAID_NO_BY_EMAIL} THEN '{Eligibility.NO_CONSENT}'
-                    ELSE '{Eligibility.ELIGIBLE}' END::{_door_type()} AS eligibility
+                    WHEN NOT ({_consent_sql(policy)}) OR {_strict_by_email(NOT_UNDERSTOOD, *CONSENT_COLUMNS)}
+                    THEN '{Eligibility.NO_CONSENT}'
+                    ELSE '{Eligibility.ELIGIBLE}' END::{_type_of(Eligibility)} AS eligibility,
+               {_signal_counts(policy)} AS denied_by_signal,
+               {", ".join(_said_sql(column) for column in CONSENT_COLUMNS)}
         FROM merged m
         LEFT JOIN clusters c USING (member)
         LEFT JOIN (
@@ -77,8 +83,32 @@ def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: b
         _hold_out(connection, experiment, key)
 
 
-def _door_type() -> str:
-    return f"ENUM({', '.join(repr(door.value) for door in Eligibility)})"
+def _said_sql(column: str) -> str:
+    return f"CASE WHEN {_strict_by_email(DENIED, column)} THEN {DENIED} ELSE m.{column} END AS said_{column}"
+
+
+def _type_of(words: type[StrEnum]) -> str:
+    return f"ENUM({', '.join(repr(word.value) for word in words)})"
+
+
+def _signal_counts(policy: AudiencePolicy) -> str:
+    """Where Global Privacy Control counts as a no: everywhere but in countries that ask for a yes.
+
+    It is a general opt-out of US law (CCPA regulations, section 7025). A yes to these very purposes is the more
+    specific word where the law is about consent.
+    """
+    return f"(gpc_opt_out AND NOT coalesce(consent_country IN ({_countries(policy)}), false))"
+
+
+def consent_sql(column: str) -> str:
+    """A column of `decided`, in the words of `Consent`: for people who may be sent, and a no wherever one was said."""
+    sent = f"'{Eligibility.ELIGIBLE}', '{Eligibility.HELD_OUT}'"
+    return f"""CASE WHEN d.eligibility = '{Eligibility.NO_CONSENT}'
+                     THEN CASE WHEN d.said_{column} = {DENIED} OR d.denied_by_signal THEN '{Consent.DENIED}' END
+                     WHEN d.eligibility IN ({sent})
+                     THEN CASE WHEN d.said_{column} = {GRANTED} THEN '{Consent.GRANTED}'
+                               ELSE '{Consent.UNSPECIFIED}' END
+                END AS {column}"""
 
 
 def _suppressed_sql() -> str:
@@ -94,14 +124,19 @@ def _quoted(kinds: Sequence[str]) -> str:
 
 def _consent_sql(policy: AudiencePolicy) -> str:
     """True where the member may be sent: a yes to both purposes, or no "no", as the country asks."""
+    signal = _signal_counts(policy)
     lowest = UNKNOWN if policy.consent_asserted else GRANTED
     said_yes = " AND ".join(f"{name} BETWEEN {lowest} AND {GRANTED}" for name in CONSENT_COLUMNS)
-    said_no = " OR ".join([*(f"{name} = {DENIED}" for name in CONSENT_COLUMNS), "gpc_opt_out"])
+    said_no = " OR ".join(f"{name} >= {NOT_UNDERSTOOD}" for name in CONSENT_COLUMNS)
     rules = {Regime.OPT_IN: f"({said_yes})", Regime.OPT_OUT: f"(NOT ({said_no}))"}
-    countries = ", ".join(f"'{_code(code)}'" for code in sorted(policy.opt_in_countries)) or "''"
-    return f"""CASE WHEN consent_country IS NULL THEN {rules[policy.regime_of_unknown_country]}
-                    WHEN consent_country IN ({countries}) THEN {rules[Regime.OPT_IN]}
+    return f"""NOT {signal} AND
+               CASE WHEN consent_country IS NULL THEN {rules[policy.regime_of_unknown_country]}
+                    WHEN consent_country IN ({_countries(policy)}) THEN {rules[Regime.OPT_IN]}
                     ELSE {rules[policy.regime_elsewhere]} END"""
+
+
+def _countries(policy: AudiencePolicy) -> str:
+    return ", ".join(f"'{_code(code)}'" for code in sorted(policy.opt_in_countries)) or "''"
 
 
 def _code(country: str) -> str:

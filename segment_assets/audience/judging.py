@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.audience.accounting import AudienceCounts, counts_from_stats
 from segment_assets.audience.arrow import kernels, scan
 from segment_assets.audience.findings import Finding, judge_columns, otherwise
-from segment_assets.contracts import Eligibility, PermanentError
+from segment_assets.contracts import CONSENT_COLUMNS, Eligibility, PermanentError
 from segment_assets.tables import HASHED_AUDIENCE, Type
 
 if TYPE_CHECKING:
@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 _DIGEST_BYTES = 32
 _SCAN_ROWS = 50_000
 _FORMS = tuple(c.name for c in HASHED_AUDIENCE.columns if c.type is Type.DIGEST and c.nullable)
-_PLAIN_FORMS = tuple(c.name for c in HASHED_AUDIENCE.columns if c.type is not Type.DIGEST and c.nullable)
+_PLAIN_FORMS = tuple(
+    c.name
+    for c in HASHED_AUDIENCE.columns
+    if c.type is not Type.DIGEST and c.nullable and c.name not in CONSENT_COLUMNS
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from segment_assets.audience import column_states, consent
 from segment_assets.audience.arrow import kernels, nothing, scan
-from segment_assets.contracts import ColumnState, Reason
+from segment_assets.contracts import CONSENT_COLUMNS, ColumnState, Reason
 from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE, SOURCE_PLACE
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ BATCH_ROWS = 20_000
 BUCKETS = 16
 
 FORM_COLUMNS: tuple[str, ...] = tuple(
-    name for name in HASHED_AUDIENCE.column_names() if name not in ("member_id", "cluster_id", "eligibility")
+    name
+    for name in HASHED_AUDIENCE.column_names()
+    if name not in ("member_id", "cluster_id", "eligibility", *CONSENT_COLUMNS)
 )
 # Best first: an e-mail is rarely shared, a phone sometimes, an advertising id changes with the device.
 NAMING_FORMS = ("email", "phone_digits", "mobile_ad_id")
@@ -53,7 +55,7 @@ def staged_schema() -> pa.Schema:
     fields: list[pa.Field[Any]] = [
         pa.field("source_row", pa.int64()),
         pa.field("member_id", pa.binary(32)),
-        *(pa.field(name, pa.int8()) for name in consent.CONSENT_COLUMNS),
+        *(pa.field(name, pa.int8()) for name in CONSENT_COLUMNS),
         pa.field("gpc_opt_out", pa.bool_()),
         pa.field("consent_country", pa.string()),
         *(audience.field(name) for name in FORM_COLUMNS),
@@ -154,7 +156,7 @@ def stage_batch(
     member_ids = _member_ids(customers, digested, key)
     named = pc.is_valid(member_ids)
     arrays: list[pa.Array[Any]] = [batch.column("source_row"), member_ids]
-    for name in consent.CONSENT_COLUMNS:
+    for name in CONSENT_COLUMNS:
         counts.consent_not_understood += consent.unknown_words(batch.column(name))
         arrays.append(consent.statement(batch.column(name)))
     arrays += [batch.column("gpc_opt_out"), country_codes(batch.column("country"))]

@@ -102,6 +102,17 @@ def status() -> None:
 
 
 @main.command()
+@click.argument("which", metavar="PAIR-OR-DELIVERY")
+@click.option("--reason", required=True, help="Why it is right, without anything that names a person of the audience.")
+@click.option("--as", "by", required=True, metavar="WHO", help="Who approves; not the plan's author.")
+def approve(which: str, reason: str, by: str) -> None:
+    """Let a delivery that a guard has stopped through, once (`status` shows those that wait)."""
+    from segment_assets.cli.approve import run_approve
+
+    sys.exit(run_approve(which, by=by, reason=reason))
+
+
+@main.command()
 @click.argument("person", metavar="MEMBER_ID")
 @click.option("--customer", is_flag=True, help="The argument is account A's customer number instead.")
 def why(person: str, customer: bool) -> None:
@@ -145,6 +156,26 @@ def replay(delivery: str, out: Path | None) -> None:
     from segment_assets.cli.replay import run_replay
 
     sys.exit(run_replay(delivery, out))
+
+
+@main.command()
+@click.argument("pair", metavar="DESTINATION/ACCOUNT/SEGMENT")
+@click.option("--reason", required=True, help="Why, without anything that names a person of the audience.")
+@click.option("--as", "who", required=True, metavar="WHO", help="Who asks.")
+def resync(pair: str, reason: str, who: str) -> None:
+    """Send everybody who is wanted once more, so that members come back whom a platform lost."""
+    from segment_assets.cli.resync import run_resync
+
+    sys.exit(run_resync(pair, reason=reason, who=who))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
+def destinations(as_json: bool) -> None:
+    """Every destination by its contract: pattern, match keys, modes, limits, expiry, policy, and what checked it."""
+    from segment_assets.cli.destinations import show_destinations
+
+    sys.exit(show_destinations(as_json=as_json))
 
 
 @main.command("hash")

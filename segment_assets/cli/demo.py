@@ -153,6 +153,7 @@ def _walk(road: Road, plan: Plan, weeks: list[str], landing: LocalLanding, show:
             run(tuple(activation_key(name, account).path), partition=segment)
     _follow(road, plan, run, show)
     run(("activation_insights", "delivery_summary"))
+    run(("activation_insights", "hold_out_people"), ("activation_insights", "hold_outs"), say="hold_outs")
     run(DASHBOARD)
     return outcomes
 

@@ -55,6 +55,7 @@ def _pair(plan: Plan, name: str, permission: Activation, lake: Lake, deployment:
     from segment_assets.delivery.guards import stop_what_needs_a_human
     from segment_assets.delivery.ledger import AudienceLedger
     from segment_assets.delivery.settling import acknowledged_state
+    from segment_assets.permission import Permit, closed_until
 
     audience = lake.current(HASHED_AUDIENCE.name, permission.segment)
     if audience is None:
@@ -81,10 +82,12 @@ def _pair(plan: Plan, name: str, permission: Activation, lake: Lake, deployment:
     }
     said = ", ".join(f"{number:,} to {what}" for what, number in numbers.items())
     try:
-        stop_what_needs_a_human(task.pair, counts, task.rails, task.wanted.contract)
+        rails = Permit(plan, permission, lake, task, audience).rails(notes=False)
+        stop_what_needs_a_human(task.pair, counts, rails, task.wanted.contract)
     except SegmentAssetsError as error:
         return f"{said}. Would stop: {error}"
-    return said
+    opens = closed_until(plan, permission, time.time())
+    return f"{said}. Would wait: sending opens {opens}" if opens else said
 
 
 def _no_longer_named(plan: Plan, lake: Lake) -> list[str]:

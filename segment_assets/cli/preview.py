@@ -19,7 +19,7 @@ from segment_assets.assets.activations import errand
 from segment_assets.assets.audiences import EVERYBODY
 from segment_assets.cli.preview_people import PREVIEW, PREVIEW_KEY, hashed_people
 from segment_assets.cli.requests_written import RequestFolder
-from segment_assets.contracts import PermanentError
+from segment_assets.contracts import Mode, PermanentError
 from segment_assets.delivery.preview import (
     PLACEHOLDER_ACCOUNT,
     PLACEHOLDER_AUDIENCE,
@@ -41,6 +41,15 @@ if TYPE_CHECKING:
     from segment_assets.plan import Account, Plan
 
 MODES = ("add", "remove", "replace")
+
+
+def in_mode(task: Errand, mode: str | None) -> Errand:
+    """The errand with what was asked for: the platform's own replace where it has one, and else single changes."""
+    if mode is None:
+        return task
+    replaces = mode == "replace" and task.wanted.contract.replacing is not None
+    wanted = dataclasses.replace(task.wanted, mode=Mode.REPLACE if replaces else Mode.MIRROR)
+    return dataclasses.replace(task, wanted=wanted)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +111,7 @@ class _Desk:
     def of_file(self, destination: str, file: Path, mode: str) -> Previewed:
         """The people of a file, on an audience that nobody made yet."""
         account = self.plan.accounts.get(destination)
-        task = _unplanned(_platform(self.plan, destination), account, PREVIEW)
+        task = in_mode(_unplanned(_platform(self.plan, destination), account, PREVIEW), mode)
         audience, rows = hashed_people(file, self.lake, self.scratch)
         return Previewed(task, account, self.lake, audience, mode, known=False, workdir=self.scratch, rows=rows)
 
@@ -125,8 +134,9 @@ class _Desk:
             account = self.plan.accounts[name]
             permission = self.plan.activations_of(name)[segment]
             task = errand(self.plan, name, permission, resources["secrets"].tenant_key(self.plan.tenant))
-        known = name is not None and not hides_ledger
-        return Previewed(task, account, lake, audience, mode or "replace", known=known, workdir=self.scratch)
+        known, task = name is not None and not hides_ledger, in_mode(task, mode)
+        said = mode or task.wanted.mode.value
+        return Previewed(task, account, lake, audience, said, known=known, workdir=self.scratch)
 
 
 def _platform(plan: Plan, destination: str) -> str:
@@ -175,7 +185,7 @@ def _rehearse(plan: Plan, previewed: Previewed, rehearsal: Rehearsal) -> None:
     from segment_assets.checks import approve
 
     task, lake, mode = previewed.errand, previewed.lake, previewed.mode
-    if previewed.known and mode == "replace":
+    if previewed.known and mode != "remove":
         suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
         room = _room(previewed, rehearsal)
         audience = previewed.audience
@@ -226,16 +236,17 @@ def _never(_seconds: float) -> None:
 
 def _summary(previewed: Previewed, rehearsal: Rehearsal) -> dict[str, Any]:
     pair = previewed.errand.pair
-    counts = ("unchanged", "adds", "changed", "removes")
-    people = {name: sum(row[name] for row in rehearsal.rows) for name in counts}
+    counts = ("unchanged", "refreshed", "adds", "changed", "not_added", "removes", "kept")
+    people = {name: sum(row.get(name) or 0 for row in rehearsal.rows) for name in counts}
     people["no_usable_key"] = rehearsal.no_usable_key
+    sent = {what: number for what, number in rehearsal.records.items() if what in {"add", "remove", "replace"}}
     return {
         "destination": pair.destination,
         "account": pair.account,
         "segment": pair.segment,
         "mode": previewed.mode,
         "requests": {"create": 0, "add": 0, "remove": 0, **rehearsal.requests},
-        "records": {"add": 0, "remove": 0, **{k: n for k, n in rehearsal.records.items() if k in {"add", "remove"}}},
+        "records": {"add": 0, "remove": 0, **sent},
         "people": people,
         "rows": dict(previewed.rows),
         "predicted": predicted(previewed.contract, rehearsal.requests.total()),
@@ -252,7 +263,8 @@ def _tell(summary: Mapping[str, Any], out: Path) -> None:
     requests, records, rows = summary["requests"], summary["records"], summary["rows"]
     asked = ", ".join(f"{number:,} to {what}" for what, number in requests.items())
     click.echo(f"{summary['destination']} account {summary['account']}, nothing sent: requests {asked}")
-    click.echo(f"Records: {records['add']:,} to add, {records['remove']:,} to remove")
+    moved = ", ".join(f"{number:,} to {what}" for what, number in records.items())
+    click.echo(f"Records: {moved}")
     if rows:
         reasons = {**rows["unusable"], "no_usable_key": summary["people"]["no_usable_key"]}
         left = ", ".join(f"{number:,} {reason}" for reason, number in reasons.items() if number) or "none"

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "summary.json"
 _OURS = re.compile(r"[0-9]{4,}\.[a-z_]+|summary\.json")
-_SHOWN_ELSEWHERE = {"method", "path", "json", "params", "headers"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,22 +45,16 @@ class RequestFolder:
     def write(self, number: int, request: Request, said: Mapping[str, object] | None = None) -> None:
         """Write one request. Credentials are added by the transport, so there are none in it."""
         body, headers = request.json, dict(request.headers)
-        if body is not None:
-            headers = {"content-type": "application/json", **headers}
-        for field in dataclasses.fields(request):
-            value = getattr(request, field.name)
-            if field.name in _SHOWN_ELSEWHERE or not value:
-                continue
-            if isinstance(value, bytes):
-                beside = self.folder / f"{number:04d}.{field.name}"
-                beside.write_bytes(value)
-                body = {"file": beside.name}
-            else:
-                body = value
+        if body is not None or request.content is not None:
+            headers = {"content-type": request.content_type or "application/json", **headers}
+        if request.content is not None:
+            beside = self.folder / f"{number:04d}.content"
+            beside.write_bytes(request.content)
+            body = {"file": beside.name}
         query = f"?{urlencode(request.params)}" if request.params else ""
         shown = {
             "method": request.method,
-            "url": f"{self.base_url}{request.path}{query}",
+            "url": f"{'' if request.is_elsewhere else self.base_url}{request.path}{query}",
             "headers": headers,
             "body": body,
             **(said or {}),

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from segment_assets.assets.activations import errand
-from segment_assets.contracts import PermanentError
+from segment_assets.cli.approve import pending_lines
+from segment_assets.cli.platforms_shown import size_said, troubles
+from segment_assets.contracts import CONSENT_COLUMNS, PermanentError
 from segment_assets.deployment import Deployment
 from segment_assets.tables import ACKNOWLEDGED, HASHED_AUDIENCE, QUARANTINE, REJECTIONS
 
@@ -34,16 +36,25 @@ def show_status() -> int:
     deployment = Deployment.from_env()
     plan, lake = deployment.plan(), _lake(deployment)
     table = Table(title="What is live where", title_justify="left")
-    for name in ("audience", "people live", "in doubt", "refused", "last delivery", "age", "outcome", "now"):
+    for name in _COLUMNS:
         table.add_column(name, justify="right" if name in {"people live", "in doubt", "refused", "age"} else "left")
     for name, segment, ledger in _pairs(plan, lake, deployment):
-        table.add_row(escape(f"{name}[{segment}]"), *_standing(lake, ledger, segment))
+        table.add_row(escape(f"{name}[{segment}]"), *_standing(lake, ledger, segment), size_said(lake, ledger))
     console = Console(width=160, highlight=False)
     console.print(table)
+    for line in troubles(plan, lake, _pairs(plan, lake, deployment)):
+        console.print(f"! {escape(line)}", style="bold", soft_wrap=True)
+    for line in pending_lines(plan, lake):
+        console.print(line, soft_wrap=True, markup=False)
     held = sorted(set(lake.partitions(HASHED_AUDIENCE.name)) - set(plan.segments))
     if held:
         console.print(f"Held, because the plan does not name them: {', '.join(held)}")
     return 0
+
+
+_COLUMNS = (
+    "audience", "people live", "in doubt", "refused", "last delivery", "age", "outcome", "now", "the platform says",
+)  # fmt: skip
 
 
 def show_why(person: str, *, is_customer: bool) -> int:
@@ -69,7 +80,8 @@ def show_why(person: str, *, is_customer: bool) -> int:
 
 def _tell_person(plan: Plan, lake: Lake, deployment: Deployment, segment: str, row: dict[str, Any]) -> None:
     member: bytes = row["member_id"]
-    known = [name for name, value in row.items() if name not in {"member_id", "cluster_id", "eligibility"} and value]
+    no_keys = {"member_id", "cluster_id", "eligibility", *CONSENT_COLUMNS}
+    known = [name for name, value in row.items() if name not in no_keys and value]
     click.echo(f"{member.hex()[:16]}… in segment {segment}")
     click.echo(f"  door: {row['eligibility']} ({_DOORS[row['eligibility']]})")
     click.echo(f"  usable keys: {', '.join(known) or 'none'}")
@@ -169,6 +181,9 @@ def _now(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, segment: str) -> 
     if log.closed is None:
         jobs = len(log.open_jobs())
         return f"waits for {jobs} jobs of the platform" if jobs else "was interrupted; the next run settles it"
+    refused = log.closed.body["accounting"]["removes_refused"] if log.header["lane"] == "opt_out" else 0
+    if refused:
+        return f"{refused:,} who said no could not be taken out: look at the platform"
     audience = lake.current(HASHED_AUDIENCE.name, segment)
     newest = next((d for d in reversed(list(ledger.deliveries())) if d.header["lane"] == "audience"), None)
     if audience is not None and newest is not None and newest.header["to_snapshot"] != audience.id:

@@ -29,11 +29,7 @@ def advance_world() -> int:
     if platforms is None:
         raise NeedsHumanError("the platform sandbox is not running; start it with `segment-assets sandbox`")
     plan = deployment.plan()
-    excluded = {
-        activation.audience_name or f"{plan.tenant} {activation.segment}"
-        for activation in plan.activations
-        if activation.use is Use.EXCLUDE
-    }
+    excluded = {plan.audience_name(activation) for activation in plan.activations if activation.use is Use.EXCLUDE}
     with httpx.Client(base_url=platforms.url, trust_env=False) as client:
         audiences = client.get("/_sandbox/audiences").json()
         # Being in an exclusion list shows nobody an ad.

@@ -7,40 +7,78 @@ Not here: anything that knows one platform, one storage or Dagster.
 
 from collections.abc import Callable
 
-from segment_assets.contracts.delivery import Answer, AudienceSpec, JobReport, JobState, Member, Session
-from segment_assets.contracts.destination import AsynchronousDestination, Destination
+from segment_assets.contracts.delivery import (
+    Answer,
+    AudienceSpec,
+    JobReport,
+    JobState,
+    Member,
+    Session,
+    Step,
+    StepAnswer,
+)
+from segment_assets.contracts.destination import (
+    AsynchronousDestination,
+    Destination,
+    InquiringDestination,
+    WorkflowDestination,
+)
 from segment_assets.contracts.errors import (
     NeedsHumanError,
     PermanentError,
     RefusedBatchError,
     RefusedMembersError,
+    RefusedRemovalError,
     SegmentAssetsError,
     TransientError,
 )
-from segment_assets.contracts.platform import Contract, Follow, Operation, Pattern, Quota, Sent
+from segment_assets.contracts.platform import (
+    Contract,
+    Follow,
+    Mode,
+    Operation,
+    Pattern,
+    Quota,
+    Replacing,
+    Sent,
+    VerifiedBy,
+    Workflow,
+)
 from segment_assets.contracts.storage import Lake, Snapshot, SnapshotWriter
-from segment_assets.contracts.vocabulary import ColumnState, Eligibility, Encoding, MatchKey, Reason
+from segment_assets.contracts.vocabulary import (
+    CONSENT_COLUMNS,
+    ColumnState,
+    Consent,
+    Eligibility,
+    Encoding,
+    MatchKey,
+    Reason,
+)
 from segment_assets.contracts.wire import Request, Response, Transport
 
 Clock = Callable[[], float]
 Sleep = Callable[[float], None]
 
 __all__ = [
+    "CONSENT_COLUMNS",
     "Answer",
     "AsynchronousDestination",
     "AudienceSpec",
     "Clock",
     "ColumnState",
+    "Consent",
     "Contract",
     "Destination",
     "Eligibility",
     "Encoding",
     "Follow",
+    "InquiringDestination",
     "JobReport",
     "JobState",
     "Lake",
     "MatchKey",
     "Member",
+    "Mode",
     "NeedsHumanError",
     "Operation",
     "Pattern",
@@ -49,6 +87,8 @@ __all__ = [
     "Reason",
     "RefusedBatchError",
     "RefusedMembersError",
+    "RefusedRemovalError",
+    "Replacing",
     "Request",
     "Response",
     "SegmentAssetsError",
@@ -57,6 +97,11 @@ __all__ = [
     "Sleep",
     "Snapshot",
     "SnapshotWriter",
+    "Step",
+    "StepAnswer",
     "TransientError",
     "Transport",
+    "VerifiedBy",
+    "Workflow",
+    "WorkflowDestination",
 ]

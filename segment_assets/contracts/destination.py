@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from segment_assets.contracts.delivery import Answer, AudienceSpec, JobReport, Member, Session
+    from segment_assets.contracts.delivery import Answer, AudienceSpec, JobReport, Member, Session, Step, StepAnswer
     from segment_assets.contracts.platform import Contract, Operation
     from segment_assets.contracts.wire import Request, Response, Transport
 
@@ -47,4 +47,38 @@ class AsynchronousDestination(Destination, Protocol):
 
     def read_job(self, response: Response) -> JobReport:
         """Understand the answer, or raise as `read` does."""
+        ...
+
+
+@runtime_checkable
+class InquiringDestination(Protocol):
+    """A destination with jobs that takes several calls to ask about one, in the place of AsynchronousDestination."""
+
+    def ask_job(self, transport: Transport, job: str) -> JobReport:
+        """Ask once how a job is. Raises as `read` does."""
+        ...
+
+
+class WorkflowDestination(Destination, Protocol):
+    """A destination whose contract has `workflow`: `request` makes an upload, and these the steps around the uploads.
+
+    Every step is noted before it is sent and after it is answered, so another process goes on where one stopped. A step
+    that may or may not have been done is asked about with `step_question`; where there is nothing to ask it is
+    repeated, so a platform on which a repeated step does harm must have a question.
+    """
+
+    def step_request(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request:
+        """The call for a step. Equal arguments give an equal request."""
+        ...
+
+    def read_step(self, step: Step, session: Session, response: Response) -> StepAnswer:
+        """Understand the answer, or raise as `read` does."""
+        ...
+
+    def step_question(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request | None:
+        """The call that tells whether a step was done; None where the step can simply be repeated."""
+        ...
+
+    def read_step_question(self, step: Step, session: Session, response: Response) -> StepAnswer | None:
+        """As `read_step` would have; None where the step was not done. Raises as `read` does."""
         ...

@@ -50,5 +50,12 @@ class RefusedBatchError(PermanentError):
     """
 
 
+class RefusedRemovalError(PermanentError):
+    """A platform lets nobody out of this audience (too small, unsupported), whoever asks for it.
+
+    `Contract.on_refused_removal` says what becomes of the audience when somebody has to leave who said no.
+    """
+
+
 class NeedsHumanError(SegmentAssetsError):
     """Nothing is broken, but a person has to decide (guard rails, terms, a held segment)."""

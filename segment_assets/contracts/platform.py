@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from segment_assets.contracts.errors import PermanentError
 from segment_assets.contracts.vocabulary import Encoding, MatchKey
 
 if TYPE_CHECKING:
@@ -29,6 +30,29 @@ class Operation(enum.StrEnum):
 
     ADD = "add"
     REMOVE = "remove"
+    REPLACE = "replace"
+
+
+class Mode(enum.StrEnum):
+    """What an activation does with the people on a platform; opt-outs and withdrawn consent leave in every mode.
+
+    `mirror`: exactly the audience is there. `add_only`: nobody is taken out. `remove_only`: nobody is added.
+    `replace`: as `mirror`, by the platform's own call that puts a whole list in the place of the old one.
+    """
+
+    MIRROR = "mirror"
+    ADD_ONLY = "add_only"
+    REMOVE_ONLY = "remove_only"
+    REPLACE = "replace"
+
+
+class VerifiedBy(enum.StrEnum):
+    """What our requests and our reading of answers are checked against in tests, the strongest of them."""
+
+    OFFICIAL_SDK = "official SDK"
+    PROTO = "proto"
+    OPENAPI = "OpenAPI"
+    FACTS_ONLY = "facts only"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,16 +86,67 @@ class Follow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Replacing:
+    """A platform's own replace: a session whose first batch takes everybody out, so it has to be filled in time.
+
+    `window_seconds`: from the first batch until the platform ends the session by itself. `most_members`: of an audience
+    that it will replace. Until its session has ended nothing else may edit the audience.
+    """
+
+    window_seconds: float
+    most_members: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Workflow:
+    """A platform that takes people in several calls: open a job, upload to it, commit it (see WorkflowDestination).
+
+    What is opened and committed at once is a session: the batches of one lane of one phase, at most `batches` of them
+    (0: all; 1: every upload has a job or an address of its own).
+    `opens`: a call before the first upload, whose answer names what the uploads need (a job's id, an address).
+    `commits`: a call after the last upload. Before it the platform does nothing with what it was given, so uploads that
+    are never committed reach nobody, and may be repeated.
+    `valid_for`: seconds for which what `open` gave can be used; a later process begins the session again.
+    `one_at_a_time`: the job of a session has to end before the next may be opened.
+    `placeholders`: what a preview shows for each thing that an answer names.
+
+    Google jobs, Data Cloud: opens and commits. TikTok files: commits, 49 batches. Pinterest files: both, 10 batches.
+    Microsoft Bulk, The Trade Desk files: opens, 1 batch, no commit.
+    """
+
+    opens: bool = True
+    commits: bool = True
+    batches: int = 0
+    valid_for: float = 3_600.0
+    one_at_a_time: bool = False
+    placeholders: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Contract:
     """What a platform accepts, declared once; limits, documentation and checks are derived from it.
 
     `match_groups`: a person is usable when every key of at least one group is known.
     `identifying`: keys of which any single one makes the platform add or remove a person.
+    `lanes`: where one request (or list, or file) takes some of the keys only, the keys that travel together, in the
+    order of sending. Every key is in exactly one lane and no match group in two. A person goes in each lane of which
+    they complete a group, with one record per lane. Empty: one request takes all keys of a person.
     `minimum_members`: the smallest audience that the platform can use.
-    `expiry_days`: after how many days a member leaves by itself, None where never.
+    `expiry_days`: after how many days a member leaves by itself, None where never; adding a member again renews it.
+    `refresh_share`: the part of that time after which members are added again.
+    `modes`: what the plan may ask for here; `replacing` is set where `replace` is among them.
     `follow`: set where a request is only a job that the platform works on later.
+    `workflow`: set where a delivery is several calls instead of one request a batch.
     `statements`: what the plan has to state about each activation, and the words the platform takes for it.
+    `consent`: columns of a person's own answers that the platform takes with each person.
+    `on_refused_removal`: what becomes of an audience that the platform lets nobody out of (too small, unsupported) when
+    somebody said no: `delete` it with everybody in it, or leave it to a person.
+    `keeps_people`: deleting an audience leaves its people marked on the platform; everybody is taken out instead, and
+    the empty audience stays.
     `endpoint`: the platform's published address; a deployment may name another (a sandbox, a region).
+    `token_header`: the header that carries the access token: as a bearer token in `Authorization`, bare in any other.
+    `secret_headers`: headers that carry further secrets of an account -> each one's name in its secret.
+    `verified_by`: what the connector is checked against in tests, and `verified_with` the name and version of it.
     """
 
     platform: str
@@ -89,8 +164,30 @@ class Contract:
     evidence: str
     follow: Follow | None = None
     statements: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    consent: tuple[str, ...] = ()
+    on_refused_removal: Literal["delete", "needs_human"] = "needs_human"
+    keeps_people: bool = False
     endpoint: str = ""
+    lanes: tuple[tuple[MatchKey, ...], ...] = ()
+    workflow: Workflow | None = None
+    token_header: str = "Authorization"  # noqa: S105 - the name of a header
+    secret_headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    modes: tuple[Mode, ...] = (Mode.MIRROR, Mode.ADD_ONLY, Mode.REMOVE_ONLY)
+    replacing: Replacing | None = None
+    refresh_share: float = 0.8
+    verified_by: VerifiedBy = VerifiedBy.FACTS_ONLY
+    verified_with: str = ""
+
+    def __post_init__(self) -> None:
+        laned = [key for lane in self.lanes for key in lane]
+        if self.lanes and sorted(laned) != sorted(self.match_keys):
+            raise PermanentError(f"{self.platform}: lanes do not name every match key once; correct the contract")
+        if any(not any(set(group) <= set(lane) for lane in self.lanes) for group in self.match_groups if self.lanes):
+            raise PermanentError(f"{self.platform}: a match group is in no lane as a whole; correct the contract")
+        if self.lanes and Mode.REPLACE in self.modes:
+            # Each lane would begin a session of its own, whose first batch takes everybody out.
+            raise PermanentError(f"{self.platform}: a platform with lanes cannot replace; correct the contract")
 
     def forms(self) -> tuple[str, ...]:
-        """Columns of hashed_audience that this platform is sent, in the order of the wire."""
-        return tuple(sent.form for sent in self.match_keys.values())
+        """Columns of hashed_audience that this platform is sent: identifiers in the order of the wire, then consent."""
+        return (*(sent.form for sent in self.match_keys.values()), *self.consent)

@@ -86,6 +86,18 @@ class ColumnState(enum.StrEnum):
     AUTO = "auto"
 
 
+class Consent(enum.StrEnum):
+    """What is known of a person's answer to one purpose. `unspecified`: nobody asked, or nothing was answered."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNSPECIFIED = "unspecified"
+
+
+# The purposes: may a person's data go to platforms, may ads be chosen by it. Columns of a segment and an audience.
+CONSENT_COLUMNS = ("consent_ad_user_data", "consent_ad_personalization")
+
+
 class Eligibility(enum.StrEnum):
     """The door at which a person of an audience stopped, or `eligible` for those who may be sent."""
 

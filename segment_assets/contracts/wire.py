@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Protocol
+
+from segment_assets.contracts.errors import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -11,22 +14,53 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """One call to a platform. `json` is the body; it and the headers are never logged."""
+    """One call to a platform. The body is `json`, or `content` of a `content_type` (a file); no body is ever logged.
+
+    A `path` that is a whole address (https://...) is one that the platform gave us to upload to: it is sent without
+    our credentials, since its signature is all that it takes.
+    """
 
     method: str
     path: str
-    json: object | None = None
-    params: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    json: object | None = dataclasses.field(default=None, repr=False)
+    params: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    content: bytes | None = dataclasses.field(default=None, repr=False)
+    content_type: str = ""
+    # A body is asked for by the ledger and by the transport, and writing it is most of the work of a request.
+    _written: list[bytes] = dataclasses.field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.content is not None and (self.json is not None or not self.content_type):
+            raise PermanentError(
+                f"{self.method}: a request has a JSON body, or content with its type; report this as a defect"
+            )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it goes to a whole address, outside the account's own."""
+        return self.path.startswith(("https://", "http://"))
+
+    def body(self) -> bytes | None:
+        """The body as it goes over the wire: content as it is, JSON in UTF-8 without spaces. None without one."""
+        if self.content is not None:
+            return self.content
+        if self.json is None:
+            return None
+        if not self._written:
+            text = json.dumps(self.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+            self._written.append(text.encode())
+        return self._written[0]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Response:
-    """What came back. `json` is None where the body was not JSON."""
+    """What came back. `json` is None where the body was not JSON; `content` is such a body (a file of results)."""
 
     status: int
     headers: Mapping[str, str]
     json: object | None
+    content: bytes = dataclasses.field(default=b"", repr=False)
 
 
 class Transport(Protocol):

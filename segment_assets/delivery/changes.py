@@ -3,27 +3,38 @@
 Belongs here: adds, changed people, removals, shared identifiers. Not here: who leaves for another reason (`leaving`),
 sending (`courier`), what the result means for the next time (`settling`).
 
-All of it is SQL over Arrow datasets on an embedded DuckDB that may spill to disk, so memory does not grow with the
-audience.
+All of it is SQL over Arrow datasets on an embedded DuckDB that may spill to disk, over those people of whom something
+has to be decided (`unaffected` sets the others apart while it reads), so memory does not grow with the audience.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from segment_assets import engine
+from segment_assets.contracts import Mode
+from segment_assets.delivery.lanes import load_wanted
+from segment_assets.delivery.modes import (
+    counted_in_mode,
+    drop_what_the_mode_forbids,
+    leave_alone,
+    replace_everything,
+)
+from segment_assets.delivery.newcomers import first_changes
 from segment_assets.delivery.records import (
     columns,
     counted,
     is_suppressed,
     load_state,
     load_suppressions,
-    record_id,
     sent_to_remove,
     take_out_leaving,
     weaker_keys,
     write_batches,
 )
+from segment_assets.delivery.refreshing import add_refreshed, next_due
+from segment_assets.delivery.unaffected import set_apart
 from segment_assets.delivery.wanted import FORMS, ChangeCounts, Wanted
 
 if TYPE_CHECKING:
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
     from segment_assets.contracts import SnapshotWriter
+    from segment_assets.delivery.refreshing import Refresh
 
 
 def audience_changes(
@@ -44,21 +56,39 @@ def audience_changes(
     write: SnapshotWriter,
     workdir: Path,
     late: bool = False,
+    refresh: Refresh | None = None,
 ) -> ChangeCounts:
     """Write the records that bring the platform from `acknowledged` to `audience`, and count people.
 
     Rows are written in the order of sending (see PHASES), batch by batch. People whom `suppressions` names are not
-    wanted, also where the audience was built before they said no. `late`: see LATE_SECONDS.
+    wanted, also where the audience was built before they said no. `late`: see LATE_SECONDS. `refresh`: who is sent
+    again for their age or on request; nobody without it.
     """
-    with engine.connect(workdir) as db:
-        _load(db, audience, acknowledged, suppressions, wanted)
+    if not late and (acknowledged is None or not acknowledged.count_rows()):
+        first = first_changes(audience, suppressions, wanted, write=write, workdir=workdir, refresh=refresh)
+        if first is not None:
+            return first
+    with (
+        set_apart(audience, acknowledged, suppressions, wanted, refresh=refresh, workdir=workdir) as apart,
+        engine.connect(workdir) as db,
+    ):
+        _load(db, apart.audience, apart.acknowledged, suppressions, wanted)
+        leave_alone(db, wanted.mode)
+        _holders(db, apart.holders)
         _adds(db)
+        if refresh is not None:
+            add_refreshed(db, wanted.contract, refresh)
+        drop_what_the_mode_forbids(db, wanted.mode)
+        due = next_due(db, wanted.contract, refresh) if refresh is not None else None
         _gone_and_old(db, wanted)
         if late:
-            take_out_leaving(db, wanted)
+            take_out_leaving(db, wanted, "holders")
         _reaffirmed(db)
-        write_batches(db, wanted.contract.batch_members, write)
-        return counted(db, wanted)
+        if wanted.mode is Mode.REPLACE:
+            replace_everything(db)
+        write_batches(db, wanted, write)
+        counts = counted_in_mode(db, counted(db, wanted), wanted)
+        return apart.people.added_to(dataclasses.replace(counts, refresh_due=due), wanted)
 
 
 def _load(
@@ -77,14 +107,20 @@ def _load(
         FROM audience_rows a
     """)
     load_state(db, acknowledged)
-    usable = " OR ".join(f"({' AND '.join(f'{form} IS NOT NULL' for form in group)})" for group in wanted.groups())
-    doors = ", ".join(f"'{door}'" for door in wanted.doors())
-    sent = {form: form if form in wanted.forms else f"NULL AS {form}" for form in FORMS}
-    db.execute(f"""
-        CREATE TEMP TABLE wanted AS
-        SELECT member_id, {record_id(wanted.forms)} AS record_id, {", ".join(sent.values())}
-        FROM audience WHERE eligibility IN ({doors}) AND ({usable or "false"})
-    """)
+    load_wanted(db, wanted)
+
+
+def _holders(db: duckdb.DuckDBPyConnection, others: pads.Dataset | None) -> None:
+    """View `holders`: every record of whoever shall be there that may share an identifier with one who leaves."""
+    forms = ", ".join(FORMS)
+    db.execute(f"CREATE TEMP TABLE others AS SELECT {forms} FROM wanted WHERE false")
+    if others is not None:
+        db.register("other_records", others)
+        db.execute(f"""
+            INSERT INTO others
+            SELECT {forms} FROM other_records WHERE member_id NOT IN (SELECT member_id FROM acknowledged)
+        """)
+    db.execute(f"CREATE TEMP VIEW holders AS SELECT {forms} FROM wanted UNION ALL SELECT {forms} FROM others")
 
 
 def _adds(db: duckdb.DuckDBPyConnection) -> None:
@@ -108,8 +144,10 @@ def _gone_and_old(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
     other holder of its identifiers leaves, it is taken out and the person is affirmed again.
     """
     for form in wanted.identifying():
-        db.execute(f"CREATE TEMP TABLE held_{form} AS SELECT DISTINCT {form} AS v FROM wanted WHERE {form} IS NOT NULL")
-    db.execute(f"CREATE TEMP TABLE held_rest AS SELECT DISTINCT {weaker_keys(wanted, 'wanted')} AS v FROM wanted")
+        db.execute(
+            f"CREATE TEMP TABLE held_{form} AS SELECT DISTINCT {form} AS v FROM holders WHERE {form} IS NOT NULL"
+        )
+    db.execute(f"CREATE TEMP TABLE held_rest AS SELECT DISTINCT {weaker_keys(wanted, 'holders')} AS v FROM holders")
     joins = " ".join(f"LEFT JOIN held_{form} ON held_{form}.v = s.{form}" for form in wanted.identifying())
     joins += f" LEFT JOIN held_rest ON held_rest.v = {weaker_keys(wanted, 's')}"
     keep = sent_to_remove(wanted, "s", unless_held=True)
@@ -117,14 +155,13 @@ def _gone_and_old(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
     db.execute(f"""
         INSERT INTO records
         WITH unwanted AS (
-            SELECT s.*, s.member_id IN (SELECT member_id FROM wanted) AS stays,
-                   row_number() OVER (PARTITION BY s.member_id ORDER BY s.record_id) = 1 AS first
+            SELECT s.*, s.member_id IN (SELECT member_id FROM wanted) AS stays
             FROM state s
             WHERE NOT EXISTS (SELECT 1 FROM wanted w WHERE w.member_id = s.member_id AND w.record_id = s.record_id)
         )
         SELECT CASE WHEN s.standing = 'rejected' OR NOT ({anything}) THEN 'none'
-                    WHEN s.stays OR NOT s.first THEN 'retire' ELSE 'remove' END,
-               CASE WHEN s.stays OR NOT s.first OR s.standing = 'rejected' THEN 'old_identifiers' ELSE 'gone' END,
+                    WHEN s.stays THEN 'retire' ELSE 'remove' END,
+               CASE WHEN s.stays OR s.standing = 'rejected' THEN 'old_identifiers' ELSE 'gone' END,
                {columns("s", keep=keep)}
         FROM unwanted s {joins}
         WHERE NOT s.stays OR s.standing = 'rejected' OR ({anything})

@@ -7,45 +7,48 @@ Not here: how a platform's answer is read (`destinations`), what the notes add u
 from __future__ import annotations
 
 import dataclasses
-import hmac
-import json
 import time
-from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import tenacity
 
 from segment_assets.contracts import (
     Answer,
-    Member,
     NeedsHumanError,
-    Operation,
     PermanentError,
     RefusedBatchError,
     RefusedMembersError,
-    Session,
     TransientError,
 )
-from segment_assets.delivery.ledger import FencedError, minted
+from segment_assets.delivery.ledger import FencedError
 from segment_assets.delivery.narrowing import Narrowing
+from segment_assets.delivery.outgoing import OPERATIONS, batches, digestible, is_above, keyed, session_of
 from segment_assets.delivery.pacing import Pace, retry_after
-from segment_assets.delivery.wanted import FORMS
+from segment_assets.delivery.workflow import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    import pyarrow as pa
     import pyarrow.dataset as pads
 
-    from segment_assets.contracts import Clock, Destination, Request, Sleep, Transport
+    from segment_assets.contracts import (
+        Clock,
+        Destination,
+        Member,
+        Request,
+        Response,
+        Session,
+        Sleep,
+        Transport,
+        WorkflowDestination,
+    )
     from segment_assets.delivery.ledger import DeliveryLog
+    from segment_assets.delivery.outgoing import Batch
 
-OPERATIONS = {
-    "add": Operation.ADD,
-    "retire": Operation.REMOVE,
-    "reaffirm": Operation.ADD,
-    "remove": Operation.REMOVE,
-}
+T = TypeVar("T")
+
+# Why somebody is refused whose record alone makes a request larger than the contract's `batch_bytes`.
+TOO_LARGE = "larger_than_a_request"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,15 +63,6 @@ class Patience:
     first_wait: float = 0.5
     longest_wait: float = 30.0
     longest_delivery: float = 5_400.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Batch:
-    """The members of one request, and where it stands in its phase."""
-
-    phase: str
-    number: int
-    members: Sequence[Member]
 
 
 class Courier:
@@ -105,25 +99,58 @@ class Courier:
         Raises TransientError when the platform cannot be reached within `patience`, PermanentError or
         NeedsHumanError when it refuses, FencedError when another run took over.
         """
-        received: dict[str, int] = {}
+        received: dict[int, int] = {}
         pause = 0.0
+        sessions = self._sessions(log, audience_id)
         answered = {place for place, said in log.batch_standings().items() if said != "in_doubt"}
         for batch in batches(changes):
             if (batch.phase, batch.number) in answered:
                 continue
             if pause:
                 self._wait_as_asked(pause)
-            if interrupt() or any(receipt.body["phase"] != batch.phase for receipt in log.open_jobs()):
+            if interrupt() or self._has_to_wait(log, batch):
                 return False
             if received:
                 self._stop_at_the_deadline()
-            session = session_of(log.header, batch, received.get(batch.phase, 0))
-            answer = self._narrowed(log, batch, session, audience_id)
-            received[batch.phase], pause = answer.session_received, answer.pause
+            if sessions is None:
+                pause = self._send(log, batch, received, audience_id)
+            elif sessions.begin(batch):
+                if not sessions.has(batch):
+                    pause = self._send(log, batch, received, audience_id, sessions)
+                sessions.end(batch)
         if pause:
             # Another delivery to the account may come right behind; a longer rest fails none that is through.
             self._sleep(min(pause, self._patience.longest_wait))
         return not log.open_jobs()
+
+    def _sessions(self, log: DeliveryLog, audience_id: str) -> Sessions | None:
+        workflow = self._destination.contract.workflow
+        if workflow is None:
+            return None
+        speaks = cast("WorkflowDestination", self._destination)
+        return Sessions(log, speaks, workflow, audience_id, self._key, self)
+
+    def _has_to_wait(self, log: DeliveryLog, batch: Batch) -> bool:
+        workflow = self._destination.contract.workflow
+        alone = workflow is not None and workflow.one_at_a_time
+        return any(alone or receipt.body["phase"] != batch.phase for receipt in log.open_jobs())
+
+    def _send(
+        self,
+        log: DeliveryLog,
+        batch: Batch,
+        received: dict[int, int],
+        audience_id: str,
+        sessions: Sessions | None = None,
+    ) -> float:
+        """Send a batch and keep the platform's count. Returns the seconds of rest that the platform asks for."""
+        session = session_of(log.header, batch, self._destination.contract.workflow)
+        session = dataclasses.replace(session, received_before=received.get(session.token, 0))
+        if sessions is not None:
+            session = sessions.uploading(batch, session)
+        answer = self._narrowed(log, batch, session, audience_id)
+        received[session.token] = answer.session_received
+        return answer.pause
 
     def _narrowed(self, log: DeliveryLog, batch: Batch, session: Session, audience_id: str) -> Answer:
         """Send a batch, and where the platform will not have all of it, everybody whom it will have (`narrowing`)."""
@@ -132,20 +159,25 @@ class Courier:
             members = part.members(batch.members)
             ours = part.session(session)
             request = self._destination.request(audience_id, OPERATIONS[batch.phase], members, ours)
-            note = {**self._note(batch, request), **part.note(len(batch.members))}
+            said = digestible(request)
+            note = {**self._note(batch, said), **part.note(len(batch.members))}
+            if is_above(self._destination.contract.batch_bytes, request):
+                self._part(narrowing, batch)
+                continue
             try:
                 answer = self._ask(log, note, members, ours, request)
                 narrowing.taken(answer)
                 if answer.pause and narrowing.next is not None:
                     self._wait_as_asked(answer.pause)
             except (PermanentError, NeedsHumanError) as refusal:
-                if not self._has_narrowed(narrowing, refusal):
+                # The half of a batch would begin a replace of its own, which takes everybody out again.
+                if batch.phase == "replace" or not self._has_narrowed(narrowing, refusal):
                     # A batch of which a part was taken is in doubt, not refused: its intent stands without an answer.
                     if not narrowing.has_answers:
                         log.chain.append("refused", {**note, "code": refusal.code or type(refusal).__name__})
                     raise
         answer = narrowing.result()
-        log.chain.append("receipt", {**note, **_receipt(batch, answer, narrowing.given_up)})
+        log.chain.append("receipt", {**note, **narrowing.receipt(batch.members)})
         return answer
 
     @staticmethod
@@ -157,13 +189,28 @@ class Courier:
             return narrowing.unnamed(refusal.code or type(refusal).__name__)
         return False
 
-    def _note(self, batch: Batch, request: Request) -> dict[str, object]:
+    def _part(self, narrowing: Narrowing, batch: Batch) -> None:
+        if batch.phase == "replace":
+            # A part of it would begin a replace of its own, which takes everybody out again.
+            raise PermanentError(
+                f"{self._account}: a batch of a replace is larger than a request may be; change the mode in the plan"
+            )
+        narrowing.too_large(TOO_LARGE)
+
+    def _note(self, batch: Batch, said: bytes) -> dict[str, object]:
         return {
             "phase": batch.phase,
             "batch": batch.number,
             "sent": len(batch.members),
-            "request_digest": request_digest(self._key, request),
+            "request_digest": keyed(self._key, said),
+            **self._staged,
         }
+
+    @property
+    def _staged(self) -> dict[str, object]:
+        """An upload that does nothing before its commit is told apart from what may have reached somebody."""
+        workflow = self._destination.contract.workflow
+        return {"staged": True} if workflow is not None and workflow.commits else {}
 
     def _ask(
         self,
@@ -173,19 +220,45 @@ class Courier:
         session: Session,
         request: Request,
     ) -> Answer:
-        def once() -> Answer:
-            self._pace.take_a_turn()
-            log.chain.append("intent", note)
-            response = self._transport.send(request)
-            try:
-                answer = self._destination.read(members, session, response)
-            except TransientError as error:
-                if error.retry_after is None:
-                    error.retry_after = retry_after(response.headers) or None
-                raise
+        def read(response: Response) -> Answer:
+            answer = self._understood(members, session, response)
             return dataclasses.replace(answer, pause=max(answer.pause, self._pace.pause_after(response.headers)))
 
-        answer: Answer = self._retrying()(once)
+        def once() -> Answer:
+            self.take_a_turn()
+            log.chain.append("intent", note)
+            return self.told(request, read)
+
+        return self.patiently(once)
+
+    def take_a_turn(self) -> None:
+        """Wait until the account has room for a call: before an intent is noted, so that none is of a call not made."""
+        turn = getattr(self._transport, "take_a_turn", self._pace.take_a_turn)
+        turn()
+
+    def told(self, request: Request, read: Callable[[Response], T]) -> T:
+        """Send, and understand the answer. A refusal for now says how long, where the standard header does."""
+        response = self._transport.send(request)
+        try:
+            return read(response)
+        except TransientError as error:
+            if error.retry_after is None:
+                error.retry_after = retry_after(response.headers) or None
+            raise
+
+    def patiently(self, once: Callable[[], T]) -> T:
+        """Try again while that may help and a run can wait for it."""
+        result: T = self._retrying()(once)
+        return result
+
+    def _understood(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        answer = self._destination.read(members, session, response)
+        said = answer.accepted + len(answer.rejected) + answer.unproven
+        if said != len(members):
+            raise PermanentError(
+                f"{self._account}: an answer on {len(members)} people was read as one on {said}; the connector's "
+                "`read` has to account for everybody; report this as a defect"
+            )
         return answer
 
     def _retrying(self) -> tenacity.Retrying:
@@ -224,57 +297,3 @@ class Courier:
                 retry_after=seconds,
             )
         self._sleep(seconds)
-
-
-def session_of(header: Mapping[str, Any], batch: Batch, received_before: int) -> Session:
-    """Where a batch stands in its phase, from the header of its delivery: the same for every try and for a replay."""
-    return Session(
-        token=int(minted(header["delivery_id"], batch.phase)[:15], 16) + 1,
-        sequence=batch.number,
-        last=batch.number == header["batches"][batch.phase],
-        members_in_total=header["records"][batch.phase],
-        received_before=received_before,
-    )
-
-
-def request_digest(key: bytes, request: Request) -> str:
-    """Keyed digest of a request (HMAC-SHA-256 hex), which proves what was sent and tells nothing about the people."""
-    body = json.dumps([request.method, request.path, request.json, dict(request.params)], sort_keys=True)
-    return hmac.new(key, body.encode(), sha256).hexdigest()
-
-
-def batches(changes: pads.Dataset) -> Iterator[Batch]:
-    """The batches in the order in which they were written. Memory: one batch and one read-ahead."""
-    pending: list[Member] = []
-    place: tuple[str, int] | None = None
-    for rows in changes.to_batches(batch_size=16_384, batch_readahead=1, fragment_readahead=1):
-        for row_place, member in _members(rows):
-            if row_place != place:
-                if place is not None and pending:
-                    yield Batch(*place, pending)
-                place, pending = row_place, []
-            if row_place[0] in OPERATIONS:
-                pending.append(member)
-    if place is not None and pending:
-        yield Batch(*place, pending)
-
-
-def _members(rows: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], Member]]:
-    columns = {name: rows.column(name).to_pylist() for name in ("phase", "batch", "member_id", *FORMS)}
-    for values in zip(*columns.values(), strict=True):
-        phase, batch, member_id, *cells = values
-        keys = {form: cell for form, cell in zip(FORMS, cells, strict=True) if cell is not None}
-        yield (phase, batch), Member(member_id, keys)
-
-
-def _receipt(batch: Batch, answer: Answer, given_up: Sequence[int]) -> dict[str, object]:
-    return {
-        "received": answer.received,
-        "accepted": answer.accepted,
-        "rejected": len(answer.rejected),
-        "unproven": answer.unproven,
-        "rejected_members": {batch.members[place].member_id.hex(): code for place, code in answer.rejected.items()},
-        "code": answer.code,
-        **({"given_up": list(given_up)} if given_up else {}),
-        **({"job": answer.job} if answer.job else {}),
-    }

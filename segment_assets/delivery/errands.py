@@ -35,11 +35,13 @@ class Report:
 
     `waiting_for` is set when the platform still works on jobs: the version of the audience that the open delivery
     goes to (of suppressions, for opt-outs). The delivery stays open and is followed.
+    `held_until` is set when nothing but opt-outs may be sent now: when the plan's sending rules open again.
     """
 
     pair: Pair
     deliveries: Sequence[Mapping[str, Any]]
     waiting_for: str = ""
+    held_until: str = ""
 
     @property
     def waiting(self) -> bool:

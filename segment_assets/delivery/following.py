@@ -1,20 +1,23 @@
 """Following: what became of the jobs that a platform said it would work on.
 
-Belongs here: asking about open jobs and noting how each ended. Not here: when to ask (the sensor, by the contract's
-advice), how an answer is read (`destinations`), what it adds up to (`settling`).
+Belongs here: asking about open jobs and noting how each ended, and what always fails late. Not here: when to ask again
+(the sensor, by the contract's advice), how an answer is read (`destinations`), what it adds up to (`settling`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from segment_assets.contracts import AsynchronousDestination, JobReport, JobState, PermanentError
+from segment_assets.contracts import InquiringDestination, JobReport, JobState, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from segment_assets.contracts import Destination, Follow, Transport
-    from segment_assets.delivery.ledger import DeliveryLog, Entry
+    from segment_assets.contracts import AsynchronousDestination, Destination, Follow, Transport
+    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog, Entry
+
+# A platform may have a bad day or two; the same content that fails once more after that will fail for ever.
+LATE_FAILURES = 3
 
 
 def follow(
@@ -23,26 +26,69 @@ def follow(
     transport: Transport,
     *,
     now: float,
-    is_due: Callable[[Entry], bool] = lambda _: True,
+    is_due: Callable[[Entry], bool] | None = None,
 ) -> bool:
     """Ask once about every open job that is due, and note those that have ended. True when none is open any more.
 
+    Without `is_due` a job is due once it is as old as the platform advises for a first look: a run comes by when
+    something has changed, and keeps no count of looks.
     A job that gave no end within the contract's `give_up` is noted as failed, so that its people are sent again.
     Raises TransientError or NeedsHumanError when the platform does not answer; FencedError as `append` does.
     """
     advice = destination.contract.follow
     if advice is None:
         raise PermanentError(f"{destination.contract.platform} has no jobs to follow; its answers are final")
-    asynchronous = cast("AsynchronousDestination", destination)
     for receipt in log.open_jobs():
-        if not is_due(receipt):
+        if not (is_due(receipt) if is_due else now >= receipt.at + advice.first):
             continue
-        report = asynchronous.read_job(transport.send(asynchronous.job_request(receipt.body["job"])))
+        report = _asked(destination, transport, receipt.body["job"])
         if report.state is JobState.PROCESSING and now - receipt.at > advice.give_up:
             report = JobReport(JobState.FAILED, 0, {"no_end": receipt.body["sent"]})
         if report.state is not JobState.PROCESSING:
             log.chain.append("job", _note(receipt, report))
     return not log.open_jobs()
+
+
+def _asked(destination: Destination, transport: Transport, job: str) -> JobReport:
+    if isinstance(destination, InquiringDestination):
+        return destination.ask_job(transport, job)
+    asynchronous = cast("AsynchronousDestination", destination)
+    return asynchronous.read_job(transport.send(asynchronous.job_request(job)))
+
+
+def late_failures(ledger: AudienceLedger) -> int:
+    """How many of the newest deliveries ended with a job that failed late, all with the same content.
+
+    Deliveries that ended otherwise between them (an interruption, an outage) are passed over; opt-outs never count.
+    """
+    failures, content = 0, None
+    for log in reversed(list(ledger.deliveries())):
+        if log.header["lane"] == "opt_out" or log.closed is None:
+            continue
+        ours = (log.header["lane"], log.header["to_snapshot"], log.header["contract_version"])
+        if ours != (content or ours) or log.closed.body["outcome"] in {"done", "empty"}:
+            break
+        content = ours
+        failures += any(entry.body["state"] == JobState.FAILED for entry in log.answered("job"))
+    return failures
+
+
+def why_not_again(ledger: AudienceLedger, to_snapshot: str) -> str:
+    """What a person is told when the platform takes this very content and fails it later, time and again; else empty.
+
+    Nobody sends it by himself then; a run that a person starts does.
+    """
+    failures = late_failures(ledger)
+    last = ledger.last()
+    if failures < LATE_FAILURES or last is None or last.header["to_snapshot"] != to_snapshot:
+        return ""
+    codes = sorted({code for entry in last.answered("job") for code in entry.body["reasons"]})
+    return (
+        f"{ledger.pair}: the platform took this audience {failures} times and failed it later each time "
+        f"({', '.join(codes) or 'it gave no reason'}), so it is not sent again as it is. Look at the account or ask "
+        "the platform, then start the pair's run by hand; a new version of the audience is tried by itself, and "
+        "opt-outs go on"
+    )
 
 
 def next_look(advice: Follow, looks: int) -> float:
@@ -60,6 +106,7 @@ def _note(receipt: Entry, report: JobReport) -> dict[str, object]:
     return {
         "phase": receipt.body["phase"],
         "batch": receipt.body["batch"],
+        **({"from": receipt.body["from"]} if "from" in receipt.body else {}),
         "sent": receipt.body["sent"],
         "job": receipt.body["job"],
         "state": report.state.value,

@@ -89,6 +89,10 @@ class Chain:
         self.entries.append(entry)
         return entry
 
+    def now(self) -> float:
+        """The clock by which entries are dated: seconds since the epoch."""
+        return self._clock()
+
     def verify(self) -> None:
         """Recompute the chain. Raises PermanentError naming the first entry that does not fit."""
         previous = self.before
@@ -109,7 +113,7 @@ class DeliveryLog:
     """The chain of one delivery, read as what it says.
 
     Kinds of entries: opened, intent, receipt (an answer; with a `job` it is only a promise), refused, job (how a
-    promised job ended), closed.
+    promised job ended), closed; step_asked and step (see `workflow`).
     """
 
     number: int
@@ -137,16 +141,44 @@ class DeliveryLog:
 
     def final_answers(self) -> list[Entry]:
         """The last word on every answered batch: how its job ended where it has one, else the receipt."""
-        last = {(e.body["phase"], e.body["batch"]): e for kind in ("receipt", "job") for e in self.answered(kind)}
+        last = {
+            (e.body["phase"], e.body["batch"]): e
+            for kind in ("receipt", "job")
+            for e in self.answered(kind)
+            if not e.body.get("staged")
+        }
         return list(last.values())
+
+    def staged(self, before: int | None = None) -> dict[tuple[str, int], Entry]:
+        """(phase, batch) -> the receipt of an upload to a session as it is open now; nothing reached anybody yet.
+
+        `before`: as the ledger was before the entry of that number.
+        """
+        found: dict[tuple[str, int], Entry] = {}
+        for entry in self.chain.entries[: before - 1 if before else None]:
+            if entry.kind == "receipt" and entry.body.get("staged"):
+                found[entry.body["phase"], entry.body["batch"]] = entry
+            elif entry.kind == "step":
+                # Opened again: what was given to the session before is lost with it.
+                for batch in self.covered(entry):
+                    found.pop((entry.body["phase"], batch), None)
+        return found
+
+    def can_be_continued(self) -> bool:
+        """Whether a platform still works on it, or was given a part of it that a later process can go on with."""
+        return any(e.body.get("job") or e.body.get("staged") or "step" in e.body for e in self.chain.entries)
+
+    def covered(self, entry: Entry) -> range:
+        """The batches that an answer is about: its own, or all of the session that it ended (see `workflow`)."""
+        return range(entry.body.get("from", entry.body["batch"]), entry.body["batch"] + 1)
 
     def batch_standings(self) -> dict[tuple[str, int], str]:
         """(phase, batch) -> acknowledged | submitted (a job is open) | refused | in_doubt (asked, no answer noted)."""
         standings: dict[tuple[str, int], str] = {}
         for entry in self.chain.entries:
             meaning = _standing(entry)
-            if meaning:
-                place = (entry.body["phase"], entry.body["batch"])
+            for batch in self.covered(entry) if meaning else ():
+                place = (entry.body["phase"], batch)
                 # A repeated intent (retry after silence) must not undo an answer that is noted already.
                 if not (entry.kind == "intent" and standings.get(place) in {"acknowledged", "submitted"}):
                     standings[place] = meaning
@@ -171,6 +203,11 @@ class AudienceLedger:
     def deliveries(self) -> Iterator[DeliveryLog]:
         """All deliveries, oldest first."""
         for number in self._numbers:
+            yield self._log(number)
+
+    def newest_first(self) -> Iterator[DeliveryLog]:
+        """All deliveries, newest first: whoever stops early reads no more than that."""
+        for number in reversed(self._numbers):
             yield self._log(number)
 
     def open(self, header: Mapping[str, Any]) -> DeliveryLog:
@@ -198,13 +235,15 @@ class AudienceLedger:
 
 
 def _standing(entry: Entry) -> str:
+    if entry.body.get("staged"):
+        return ""
     if entry.kind == "receipt":
         return "submitted" if entry.body.get("job") else "acknowledged"
     if entry.kind == "job":
         if entry.body["state"] == "failed":
             return "refused"
         # Some of a removal failed and nobody says who: all of it is in doubt, and is asked again.
-        whole = entry.body["accepted"] == entry.body["sent"] or entry.body["phase"] in {"add", "reaffirm"}
+        whole = entry.body["accepted"] == entry.body["sent"] or entry.body["phase"] in {"add", "reaffirm", "replace"}
         return "acknowledged" if whole else "in_doubt"
     return {"intent": "in_doubt", "refused": "refused"}.get(entry.kind, "")
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from segment_assets.contracts import Mode
 from segment_assets.delivery.ledger import minted
+from segment_assets.delivery.refreshing import is_refresh_due
 from segment_assets.delivery.wanted import LATE_SECONDS
 
 if TYPE_CHECKING:
@@ -20,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leg:
-    """One delivery before it is opened: lane, what it starts from and goes to, and the changes in between."""
+    """One delivery before it is opened: lane, what it starts from and goes to, and the changes in between.
+
+    `mode`: what was done with the people, which is `mirror` where a broken replace is filled up.
+    """
 
     lane: str
     state: Snapshot | None
@@ -28,6 +33,7 @@ class Leg:
     suppressions: str
     changes: Snapshot
     counts: ChangeCounts
+    mode: Mode = Mode.MIRROR
 
 
 def leaving_is_due(ledger: AudienceLedger) -> bool:
@@ -50,15 +56,24 @@ def outcome(log: DeliveryLog) -> str:
     return "failed" if "refused" in log.batch_standings().values() else "done"
 
 
-def is_noted(ledger: AudienceLedger, audience: Snapshot, on_removal: str) -> bool:
+def is_noted(ledger: AudienceLedger, audience: Snapshot, errand: Errand) -> bool:
     """True when the last delivery, opt-outs aside, already says what is there, and what becomes of it.
 
-    A pair that the plan names no more is dealt with by its ledger alone, so a new `on_removal` has to be in there.
+    A pair that the plan names no more is dealt with by its ledger alone, so a new `on_removal` has to be in there, and
+    so has the day on which members have to be refreshed.
     """
-    for log in reversed(list(ledger.deliveries())):
+    if is_refresh_due(ledger, errand.wanted.contract, clock=ledger.clock()):
+        return False
+    for log in ledger.newest_first():
         if log.header["lane"] != "opt_out":
-            return bool(log.header["to_snapshot"] == audience.id and log.header["on_removal"] == on_removal)
+            return bool(log.header["to_snapshot"] == audience.id and log.header["on_removal"] == errand.on_removal)
     return False
+
+
+def state_date(ledger: AudienceLedger) -> float:
+    """When the state that the next delivery starts from was noted, in seconds since the epoch; 0 before the first."""
+    log = ledger.last()
+    return log.closed.at if log is not None and log.closed is not None else 0.0
 
 
 def header(ledger: AudienceLedger, errand: Errand, leg: Leg) -> dict[str, Any]:
@@ -68,13 +83,17 @@ def header(ledger: AudienceLedger, errand: Errand, leg: Leg) -> dict[str, Any]:
     version = str(errand.wanted.contract.version)
     from_state = leg.state.id if leg.state else ""
     names = (pair.tenant, pair.destination, pair.account, pair.segment)
-    # The previous id is part of it, so that going back and forth between two audiences never repeats an id.
-    delivery_id = minted(*names, previous, leg.lane, from_state, leg.to_snapshot, version)
+    # The previous id is part of it, so that going back and forth between two audiences never repeats an id. The changes
+    # stand for the state, which holds times: a rehearsal has the same id as what is then sent.
+    delivery_id = minted(*names, previous, leg.lane, leg.mode.value, leg.changes.id, leg.to_snapshot, version)
     return {
         "delivery_id": delivery_id,
         "previous_delivery": previous,
         "lane": leg.lane,
+        "mode": leg.mode.value,
         "from_state": from_state,
+        # Members of a state from before dates were kept count as of then.
+        "state_date": state_date(ledger),
         "to_snapshot": leg.to_snapshot,
         "suppressions": leg.suppressions,
         "changes": leg.changes.id,
@@ -84,10 +103,12 @@ def header(ledger: AudienceLedger, errand: Errand, leg: Leg) -> dict[str, Any]:
         "counts": {name: getattr(counts, name) for name in _PEOPLE},
         "batches": dict(counts.batches),
         "records": dict(counts.records),
+        "refresh_due": counts.refresh_due,
+        **({"lanes": dict(counts.lanes)} if counts.lanes else {}),
     }
 
 
 _PEOPLE = (
     "audience", "held_out", "suppressed", "no_consent", "no_usable_key", "wanted", "last_known",
-    "unchanged", "known_refused", "changed", "adds", "removes",
+    "unchanged", "refreshed", "known_refused", "changed", "adds", "not_added", "removes", "kept",
 )  # fmt: skip

@@ -12,13 +12,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Self
 
-from segment_assets.contracts import Answer, Session
+from segment_assets.contracts import Answer
 from segment_assets.delivery.ledger import minted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from segment_assets.contracts import Member
+    from segment_assets.contracts import Member, Session
 
 # Finds three bad members in a batch of 10,000, and costs a tenth of the 1,000 or so batches of a large audience.
 NARROWING_REQUESTS = 100
@@ -66,7 +66,9 @@ class Part:
         if self.is_whole:
             return whole
         token = int(minted(str(whole.token), str(whole.sequence), str(self.places[0]), str(len(self.places)))[:15], 16)
-        return Session(token + 1, 1, last=True, members_in_total=len(self.places), received_before=0)
+        return dataclasses.replace(
+            whole, token=token + 1, sequence=1, last=True, members_in_total=len(self.places), received_before=0
+        )
 
 
 class Narrowing:
@@ -129,6 +131,18 @@ class Narrowing:
         is_over = self._budget <= 0 or not self._waiting
         return bool(self._answers) or not is_over or self._size == 1
 
+    def too_large(self, code: str) -> None:
+        """The next part makes a request above the platform's limit: its halves are sent, a single member is refused.
+
+        Nothing was sent and nobody is to blame, so this costs nothing of the budget.
+        """
+        part = self._waiting.pop(0)
+        half = len(part.places) // 2
+        if half:
+            self._waiting[:0] = [Part(part.places[:half]), Part(part.places[half:])]
+        else:
+            self._why, self._refused[part.places[0]] = code, code
+
     def _halve(self, part: Part) -> None:
         half = len(part.places) // 2
         first, second = part.places[:half], part.places[half:]
@@ -138,6 +152,26 @@ class Narrowing:
     def given_up(self) -> list[int]:
         """Places of the members nobody can say anything about, sorted."""
         return sorted(self._given_up)
+
+    @property
+    def noted(self) -> list[dict[str, str]]:
+        """What the answers named (files of a workflow), part by part."""
+        return [dict(answer.noted) for _, answer in self._answers if answer.noted]
+
+    def receipt(self, batch: Sequence[Member]) -> dict[str, object]:
+        """What the ledger keeps of all answers together."""
+        answer = self.result()
+        return {
+            "received": answer.received,
+            "accepted": answer.accepted,
+            "rejected": len(answer.rejected),
+            "unproven": answer.unproven,
+            "rejected_members": {batch[place].member_id.hex(): code for place, code in answer.rejected.items()},
+            "code": answer.code,
+            **({"given_up": self.given_up} if self._given_up else {}),
+            **({"job": answer.job} if answer.job else {}),
+            **({"noted": self.noted} if self.noted else {}),
+        }
 
     def result(self) -> Answer:
         """What all answers together say about the batch; who was given up is in none of its numbers."""

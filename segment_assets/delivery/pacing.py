@@ -15,11 +15,11 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pyrate_limiter
 
-    from segment_assets.contracts import Clock, Quota
+    from segment_assets.contracts import Clock, Quota, Sleep
 
 # A day. What is above is not a wait but a mistake, and is left to the backoff.
 _LONGEST = 86_400.0
@@ -29,16 +29,41 @@ _PARAMETER = re.compile(r";\s*([a-z])\s*=\s*([0-9]{1,9})(?![0-9.])")
 _ITEM = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 
 
-class Pace:
-    """The calls to one account: never above the declared quota, and further apart where the platform says so."""
+# A run and the follower of its account are two processes that know nothing of each other, and the platform counts the
+# calls of both. The one who asks about jobs calls a few times an hour, so nearly all of the quota is the run's.
+RUN_SHARE, FOLLOWER_SHARE = 0.95, 0.05
 
-    def __init__(self, quota: Quota, account: str) -> None:
-        self._limiter, self._account = _limiter(quota), account
-        self._spacing = quota.per_seconds / quota.requests
+
+class Pace:
+    """The calls to one account: never above its quota, and further apart where the platform says so.
+
+    `part` is the part of the quota that this process may use, `share` how much of that part it may use now (1 for all).
+    """
+
+    def __init__(
+        self,
+        quota: Quota,
+        account: str,
+        *,
+        part: float = 1.0,
+        share: Callable[[], float] = lambda: 1.0,
+        sleep: Sleep = time.sleep,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._limiter, self._account = _limiter(quota, part), account
+        self._spacing = quota.per_seconds / quota.requests / part
+        self._share, self._sleep, self._clock = share, sleep, clock
+        self._last: float | None = None
 
     def take_a_turn(self) -> None:
         """Wait until the quota has room for a call."""
         self._limiter.try_acquire(self._account)
+        share = self._share()
+        if share < 1 and self._last is not None:
+            wait = self._last + self._spacing / share - self._clock()
+            if wait > 0:
+                self._sleep(wait)
+        self._last = self._clock()
 
     def pause_after(self, headers: Mapping[str, str]) -> float:
         """Seconds to leave the platform alone after a call that it took; 0 where our own pace is slow enough."""
@@ -97,7 +122,8 @@ def _sensible(seconds: float) -> float | None:
     return seconds if seconds <= _LONGEST else None
 
 
-def _limiter(quota: Quota) -> pyrate_limiter.Limiter:
+def _limiter(quota: Quota, part: float) -> pyrate_limiter.Limiter:
+    """The same number of calls in a longer time: a part of one call is none."""
     import pyrate_limiter
 
-    return pyrate_limiter.Limiter(pyrate_limiter.Rate(quota.requests, int(quota.per_seconds * 1000)))
+    return pyrate_limiter.Limiter(pyrate_limiter.Rate(quota.requests, int(quota.per_seconds * 1000 / part)))

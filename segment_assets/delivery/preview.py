@@ -12,7 +12,16 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
-from segment_assets.contracts import Answer, JobReport, JobState, NeedsHumanError, Operation, Quota, Response
+from segment_assets.contracts import (
+    Answer,
+    JobReport,
+    JobState,
+    NeedsHumanError,
+    Operation,
+    Quota,
+    Response,
+    StepAnswer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +34,9 @@ if TYPE_CHECKING:
         Member,
         Request,
         Session,
+        Step,
         Transport,
+        WorkflowDestination,
     )
     from segment_assets.delivery.errands import Report
 
@@ -159,7 +170,24 @@ class TakingDestination:
         """Everybody is taken, at once."""
         del response
         count = len(members)
-        return Answer(count, count, {}, 0, session.received_before + count, "preview")
+        received = session.received_before + count
+        return Answer(count, count, {}, 0, received, "preview", noted=self._placeholders)
+
+    def step_request(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request:
+        """The destination's own step."""
+        self.transport.about = (step.value, 0)
+        inner = cast("WorkflowDestination", self._inner)
+        return inner.step_request(step, audience_id, operation, session)
+
+    def read_step(self, step: Step, session: Session, response: Response) -> StepAnswer:
+        """What the contract shows in the place of ids and addresses that the platform would give."""
+        del step, response
+        return StepAnswer("preview", noted=self._placeholders, accepted=session.members_in_total)
+
+    @property
+    def _placeholders(self) -> Mapping[str, str]:
+        workflow = self.contract.workflow
+        return workflow.placeholders if workflow is not None else {}
 
     def job_request(self, job: str) -> Request:
         """The destination's own question."""

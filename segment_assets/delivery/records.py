@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_assets import engine
-from segment_assets.delivery.wanted import FORMS, PHASES, ChangeCounts
+from segment_assets.contracts import CONSENT_COLUMNS
+from segment_assets.delivery.lanes import number_batches, stretches_counted
+from segment_assets.delivery.wanted import FORMS, ChangeCounts
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import duckdb
     import pyarrow.dataset as pads
@@ -29,10 +31,15 @@ def load_state(db: duckdb.DuckDBPyConnection, acknowledged: pads.Dataset | None)
     db.execute("CREATE TEMP TABLE leaving AS SELECT * FROM acknowledged WHERE standing = 'leaving'")
 
 
-def take_out_leaving(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
-    """Take out once more those whose addition was in doubt when they were taken out (see LATE_SECONDS)."""
+def take_out_leaving(db: duckdb.DuckDBPyConnection, wanted: Wanted, holders: str = "wanted") -> None:
+    """Take out once more those whose addition was in doubt when they were taken out (see LATE_SECONDS).
+
+    `holders` is the table of the records whose identifiers stay.
+    """
     for form in wanted.identifying():
-        db.execute(f"CREATE TEMP TABLE kept_{form} AS SELECT DISTINCT {form} AS v FROM wanted WHERE {form} IS NOT NULL")
+        db.execute(
+            f"CREATE TEMP TABLE kept_{form} AS SELECT DISTINCT {form} AS v FROM {holders} WHERE {form} IS NOT NULL"
+        )
     sent = {
         form: f"CASE WHEN l.{form} NOT IN (SELECT v FROM kept_{form}) THEN l.{form} END"
         for form in wanted.identifying()
@@ -55,27 +62,23 @@ def load_suppressions(db: duckdb.DuckDBPyConnection, suppressions: pads.Dataset 
 
 def is_suppressed(alias: str) -> str:
     """Whether a record's person, or any identifier of the record, is among those who said no."""
-    emails, phones = "'email', 'email_gmail_folded'", "'phone_digits', 'phone_e164'"
-    # A digest that a source brought may be of either normal form of a mailbox or phone.
-    cells = {
-        "member_id": "'member'",
-        **dict.fromkeys(("email", "email_gmail_folded"), emails),
-        **dict.fromkeys(("phone_digits", "phone_e164"), phones),
-    }
     named = [
-        f"{alias}.{column} IN (SELECT digest FROM suppressed WHERE kind IN ({kinds}))"
-        for column, kinds in cells.items()
+        f"{cell} IN (SELECT digest FROM suppressed WHERE kind IN ({kinds}))" for cell, kinds in named_by(alias).items()
     ]
-    # Mobile ad ids are plain in our tables and digests among the suppressions.
-    ad_ids = "SELECT digest FROM suppressed WHERE kind = 'mobile_ad_id'"
-    named.append(f"unhex(sha256({alias}.mobile_ad_id)) IN ({ad_ids})")
     return " OR ".join(f"coalesce({test}, false)" for test in named)
 
 
-def record_id(forms: Sequence[str]) -> str:
-    """SQL for the digest of all identifiers of a record."""
-    cells = [f"'{form}:' || coalesce(hex({form}), '')" for form in forms]
-    return f"unhex(sha256(concat_ws('|', {', '.join(cells)})))"
+def named_by(alias: str) -> dict[str, str]:
+    """SQL of everything that names a record's person -> the kinds of suppressions that may name it."""
+    emails, phones = "'email', 'email_gmail_folded'", "'phone_digits', 'phone_e164'"
+    # A digest that a source brought may be of either normal form of a mailbox or phone.
+    return {
+        f"{alias}.member_id": "'member'",
+        **dict.fromkeys((f"{alias}.email", f"{alias}.email_gmail_folded"), emails),
+        **dict.fromkeys((f"{alias}.phone_digits", f"{alias}.phone_e164"), phones),
+        # Mobile ad ids are plain in our tables and digests among the suppressions.
+        f"unhex(sha256({alias}.mobile_ad_id))": "'mobile_ad_id'",
+    }
 
 
 def sent_to_remove(wanted: Wanted, alias: str, *, unless_held: bool = False) -> dict[str, str]:
@@ -84,7 +87,7 @@ def sent_to_remove(wanted: Wanted, alias: str, *, unless_held: bool = False) -> 
     none_strong = " AND ".join(f"{alias}.{form} IS NULL" for form in strong) or "true"
     none_strong += " AND held_rest.v IS NULL" if unless_held else ""
     cells = {}
-    for form in wanted.forms:
+    for form in (form for form in wanted.forms if form not in CONSENT_COLUMNS):
         cell = f"{alias}.{form}"
         if form not in strong:
             cells[form] = f"CASE WHEN {none_strong} THEN {cell} END"
@@ -95,7 +98,8 @@ def sent_to_remove(wanted: Wanted, alias: str, *, unless_held: bool = False) -> 
 
 def weaker_keys(wanted: Wanted, alias: str) -> str:
     """One value for all the keys that identify only together (name, place, birth date)."""
-    cells = [f"{alias}.{form}" for form in wanted.forms if form not in wanted.identifying()]
+    weaker = [form for form in wanted.forms if form not in wanted.identifying() and form not in CONSENT_COLUMNS]
+    cells = [f"{alias}.{form}" for form in weaker]
     return f"concat_ws('|', {', '.join(f'hex({cell})' for cell in cells)})" if cells else "NULL::VARCHAR"
 
 
@@ -106,15 +110,9 @@ def columns(alias: str | None = None, keep: Mapping[str, str] | None = None) -> 
     return f"{dot}member_id, {dot}record_id, {', '.join(cells)}"
 
 
-def write_batches(db: duckdb.DuckDBPyConnection, size: int, write: SnapshotWriter) -> None:
-    """Write table `records` in the order of sending, `size` members to a batch."""
-    order = " ".join(f"WHEN '{phase}' THEN {place}" for place, phase in enumerate(PHASES))
-    db.execute(f"""
-        CREATE TEMP TABLE batched AS
-        SELECT phase, kind, {columns()}, CASE phase {order} END AS place,
-               (row_number() OVER (PARTITION BY phase ORDER BY member_id, record_id) - 1) // {size} + 1 AS batch
-        FROM records
-    """)
+def write_batches(db: duckdb.DuckDBPyConnection, wanted: Wanted, write: SnapshotWriter) -> None:
+    """Write table `records` in the order of sending: by phase and lane, as many members to a batch as one may have."""
+    number_batches(db, wanted, columns())
     sql = f"""
         SELECT phase, batch, member_id, record_id, kind, {", ".join(FORMS)}
         FROM batched ORDER BY place, batch, member_id, record_id
@@ -131,8 +129,10 @@ def counted(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> ChangeCounts:
 
     doors = dict(db.execute("SELECT eligibility, count(*) FROM audience GROUP BY 1").fetchall())
     phases = db.execute("SELECT phase, max(batch), count(*) FROM batched GROUP BY 1").fetchall()
-    people = one("SELECT count(*) FROM wanted")
-    same = """FROM wanted w JOIN state s ON s.member_id = w.member_id AND s.record_id = w.record_id"""
+    people = one("SELECT count(DISTINCT member_id) FROM wanted")
+    # Nothing is added for them: either the platform holds them, or it refused all that there is to send.
+    settled = "(SELECT DISTINCT member_id FROM wanted ANTI JOIN (FROM records WHERE phase = 'add') USING (member_id))"
+    known = "(SELECT member_id FROM state WHERE standing <> 'rejected')"
     audience = sum(doors.values())
     closed = {door: doors.get(door, 0) for door in ("held_out", "suppressed", "no_consent")}
     blocked = {door: 0 if door in wanted.doors() else number for door, number in closed.items()}
@@ -142,11 +142,12 @@ def counted(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> ChangeCounts:
         no_usable_key=audience - sum(blocked.values()) - people,
         wanted=people,
         last_known=one("SELECT count(DISTINCT member_id) FROM state WHERE standing <> 'rejected'"),
-        unchanged=one(f"SELECT count(*) {same} WHERE s.standing = 'acknowledged'"),
-        known_refused=one(f"SELECT count(*) {same} WHERE s.standing = 'rejected'"),
-        changed=one("SELECT count(*) FROM records WHERE phase = 'add' AND kind = 'changed'"),
-        adds=one("SELECT count(*) FROM records WHERE phase = 'add' AND kind = 'new'"),
+        unchanged=one(f"SELECT count(*) FROM {settled} WHERE member_id IN {known}"),
+        known_refused=one(f"SELECT count(*) FROM {settled} WHERE member_id NOT IN {known}"),
+        changed=one("SELECT count(DISTINCT member_id) FROM records WHERE phase = 'add' AND kind = 'changed'"),
+        adds=one("SELECT count(DISTINCT member_id) FROM records WHERE phase = 'add' AND kind = 'new'"),
         removes=one("SELECT count(DISTINCT member_id) FROM records WHERE kind = 'gone'"),
         batches={phase: int(number) for phase, number, _ in phases},
         records={phase: int(number) for phase, _, number in phases},
+        lanes=stretches_counted(db, wanted),
     )

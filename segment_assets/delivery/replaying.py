@@ -7,19 +7,20 @@ writing files (`cli`).
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
-from segment_assets.contracts import PermanentError
-from segment_assets.delivery.courier import OPERATIONS, batches, request_digest, session_of
+from segment_assets.contracts import PermanentError, Step
 from segment_assets.delivery.narrowing import Part
+from segment_assets.delivery.outgoing import OPERATIONS, batches, is_noted_as, session_of, unit_of
+from segment_assets.delivery.workflow import step_session, upload_session
 from segment_assets.tables import CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from segment_assets.contracts import Destination, Lake, Request
-    from segment_assets.delivery.courier import Batch
+    from segment_assets.contracts import Destination, Lake, Request, WorkflowDestination
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog, Entry
+    from segment_assets.delivery.outgoing import Batch
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ def replay(
             f"{ledger.pair}: the changes of delivery {log.number} are not retained any more "
             f"({CHANGES.retention_days} days), so its requests cannot be made again; its receipts are still there"
         ) from gone
-    speaker = _Speaker(destination, _audience_id(ledger, log), header, key)
+    speaker = _Speaker(destination, _audience_id(ledger, log), log, key)
     noted = _noted(log)
-    received: dict[str, int] = {}
+    received: dict[int, int] = {}
     for batch in batches(lake.dataset(changes)):
-        place = (batch.phase, batch.number)
+        place, session = (batch.phase, batch.number), session_of(header, batch)
         for intents in noted.get(place, []):
-            yield speaker.said(batch, intents, received.get(batch.phase, 0))
-        received[batch.phase] = received.get(batch.phase, 0) + _received(log, place)
+            yield speaker.said(batch, intents, received.get(session.token, 0))
+        received[session.token] = received.get(session.token, 0) + _received(log, place)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,25 +72,47 @@ class _Speaker:
 
     destination: Destination
     audience_id: str
-    header: Mapping[str, Any]
+    log: DeliveryLog
     key: bytes
 
     def said(self, batch: Batch, intents: Sequence[Entry], received_before: int) -> Replayed:
-        """One request of a batch. `intents` are its tries, of which the first says which part of the batch it had."""
-        part = Part.noted(intents[0].body, len(batch.members))
-        session = part.session(session_of(self.header, batch, received_before))
+        """One request about a batch. `intents` are its tries; the first says which part of the batch it had."""
+        first, workflow = intents[0], self.destination.contract.workflow
+        if "step" in first.body:
+            return self._step(batch, intents)
+        if workflow is not None:
+            session = upload_session(self.log, workflow, batch, first.number)
+        else:
+            session = session_of(self.log.header, batch)
+        part = Part.noted(first.body, len(batch.members))
+        session = part.session(dataclasses.replace(session, received_before=received_before))
         members = part.members(batch.members)
         request = self.destination.request(self.audience_id, OPERATIONS[batch.phase], members, session)
-        is_proven = request_digest(self.key, request) == intents[0].body["request_digest"]
-        return Replayed(request, batch.phase, batch.number, len(members), len(intents), is_proven)
+        return self._replayed(batch, intents, request, len(members))
+
+    def _step(self, batch: Batch, intents: Sequence[Entry]) -> Replayed:
+        first, destination = intents[0], cast("WorkflowDestination", self.destination)
+        workflow, step = destination.contract.workflow, Step(first.body["step"])
+        assert workflow is not None
+        unit = unit_of(self.log.header, batch.phase, batch.number, workflow)
+        session = step_session(self.log, workflow, step, batch.phase, unit, first.number)
+        request = destination.step_request(step, self.audience_id, OPERATIONS[batch.phase], session)
+        return self._replayed(batch, intents, request, 0)
+
+    def _replayed(self, batch: Batch, intents: Sequence[Entry], request: Request, members: int) -> Replayed:
+        is_proven = is_noted_as(intents[0].body["request_digest"], self.key, request)
+        return Replayed(request, batch.phase, batch.number, members, len(intents), is_proven)
 
 
 def _noted(log: DeliveryLog) -> dict[tuple[str, int], list[list[Entry]]]:
     """(phase, batch) -> its intents in order, each request once with all of its tries."""
     found: dict[tuple[str, int], dict[str, list[Entry]]] = {}
-    for intent in log.answered("intent"):
-        place = (intent.body["phase"], intent.body["batch"])
-        found.setdefault(place, {}).setdefault(intent.body["request_digest"], []).append(intent)
+    for intent in log.chain.entries:
+        if intent.kind in {"intent", "step_asked"}:
+            # An opening stands before the first batch of its session, and a commit after the last.
+            batch = intent.body["from"] if intent.kind == "step_asked" else intent.body["batch"]
+            requests = found.setdefault((intent.body["phase"], batch), {})
+            requests.setdefault(intent.body["request_digest"], []).append(intent)
     return {place: list(requests.values()) for place, requests in found.items()}
 
 

@@ -3,8 +3,9 @@
 1. Finish what an earlier run left open: settle it (a crash, a platform that went away), or, where the platform works
    on jobs, ask how these are and send the rest.
 2. Opt-outs: a delivery of their own, before every guard and check.
-3. What the caller's check says about the audience; guards on what the delivery would do.
-4. The audience's delivery, if anything differs. Whoever says no meanwhile pre-empts it at the next batch boundary.
+3. A replace that broke off is filled up, since the platform holds less than anybody wanted.
+4. What the caller's check says about the audience; guards on what the delivery would do.
+5. The audience's delivery, if anything differs. Whoever says no meanwhile pre-empts it at the next batch boundary.
 
 Belongs here: that order. Not here: the steps (`steps`), how each is done.
 """
@@ -26,6 +27,7 @@ from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.legs import goes_to, outcome
 from segment_assets.delivery.settling import Settled, settle
 from segment_assets.delivery.steps import WAITING, PairRun, Platform, SomebodySaidNo, Step
+from segment_assets.delivery.wanted import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -63,29 +65,40 @@ class DeliveryRoom:
         *,
         approve: Callable[[], None] = lambda: None,
         newest: Callable[[], Snapshot | None] | None = None,
+        newest_audience: Callable[[], Snapshot | None] | None = None,
     ) -> Report:
         """Bring the platform audience to what is wanted.
 
         `approve` is called after the opt-outs and raises NeedsHumanError when the audience must not go out.
         `newest` gives the suppressions of the moment: at every batch boundary it is asked whether anybody of this
-        audience said no since `suppressions`; their removal then goes before the rest.
+        audience said no since `suppressions`; their removal then goes before the rest. `newest_audience` gives the
+        hashed audience of the moment, checked or not, for those who took their consent back since `audience`.
         Raises TransientError, PermanentError or NeedsHumanError; what was acknowledged by then is noted, and the
         next run starts from there.
         """
         rows: list[Mapping[str, Any]] = []
+        consents = audience
         for _ in range(_RESTARTS):
             with self._pair_run(errand) as bare:
-                run = dataclasses.replace(bare, suppressions=suppressions, newest=newest or (lambda: None))
+                run = dataclasses.replace(
+                    bare,
+                    suppressions=suppressions,
+                    newest=newest or (lambda: None),
+                    consents=consents,
+                    newest_consents=newest_audience or (lambda: None),
+                )
                 try:
                     waits = self._walked(
                         rows,
                         run.finish_what_was_left,
                         run.take_out_opt_outs,
+                        run.fill_up_a_broken_replace,
                         lambda run=run: run.deliver_audience(_approved(errand, audience, approve)),  # type: ignore[misc]
                     )
                 except SomebodySaidNo as heard:
                     rows.append(heard.settled.row)
                     suppressions = run.newest() or suppressions
+                    consents = run.newest_consents() or consents
                 else:
                     return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "")
         raise TransientError(f"{errand.pair}: people keep saying no while it is sent; the rest goes with a later run")
@@ -98,7 +111,7 @@ class DeliveryRoom:
             if log is None or log.closed is not None or not log.open_jobs():
                 return None
             ended = follow(log, platform.destination, platform.transport, now=platform.clock(), is_due=is_due)
-            sent = sum(count for phase, count in log.header["batches"].items() if phase != "none")
+            sent = sum(count for phase, count in log.header["batches"].items() if phase not in SILENT)
             if not ended or len(log.batch_standings()) < sent:
                 return None
             return settle(self._lake, run.ledger, log, outcome(log), run.workdir)

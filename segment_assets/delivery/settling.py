@@ -10,19 +10,24 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import engine
-from segment_assets.contracts import PermanentError
+from segment_assets.contracts import CONSENT_COLUMNS, PermanentError
+from segment_assets.delivery import accounting
 from segment_assets.delivery.ledger import utc
-from segment_assets.delivery.wanted import FORMS
-from segment_assets.tables import ACKNOWLEDGED, DELIVERIES, RECEIPTS, REJECTIONS
+from segment_assets.delivery.passing import set_settled_apart
+from segment_assets.tables import ACKNOWLEDGED, CHANGES, DELIVERIES, RECEIPTS, REJECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import duckdb
+    import pyarrow.dataset as pads
 
     from segment_assets.contracts import Lake, Snapshot
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
+    from segment_assets.delivery.passing import Apart
+
+_OF_A_CHANGE = ("phase", "batch", "member_id", "record_id", "kind")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,11 +55,16 @@ def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, w
     here costs nothing. Raises FencedError when another run settled first.
     """
     header = log.header
-    with engine.connect(workdir) as db:
-        _load(db, lake, ledger, log)
-        state = _write_state(db, lake, ledger)
-        people = _people(db, log)
-        leaving = engine.number(db, "SELECT count(*) FROM leaving")
+    undated = utc(header["state_date"]) if "state_date" in header else None
+    with (
+        set_settled_apart(*_tables(lake, ledger, log), log, workdir, undated=undated) as apart,
+        engine.connect(workdir) as db,
+    ):
+        _load(db, apart, log)
+        state = _write_state(db, lake, ledger, header, apart)
+        people = accounting.people(db, log)
+        leaving = engine.number(db, "SELECT count(*) FROM leaving") + apart.leaving
+    people |= {"accepted": people["accepted"] + apart.accepted, "unproven": people["unproven"] + apart.unproven}
     row = _delivery_row(ledger, log, outcome, people)
     partition = f"{ledger.pair.partition}/{log.number:06d}"
     _publish(lake, DELIVERIES.name, partition, [row])
@@ -68,60 +78,91 @@ def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, w
 def balanced(row: Mapping[str, Any]) -> list[str]:
     """The accounting equations that a delivery's row breaks; empty when every person is accounted for."""
     sums = {
-        "wanted = unchanged + known_refused + changed + adds": (
-            "wanted", ("unchanged", "known_refused", "changed", "adds")),
+        "wanted = unchanged + refreshed + known_refused + changed + adds + not_added": (
+            "wanted", ("unchanged", "refreshed", "known_refused", "changed", "adds", "not_added")),
         "audience = held_out + suppressed + no_consent + no_usable_key + wanted": (
             "audience", ("held_out", "suppressed", "no_consent", "no_usable_key", "wanted")),
-        "last_known = unchanged + changed + removes": ("last_known", ("unchanged", "changed", "removes")),
-        "adds + changed = accepted + rejected + unproven + unsent": (
+        "last_known = unchanged + refreshed + changed + removes + kept": (
+            "last_known", ("unchanged", "refreshed", "changed", "removes", "kept")),
+        "adds + changed + refreshed = accepted + rejected + unproven + unsent": (
             "sent", ("accepted", "rejected", "unproven", "unsent")),
         "removes = acknowledged + refused + unproven + unsent": (
             "removes", ("removes_acknowledged", "removes_refused", "removes_unproven", "removes_unsent")),
     }  # fmt: skip
-    values = {**row, "sent": row["adds"] + row["changed"]}
+    # Rows from before there were modes have nothing in these.
+    values = {**row, **{name: row.get(name) or 0 for name in ("refreshed", "not_added", "kept")}}
+    values["sent"] = row["adds"] + row["changed"] + values["refreshed"]
     if row["lane"] == "opt_out":
         # This lane only takes people out: it has no audience of its own.
         sums = {name: parts for name, parts in sums.items() if parts[0] in {"last_known", "removes"}}
     return [name for name, (whole, parts) in sums.items() if values[whole] != sum(values[part] for part in parts)]
 
 
-def _load(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, log: DeliveryLog) -> None:
-    import pyarrow as pa
+def _tables(lake: Lake, ledger: AudienceLedger, log: DeliveryLog) -> tuple[pads.Dataset, pads.Dataset]:
+    """The changes of a delivery, and the state before it."""
+    import pyarrow.dataset as pads
 
     header, partition = log.header, ledger.pair.partition
-    db.register("changes", lake.dataset(lake.snapshot("changes", partition, header["changes"])))
+    changes = lake.dataset(lake.snapshot(CHANGES.name, partition, header["changes"]))
     if header["from_state"]:
-        db.register("before", lake.dataset(lake.snapshot(ACKNOWLEDGED.name, partition, header["from_state"])))
-    else:
-        db.register("before", ACKNOWLEDGED.arrow_schema().empty_table())
+        return changes, lake.dataset(lake.snapshot(ACKNOWLEDGED.name, partition, header["from_state"]))
+    return changes, pads.dataset(ACKNOWLEDGED.arrow_schema().empty_table())
+
+
+def _load(db: duckdb.DuckDBPyConnection, apart: Apart, log: DeliveryLog) -> None:
+    import pyarrow as pa
+
+    db.register("changes", apart.changes)
+    db.register("before", apart.before)
+    # Most columns are null in every row of a pair, and those cost as much as others.
+    columns_of_changes = ", ".join(f"c.{name}" for name in (*_OF_A_CHANGE, *apart.forms))
+    # Where there are jobs a platform counts from the request, not from their end.
+    asked = {(e.body["phase"], e.body["batch"]): utc(e.at) for e in log.answered("receipt")}
     # A job that is still open may or may not be done: its people are in doubt like those without an answer.
     standings = [
-        {"phase": p, "batch": b, "standing": "in_doubt" if s == "submitted" else s}
+        {"phase": p, "batch": b, "standing": "in_doubt" if s == "submitted" else s, "at": asked.get((p, b))}
         for (p, b), s in log.batch_standings().items()
     ]
     columns: list[pa.Field[Any]] = [
         pa.field("phase", pa.string()),
         pa.field("batch", pa.int64()),
         pa.field("standing", pa.string()),
+        pa.field("at", pa.timestamp("us", tz="UTC")),
     ]
     db.register("answers", pa.Table.from_pylist(standings, pa.schema(columns)))
-    refused = [{"phase": phase, "member_id": bytes.fromhex(member)} for phase, member in _rejected_members(log)]
-    named: list[pa.Field[Any]] = [pa.field("phase", pa.string()), pa.field("member_id", pa.binary(32))]
+    refused = [
+        {"phase": entry.body["phase"], "batch": entry.body["batch"], "member_id": bytes.fromhex(member)}
+        for entry in log.answered("receipt")
+        for member in entry.body["rejected_members"]
+    ]
+    named: list[pa.Field[Any]] = [
+        pa.field("phase", pa.string()),
+        pa.field("batch", pa.int64()),
+        pa.field("member_id", pa.binary(32)),
+    ]
     db.register("refused", pa.Table.from_pylist(refused, pa.schema(named)))
     _load_given_up(db, log)
-    db.execute("""
+    db.execute(f"""
         CREATE TEMP TABLE outcome AS
         WITH answered AS (
-            SELECT c.*, CASE WHEN c.phase = 'none' THEN 'acknowledged' ELSE coalesce(a.standing, 'unsent') END AS said,
-                   EXISTS (SELECT 1 FROM refused r WHERE r.member_id = c.member_id AND r.phase = c.phase)
-                   AS refused_by_name
+            SELECT {columns_of_changes}, a.at,
+                   CASE WHEN c.phase = 'none' THEN 'acknowledged'
+                        WHEN c.phase = 'swept' THEN coalesce((SELECT standing FROM answers f
+                                                              WHERE f.phase = 'replace' AND f.batch = 1), 'unsent')
+                        ELSE coalesce(a.standing, 'unsent') END AS said,
+                   -- An addition that was refused says nothing about a later removal, nor one lane about another.
+                   EXISTS (SELECT 1 FROM refused r WHERE r.member_id = c.member_id AND r.phase = c.phase
+                           AND r.batch = c.batch) AS refused_by_name
             FROM changes c LEFT JOIN answers a USING (phase, batch)
         )
-        SELECT * EXCLUDE (said),
+        SELECT * EXCLUDE (said, phase),
+               phase AS asked_as,
+               CASE phase WHEN 'replace' THEN 'add' WHEN 'swept' THEN 'remove' ELSE phase END AS phase,
                CASE WHEN EXISTS (SELECT 1 FROM given_up g WHERE g.phase = answered.phase
                                  AND g.member_id = answered.member_id AND g.record_id = answered.record_id)
                     THEN 'in_doubt'
-                    WHEN refused_by_name AND phase <> 'add' AND said = 'acknowledged' THEN 'refused'
+                    WHEN refused_by_name AND answered.phase NOT IN ('add', 'replace') AND said = 'acknowledged'
+                    THEN 'refused'
                     ELSE said END AS answer
         FROM answered
     """)
@@ -140,7 +181,7 @@ def _load_given_up(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> None:
 
     places = [
         {"phase": entry.body["phase"], "batch": entry.body["batch"], "place": place}
-        for entry in log.final_answers()
+        for entry in (*log.final_answers(), *log.staged().values())
         for place in entry.body.get("given_up", ())
     ]
     columns: list[pa.Field[Any]] = [
@@ -160,9 +201,17 @@ def _load_given_up(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> None:
     """)
 
 
-def _write_state(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger) -> Snapshot:
+def _write_state(
+    db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, header: Mapping[str, Any], apart: Apart
+) -> Snapshot:
     """Old records that were not taken out, and new ones that were taken in or may have been."""
-    forms = ", ".join(FORMS)
+    columns = ", ".join(apart.columns)
+    # A delivery that was opened before dates were kept leaves a state without them, now and when it is proven again.
+    has_dates = "state_date" in header
+    before = f"coalesce(b.answered_at, to_timestamp({header['state_date']!r}))" if has_dates else "b.answered_at"
+    # The same identifiers with another answer about consent: what was said last is what the platform goes by.
+    identifiers = [form for form in apart.forms if form not in CONSENT_COLUMNS]
+    same_person = " AND ".join(f"t.{form} IS NOT DISTINCT FROM kept.{form}" for form in identifiers) or "true"
     db.execute(f"""
         CREATE TEMP TABLE after AS
         WITH kept AS (
@@ -172,74 +221,35 @@ def _write_state(db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedg
                         THEN 'in_doubt'
                         WHEN bool_or(o.phase IN ('retire', 'remove') AND o.answer = 'acknowledged') THEN 'leaving'
                         ELSE any_value(b.standing) END AS standing,
-                   {", ".join(f"any_value(b.{form}) AS {form}" for form in FORMS)}
+                   any_value({before}) AS answered_at,
+                   {", ".join(f"any_value(b.{form}) AS {form}" for form in apart.forms)}
             FROM before b LEFT JOIN outcome o ON o.member_id = b.member_id AND o.record_id = b.record_id
             GROUP BY b.member_id, b.record_id
             HAVING NOT coalesce(bool_or(o.phase = 'none' OR (
                 o.phase IN ('retire', 'remove') AND o.answer = 'acknowledged' AND b.standing <> 'in_doubt')), false)
         ), taken AS (
             SELECT a.member_id, a.record_id,
-                   CASE WHEN a.refused_by_name THEN 'rejected'
+                   -- Who is refused when sent again was taken once, and is there until they expire.
+                   CASE WHEN a.refused_by_name AND a.kind = 'refreshed' AND a.asked_as = 'add' THEN 'acknowledged'
+                        WHEN a.refused_by_name THEN 'rejected'
                         WHEN a.answer = 'in_doubt' OR a.member_id IN (SELECT member_id FROM doubtful) THEN 'in_doubt'
                         ELSE 'acknowledged' END AS standing,
-                   {", ".join(f"a.{form}" for form in FORMS)}
+                   {"a.at" if has_dates else "NULL::TIMESTAMPTZ"} AS answered_at,
+                   {", ".join(f"a.{form}" for form in apart.forms)}
             FROM outcome a
             WHERE a.phase = 'add' AND a.answer IN ('acknowledged', 'in_doubt')
         )
-        SELECT member_id, record_id, standing, {forms} FROM taken
+        SELECT {columns} FROM taken
         UNION ALL
-        SELECT member_id, record_id, standing, {forms} FROM kept
-        WHERE NOT EXISTS (SELECT 1 FROM taken t WHERE t.member_id = kept.member_id AND t.record_id = kept.record_id)
+        SELECT {columns} FROM kept
+        WHERE NOT EXISTS (SELECT 1 FROM taken t WHERE t.member_id = kept.member_id
+                          AND (t.record_id = kept.record_id OR (t.standing <> 'rejected' AND {same_person})))
     """)
     db.execute("CREATE TEMP VIEW leaving AS SELECT * FROM after WHERE standing = 'leaving'")
     sql = "SELECT * FROM after ORDER BY member_id, record_id"
     writer = lake.writer(ACKNOWLEDGED.name, ledger.pair.partition)
-    for batch in engine.batches(db, sql, ACKNOWLEDGED.arrow_schema()):
-        writer.write(batch)
+    apart.write_state(engine.batches(db, sql, apart.schema()), writer)
     return writer.publish({})
-
-
-def _people(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> dict[str, int]:
-    """The right side of the accounting, in people."""
-    sizes = dict(
-        db.execute("""
-            SELECT CASE WHEN refused_by_name AND answer = 'in_doubt' THEN 'named' ELSE answer END, count(*)
-            FROM outcome WHERE phase = 'add' GROUP BY 1
-        """).fetchall()
-    )
-    gone = dict(
-        db.execute("""
-            SELECT answer, count(*) FROM (
-                SELECT member_id, CASE WHEN bool_and(answer = 'acknowledged') THEN 'acknowledged'
-                                       WHEN bool_or(answer = 'refused') THEN 'refused'
-                                       WHEN bool_or(answer = 'in_doubt') THEN 'in_doubt' ELSE 'unsent' END AS answer
-                FROM outcome WHERE kind = 'gone' GROUP BY 1)
-            GROUP BY 1
-        """).fetchall()
-    )
-    told = {name: _told(log, "add", name) for name in ("accepted", "rejected", "unproven")}
-    doubted = min(_told(log, "remove", "unproven"), gone.get("acknowledged", 0))
-    return {
-        "accepted": told["accepted"],
-        "rejected": told["rejected"] + sizes.get("refused", 0) + sizes.get("named", 0),
-        "unproven": told["unproven"] + sizes.get("in_doubt", 0),
-        "unsent": sizes.get("unsent", 0),
-        "removes_acknowledged": gone.get("acknowledged", 0) - doubted,
-        "removes_refused": gone.get("refused", 0),
-        "removes_unproven": gone.get("in_doubt", 0) + doubted,
-        "removes_unsent": gone.get("unsent", 0),
-        "requests": len(log.answered("receipt")) + len(log.answered("refused")),
-    }
-
-
-def _told(log: DeliveryLog, phase: str, name: str) -> int:
-    """A number of the last word on every acknowledged batch of a phase."""
-    standings = log.batch_standings()
-    return sum(
-        entry.body[name]
-        for entry in log.final_answers()
-        if entry.body["phase"] == phase and standings[(phase, entry.body["batch"])] == "acknowledged"
-    )
 
 
 def _delivery_row(ledger: AudienceLedger, log: DeliveryLog, outcome: str, people: Mapping[str, int]) -> dict[str, Any]:
@@ -251,6 +261,7 @@ def _delivery_row(ledger: AudienceLedger, log: DeliveryLog, outcome: str, people
         "segment": pair.segment,
         "number": log.number,
         "lane": header["lane"],
+        "mode": header.get("mode"),
         "outcome": outcome,
         "to_snapshot": header["to_snapshot"],
         "opened_at": utc(log.chain.entries[0].at),
@@ -281,17 +292,12 @@ def _receipt_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]
 
 
 def _rejection_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]]:
+    """One row a person: in several lanes or phases they may be named several times, and the first code is kept."""
+    codes: dict[str, str] = {}
     for entry in log.answered("receipt"):
-        yield from (
-            {"delivery_id": delivery_id, "member_id": bytes.fromhex(member), "code": code}
-            for member, code in entry.body["rejected_members"].items()
-        )
-
-
-def _rejected_members(log: DeliveryLog) -> Iterator[tuple[str, str]]:
-    """Phase and member: an addition that was refused says nothing about a later removal, nor the other way round."""
-    for entry in log.answered("receipt"):
-        yield from ((entry.body["phase"], member) for member in entry.body["rejected_members"])
+        codes = {**entry.body["rejected_members"], **codes}
+    for member, code in codes.items():
+        yield {"delivery_id": delivery_id, "member_id": bytes.fromhex(member), "code": code}
 
 
 def _publish(lake: Lake, table: str, partition: str, rows: list[dict[str, Any]]) -> None:

@@ -9,16 +9,33 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import SegmentAssetsError
+from segment_assets.contracts import Mode, NeedsHumanError, RefusedRemovalError, SegmentAssetsError, TransientError
 from segment_assets.delivery.changes import audience_changes
 from segment_assets.delivery.courier import Courier, Patience
 from segment_assets.delivery.creation import audience_on_platform
+from segment_assets.delivery.filling import FilledBatches, known_id
 from segment_assets.delivery.following import follow
 from segment_assets.delivery.guards import stop_what_needs_a_human
-from segment_assets.delivery.leaving import anybody_named, deletion_changes, opt_out_changes
+from segment_assets.delivery.leaving import (
+    anybody_named,
+    deletion_changes,
+    opt_out_changes,
+    refused_removal,
+    said_no,
+    withdrawn,
+)
 from segment_assets.delivery.ledger import FencedError
-from segment_assets.delivery.legs import Leg, header, is_noted, leaving_is_due, outcome
+from segment_assets.delivery.legs import Leg, header, is_noted, leaving_is_due, outcome, state_date
+from segment_assets.delivery.refreshing import Refresh, resyncs
+from segment_assets.delivery.replacing import (
+    Ending,
+    broken_off,
+    has_begun,
+    mode_of,
+    refuse_what_cannot_be_replaced,
+)
 from segment_assets.delivery.settling import Settled, acknowledged_state, settle
+from segment_assets.delivery.wanted import SILENT
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE
 
 if TYPE_CHECKING:
@@ -27,7 +44,7 @@ if TYPE_CHECKING:
 
     import pyarrow.dataset as pads
 
-    from segment_assets.contracts import Clock, Destination, Lake, Sleep, Snapshot, SnapshotWriter, Transport
+    from segment_assets.contracts import Clock, Destination, Lake, Sleep, Snapshot, Transport
     from segment_assets.delivery.errands import Errand
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
 
@@ -61,7 +78,11 @@ class Platform:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PairRun:
-    """One run for one pair. `newest` gives the suppressions of the moment, `suppressions` those it began with."""
+    """One run for one pair. `newest` gives the suppressions of the moment, `suppressions` those it began with.
+
+    `consents` is the version of hashed_audience that tells who took their consent back, which need not be the one that
+    is delivered; `newest_consents` gives that of the moment.
+    """
 
     lake: Lake
     platform: Platform
@@ -70,14 +91,16 @@ class PairRun:
     workdir: Path
     suppressions: Snapshot | None = None
     newest: Callable[[], Snapshot | None] = lambda: None
+    consents: Snapshot | None = None
+    newest_consents: Callable[[], Snapshot | None] = lambda: None
 
     def finish_what_was_left(self) -> Step:
         """Settle a delivery that an earlier run left open, or send the rest of it where the platform works on jobs."""
         log = self.ledger.last()
         if log is None or log.closed is not None:
             return None
-        has_jobs = any(entry.body.get("job") for entry in log.answered("receipt"))
-        if not has_jobs or self._a_no_must_be_heard(log, self.suppressions):
+        if not log.can_be_continued() or self._a_no_must_be_heard(log, self.suppressions, self.consents):
+            self._end_replace(log, self.suppressions)
             return settle(self.lake, self.ledger, log, "interrupted", self.workdir)
         if log.open_jobs():
             follow(log, self.platform.destination, self.platform.transport, now=self.platform.clock())
@@ -86,41 +109,86 @@ class PairRun:
     def take_out_opt_outs(self) -> Step:
         """A delivery of their own for those of the audience who said no, before every guard and check."""
         state = acknowledged_state(self.lake, self.ledger)
-        if state is None or self.suppressions is None or not state.rows:
+        took_back = withdrawn(self.lake, self.consents, self.workdir)
+        if state is None or not state.rows or (self.suppressions is None and took_back is None):
             return None
         writer = self._changes()
         counts = opt_out_changes(
             self.lake.dataset(state),
-            self.lake.dataset(self.suppressions),
+            self.lake.dataset(self.suppressions) if self.suppressions else None,
             self.errand.wanted,
             write=writer,
             workdir=self.workdir,
+            took_back=took_back,
             late=leaving_is_due(self.ledger),
         )
         changes = writer.publish({})
         if counts.nothing_to_send:
             return None
-        return self._deliver(Leg("opt_out", state, self.suppressions.id, self.suppressions.id, changes, counts))
+        counts = writer.counted(counts)
+        known = self.suppressions.id if self.suppressions else ""
+        try:
+            settled = self._deliver(Leg("opt_out", state, known, known, changes, counts))
+        except RefusedRemovalError as refusal:
+            raise self._let_nobody_out(counts.removes) from refusal
+        if isinstance(settled, Settled) and settled.row["removes_refused"]:
+            raise self._let_nobody_out(settled.row["removes_refused"])
+        return settled
+
+    def _let_nobody_out(self, people: int) -> NeedsHumanError:
+        """The platform refused to take people out who said no: do what the contract says, and say so."""
+        is_deleted = self.platform.destination.contract.on_refused_removal == "delete"
+        if is_deleted:
+            self.withdraw(delete=True)
+        return refused_removal(self.errand.pair, people, is_deleted=is_deleted)
+
+    def _said_no(self, suppressions: Snapshot | None, consents: Snapshot | None) -> pads.Dataset | None:
+        known = self.lake.dataset(suppressions) if suppressions else None
+        return said_no(known, withdrawn(self.lake, consents, self.workdir))
+
+    def fill_up_a_broken_replace(self) -> Step:
+        """Bring an audience whose replace broke off to what it was for, by single changes.
+
+        Neither guards nor the caller's check are asked again: these people were let through, and are missing.
+        """
+        missing = broken_off(self.ledger)
+        if not missing:
+            return None
+        audience = self.lake.snapshot(HASHED_AUDIENCE.name, self.errand.pair.segment, missing)
+        return self._deliver(self._leg(audience, Mode.MIRROR, is_let_through=True), newest=self.newest)
 
     def deliver_audience(self, audience: Snapshot) -> Step:
         """What brings the platform to the audience. Raises NeedsHumanError when a guard stops it."""
+        leg = self._leg(audience, self.errand.wanted.mode)
+        if leg.counts.nothing_to_send and is_noted(self.ledger, audience, self.errand):
+            return None
+        return self._deliver(leg, newest=self.newest)
+
+    def _leg(self, audience: Snapshot, mode: Mode, *, is_let_through: bool = False) -> Leg:
         state, suppressions = acknowledged_state(self.lake, self.ledger), self.suppressions
         writer = self._changes()
         counts = audience_changes(
             self.lake.dataset(audience),
             self.lake.dataset(state) if state else None,
-            self.lake.dataset(suppressions) if suppressions else None,
-            self.errand.wanted,
+            # An older audience still has those who took their consent back since.
+            self._said_no(suppressions, None if self.consents == audience else self.consents),
+            dataclasses.replace(self.errand.wanted, mode=mode),
             write=writer,
             workdir=self.workdir,
             late=leaving_is_due(self.ledger),
+            refresh=self._refresh(),
         )
-        stop_what_needs_a_human(self.errand.pair, counts, self.errand.rails, self.platform.destination.contract)
-        changes = writer.publish({})
-        if counts.nothing_to_send and is_noted(self.ledger, audience, self.errand.on_removal):
-            return None
+        mode, contract, counts = mode_of(mode, counts), self.platform.destination.contract, writer.counted(counts)
+        if not is_let_through:
+            stop_what_needs_a_human(self.errand.pair, counts, self.errand.rails, contract)
+        if mode is Mode.REPLACE:
+            refuse_what_cannot_be_replaced(counts, contract)
         said_no = suppressions.id if suppressions else ""
-        return self._deliver(Leg("audience", state, audience.id, said_no, changes, counts), newest=self.newest)
+        return Leg("audience", state, audience.id, said_no, writer.publish({}), counts, mode)
+
+    def _refresh(self) -> Refresh:
+        asked = resyncs(self.ledger).entries
+        return Refresh(self.ledger.clock(), state_date(self.ledger), resync_from=asked[-1].at if asked else 0.0)
 
     def withdraw(self, *, delete: bool) -> Step:
         """Take everybody out, or delete the audience with everybody in it."""
@@ -128,26 +196,28 @@ class PairRun:
         if state is None or not state.rows:
             return None
         writer, held = self._changes(), self.lake.dataset(state)
-        if delete:
+        if delete and not self.platform.destination.contract.keeps_people:
             self.platform.destination.delete_audience(self.platform.transport, self._audience_id())
             self.ledger.audience().append("deleted", {})
             counts = deletion_changes(held, self.errand.wanted, write=writer, workdir=self.workdir)
         else:
             late = leaving_is_due(self.ledger)
+            everybody_out = dataclasses.replace(self.errand.wanted, mode=Mode.MIRROR)
             counts = audience_changes(
-                _nobody(), held, None, self.errand.wanted, write=writer, workdir=self.workdir, late=late
+                _nobody(), held, None, everybody_out, write=writer, workdir=self.workdir, late=late
             )
-        return self._deliver(Leg("withdrawal", state, "", "", writer.publish({}), counts))
+        return self._deliver(Leg("withdrawal", state, "", "", writer.publish({}), writer.counted(counts)))
 
-    def _changes(self) -> SnapshotWriter:
-        return self.lake.writer(CHANGES.name, self.errand.pair.partition)
+    def _changes(self) -> FilledBatches:
+        writer = self.lake.writer(CHANGES.name, self.errand.pair.partition)
+        return FilledBatches(writer, self.platform.destination, known_id(self.ledger))
 
     def _audience_id(self) -> str:
         platform = self.platform
         return audience_on_platform(self.ledger, self.errand, platform.destination, platform.transport, platform.sleep)
 
     def _deliver(self, leg: Leg, newest: Callable[[], Snapshot | None] = lambda: None) -> Step:
-        audience_id = self._audience_id() if leg.counts.batches.keys() - {"none"} else ""
+        audience_id = self._audience_id() if leg.counts.batches.keys() - SILENT else ""
         return self._carry(self.ledger.open(header(self.ledger, self.errand, leg)), audience_id, newest)
 
     def _carry(self, log: DeliveryLog, audience_id: str, newest: Callable[[], Snapshot | None] = lambda: None) -> Step:
@@ -166,27 +236,43 @@ class PairRun:
             finished = courier.carry(log, self.lake.dataset(changes), audience_id, interrupt=heard.somebody)
         except FencedError:
             raise
-        except SegmentAssetsError:
-            if not log.open_jobs():
+        except SegmentAssetsError as error:
+            # What was uploaded and not committed is gone on with; it has reached nobody.
+            is_kept = log.open_jobs() or (log.staged() and isinstance(error, TransientError))
+            if not is_kept:
+                self._end_replace(log, newest() or self.suppressions)
                 # Noted at once, so that the tables tell the truth before anybody reruns.
                 settle(self.lake, self.ledger, log, "failed", self.workdir)
             raise
         if heard.a_no:
+            self._end_replace(log, newest())
             raise SomebodySaidNo(settle(self.lake, self.ledger, log, "interrupted", self.workdir))
         if not finished:
             return WAITING
         return settle(self.lake, self.ledger, log, outcome(log), self.workdir)
 
-    def _a_no_must_be_heard(self, log: DeliveryLog, suppressions: Snapshot | None) -> bool:
+    def _end_replace(self, log: DeliveryLog, suppressions: Snapshot | None) -> None:
+        """So that the platform takes other changes again, see `replacing`."""
+        if has_begun(log):
+            platform = self.platform
+            ending = Ending(
+                self.errand.pair, self.lake, platform.destination, platform.transport, self.errand.key, self.workdir
+            )
+            ending.end(log, self._audience_id(), suppressions)
+
+    def _a_no_must_be_heard(self, log: DeliveryLog, suppressions: Snapshot | None, consents: Snapshot | None) -> bool:
         """Whether somebody said no since an open delivery began, who is in the audience or is about to be."""
-        if suppressions is None or suppressions.id == log.header["suppressions"]:
+        known = (log.header["suppressions"], log.header["to_snapshot"])
+        news = [snapshot if snapshot and snapshot.id not in known else None for snapshot in (suppressions, consents)]
+        names = self._said_no(*news)
+        if names is None:
             return False
         partition = self.errand.pair.partition
         changes = self.lake.dataset(self.lake.snapshot(CHANGES.name, partition, log.header["changes"]))
         before = log.header["from_state"]
         state = self.lake.snapshot(ACKNOWLEDGED.name, partition, before) if before else None
         held = self.lake.dataset(state) if state else None
-        return anybody_named(held, changes, self.lake.dataset(suppressions), self.workdir)
+        return anybody_named(held, changes, names, self.workdir)
 
 
 class _Ear:
@@ -194,14 +280,17 @@ class _Ear:
 
     def __init__(self, run: PairRun, log: DeliveryLog, newest: Callable[[], Snapshot | None]) -> None:
         self._run, self._log, self._newest = run, log, newest
+        # Deaf to both kinds of a no, or to none: what takes people out who said no is not stopped for others.
+        self._newest_consents = run.newest_consents if newest == run.newest else (lambda: None)
         self._known: set[str] = set()
         self.a_no = False
 
     def somebody(self) -> bool:
-        suppressions = self._newest()
-        if suppressions is not None and suppressions.id not in self._known:
-            self._known.add(suppressions.id)
-            self.a_no = self._run._a_no_must_be_heard(self._log, suppressions)  # noqa: SLF001 - one module
+        now = (self._newest(), self._newest_consents())
+        ids = {snapshot.id for snapshot in now if snapshot is not None}
+        if ids - self._known:
+            self._known |= ids
+            self.a_no = self._run._a_no_must_be_heard(self._log, *now)  # noqa: SLF001 - one module
         return self.a_no
 
 

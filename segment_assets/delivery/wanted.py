@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import Eligibility
+from segment_assets.contracts import Eligibility, Mode
 from segment_assets.tables import ACKNOWLEDGED
 
 if TYPE_CHECKING:
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
 
     from segment_assets.contracts import Contract
 
-# The order in which the phases of a delivery are sent; `none` needs no request. See docs/architecture.md, "Changed
-# people": old identifiers go after the new are acknowledged, and then the person is affirmed once more, because a
-# platform that recognises the person by an old identifier takes the whole person out.
-PHASES = ("add", "retire", "remove", "reaffirm", "none")
+# The order in which the phases of a delivery are sent. See docs/architecture.md, "Changed people": old identifiers go
+# after the new are acknowledged, and then the person is affirmed once more, because a platform that recognises the
+# person by an old identifier takes the whole person out. A delivery that begins with `replace` has no other requests.
+PHASES = ("replace", "add", "retire", "remove", "reaffirm", "swept", "none")
+
+# These need no request of their own: the first batch of a replace takes out the swept; `none` only leave the ledger.
+SILENT = frozenset({"swept", "none"})
 
 # An addition that we gave up waiting for can still be worked on by the platform, and land after the removal of the same
 # person. So a removed person whose addition was in doubt is taken out once more, this many seconds later.
 LATE_SECONDS = 300.0
 
-FORMS = tuple(c.name for c in ACKNOWLEDGED.columns if c.name not in {"member_id", "record_id", "standing"})
+_NO_FORMS = {"member_id", "record_id", "standing", "answered_at"}
+FORMS = tuple(c.name for c in ACKNOWLEDGED.columns if c.name not in _NO_FORMS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Wanted:
     contract: Contract
     forms: Sequence[str]
     keep_held_out: bool = False
+    mode: Mode = Mode.MIRROR
 
     def doors(self) -> list[str]:
         """Eligibilities that are sent."""
@@ -62,7 +67,13 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ChangeCounts:
-    """People, not records: the left side of the accounting."""
+    """People, not records: the left side of the accounting.
+
+    `refreshed` are sent again though nothing about them changed. `kept` are there and not wanted, or not as they are,
+    and `not_added` are wanted and not there: the mode leaves both alone.
+    `lanes`: by phase, where there are lanes, each one's match keys, batches and records.
+    `refresh_due`: when the first member has to be refreshed, in seconds since the epoch; None where nobody expires.
+    """
 
     audience: int
     held_out: int
@@ -78,6 +89,11 @@ class ChangeCounts:
     removes: int
     batches: Mapping[str, int]
     records: Mapping[str, int]
+    lanes: Mapping[str, Sequence[Sequence[object]]] = dataclasses.field(default_factory=dict)
+    refreshed: int = 0
+    kept: int = 0
+    not_added: int = 0
+    refresh_due: float | None = None
 
     @property
     def nothing_to_send(self) -> bool:

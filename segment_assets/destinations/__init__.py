@@ -1,21 +1,65 @@
 """One file per platform: its contract, declared, and the few functions in which its wire format differs.
 
 Belongs here: what a platform accepts and how it speaks. Not here: pacing, retries, batches, receipts (`delivery`).
-`registry()` is the list; a destination appears there or it does not exist.
+A module of this package that has CONTRACT and `connect` is a destination; there is no list to edit. How to add one:
+docs/adding_a_destination.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import functools
+import importlib
+import pkgutil
+from typing import TYPE_CHECKING, Protocol, cast
+
+from segment_assets.contracts import PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
-    from segment_assets.contracts import Contract
+    from segment_assets.contracts import Contract, Destination
+
+
+class Connector(Protocol):
+    """What a module of a destination has."""
+
+    CONTRACT: Contract
+
+    def connect(self, account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> Destination:
+        """The wire format for one account: `settings` of the account, `statements` of the activation in the plan.
+
+        A dataclass with a field `contract`. Raises PermanentError for an account or setting that the platform
+        cannot have. Nothing is sent.
+        """
+        ...
 
 
 def registry() -> Mapping[str, Contract]:
-    """Contracts of all platforms by the name that the plan uses."""
-    from segment_assets.destinations import google, meta
+    """Contracts of all platforms by the name that the plan uses, sorted by it."""
+    return {name: connector.CONTRACT for name, connector in _connectors().items()}
 
-    return {contract.platform: contract for contract in (meta.CONTRACT, google.CONTRACT)}
+
+def connect(
+    destination: str,
+    account: str,
+    settings: Mapping[str, str] | None = None,
+    statements: Mapping[str, str] | None = None,
+) -> Destination:
+    """A platform's wire format for one account. Raises PermanentError as `Connector.connect` does."""
+    connector = _connectors().get(destination)
+    if connector is None:
+        raise PermanentError(f"{destination}: no wire format for this destination in this version")
+    return connector.connect(account, settings or {}, statements or {})
+
+
+def module_of(destination: str) -> ModuleType:
+    """The module of a destination of the registry."""
+    return cast("ModuleType", _connectors()[destination])
+
+
+@functools.cache
+def _connectors() -> Mapping[str, Connector]:
+    modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
+    connectors = [cast("Connector", module) for module in modules if hasattr(module, "CONTRACT")]
+    return {one.CONTRACT.platform: one for one in sorted(connectors, key=lambda one: one.CONTRACT.platform)}

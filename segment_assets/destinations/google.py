@@ -5,9 +5,10 @@ receipts and following (`delivery`).
 Source: Data Manager API v1 reference and guides, google-ads-datamanager 0.9.4, as of autumn 2026. The Google Ads API
 does the same and is closed to new users since April 2026.
 
-Consent: `contracts.Member` does not say what a person answered, only that the person may be sent, which in an opt-out
-country means no more than "did not say no". So the plan states for each activation whether all of its people said yes
-(CONSENT_GRANTED) or not (CONSENT_STATUS_UNSPECIFIED, which is left out of the call, and costs people of the EEA).
+Consent goes with every person: what the person answered where that is known. Of those who answered nothing the plan
+states for each activation whether they all agreed elsewhere (CONSENT_GRANTED) or not (CONSENT_STATUS_UNSPECIFIED, which
+is left out of the call, and costs people of the EEA). The same holds for lists that keep people from being shown ads:
+to be in one is personal data at Google too.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import re
 from typing import TYPE_CHECKING, Any, Self
 
 from segment_assets.contracts import (
+    CONSENT_COLUMNS,
     Answer,
+    Consent,
     Contract,
     Follow,
     NeedsHumanError,
@@ -26,23 +29,29 @@ from segment_assets.contracts import (
     PermanentError,
     Quota,
     Request,
+    VerifiedBy,
 )
+from segment_assets.destinations import google_size
 from segment_assets.destinations.google_answers import accepted, items, job_report, not_understood, warnings
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.settings import known_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, JobReport, Member, Response, Session, Transport
+    from segment_assets.contracts.sizes import SizeReport
 
 _ROUTE = route("google")
 # Google matches an address as a whole.
 _ADDRESS = next(group for group in _ROUTE.groups if len(group) > 1)
-_CONSENT = ("CONSENT_GRANTED", "CONSENT_STATUS_UNSPECIFIED")
+_UNSPECIFIED = "CONSENT_STATUS_UNSPECIFIED"
+_CONSENT = ("CONSENT_GRANTED", _UNSPECIFIED)
 
 CONTRACT = Contract(
     platform="google",
-    version=1,
+    # 2: a person's own consent goes with the person.
+    version=2,
     pattern=Pattern.MULTI_STEP,
     match_keys=_ROUTE.match_keys,
     match_groups=_ROUTE.groups,
@@ -64,7 +73,10 @@ CONTRACT = Contract(
         "consent_ad_user_data": _CONSENT,
         "consent_ad_personalization": _CONSENT,
     },
+    consent=CONSENT_COLUMNS,
     endpoint="https://datamanager.googleapis.com",
+    verified_by=VerifiedBy.PROTO,
+    verified_with="google-ads-datamanager 0.9.4",
 )
 
 ACCOUNT_TYPES = ("GOOGLE_ADS", "DISPLAY_VIDEO_ADVERTISER", "DISPLAY_VIDEO_PARTNER")
@@ -108,9 +120,7 @@ class GoogleDataManager:
 
         Raises PermanentError for a setting that Google has not.
         """
-        unknown = sorted(set(settings) - set(_SETTINGS))
-        if unknown:
-            raise PermanentError(f"google: no setting {', '.join(unknown)}; there are {', '.join(_SETTINGS)}")
+        known_settings("google", settings, _SETTINGS)
         return cls(
             account.replace("-", ""),
             account_type=settings.get("account_type", ACCOUNT_TYPES[0]),
@@ -168,9 +178,11 @@ class GoogleDataManager:
             return Request("POST", "/v1/audienceMembers:remove", json=body)
         terms = self._stated("terms_of_service", self.statements)
         body["termsOfService"] = {"customerMatchTermsOfServiceStatus": terms}
-        consent = self._consent()
-        for sent in body["audienceMembers"] if consent else ():
-            sent["consent"] = consent
+        stated = {column: self._stated(column, self.statements) for column in self.contract.consent}
+        for sent, member in zip(body["audienceMembers"], members, strict=True):
+            consent = _consent(member, stated)
+            if consent:
+                sent["consent"] = consent
         return Request("POST", "/v1/audienceMembers:ingest", json=body)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
@@ -196,6 +208,14 @@ class GoogleDataManager:
     def read_job(self, response: Response) -> JobReport:
         """What became of a job, in people. Raises as `read` does."""
         return job_report(response, self.account)
+
+    def size_request(self, audience_id: str) -> Request:
+        """The call that asks for a list, which tells its sizes."""
+        return Request("GET", f"{self._lists}/{audience_id}", headers=self._login)
+
+    def read_size(self, response: Response) -> SizeReport:
+        """Size and state of a list. Raises as `read` does."""
+        return google_size.size_report(accepted(response, self.account))
 
     @property
     def _login(self) -> dict[str, str]:
@@ -233,13 +253,6 @@ class GoogleDataManager:
             )
         return found
 
-    def _consent(self) -> dict[str, str]:
-        said = {
-            "adUserData": self._stated("consent_ad_user_data", self.statements),
-            "adPersonalization": self._stated("consent_ad_personalization", self.statements),
-        }
-        return {purpose: word for purpose, word in said.items() if word == "CONSENT_GRANTED"}
-
     def _stated(self, name: str, statements: Mapping[str, str]) -> str:
         allowed = self.contract.statements[name]
         if statements.get(name) not in allowed:
@@ -258,9 +271,20 @@ class GoogleDataManager:
         return number
 
 
+connect = GoogleDataManager.from_plan
+
 _GONE = 404
+_PURPOSES = {"consent_ad_user_data": "adUserData", "consent_ad_personalization": "adPersonalization"}
+_ANSWERS = {Consent.GRANTED: "CONSENT_GRANTED", Consent.DENIED: "CONSENT_DENIED"}
 # Which forms are digests is what the table says; the others are sent as they are.
 _PLAIN = frozenset({"country_code", "postal_code_plain"})
+
+
+def _consent(member: Member, stated: Mapping[str, str]) -> dict[str, str]:
+    """What Google is told of a person's consent, by purpose: the person's own answer before what the plan states."""
+    answers = {column: member.consent.get(column, Consent.UNSPECIFIED) for column in stated}
+    said = {_PURPOSES[column]: _ANSWERS.get(Consent(answer), stated[column]) for column, answer in answers.items()}
+    return {purpose: word for purpose, word in said.items() if word != _UNSPECIFIED}
 
 
 def _cell(member: Member, form: str) -> str:

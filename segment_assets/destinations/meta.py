@@ -3,6 +3,10 @@
 Belongs here: Meta's contract and wire format. Not here: pacing, retries, receipts (delivery.courier).
 Source: Meta's Customer File Custom Audiences guide, the Custom Audience Users reference, the rate-limiting and error
 references and facebook-business 26.0.3, as of autumn 2026.
+
+Consent: the API has no field for it, so only people who may be sent come here (`audience.doors`). A customer file can
+ask for Limited Data Use of people in some US states (DATA_PROCESSING_OPTIONS). We are stricter: whoever opted out
+there, or signals it (Global Privacy Control), is not sent at all, and leaves.
 """
 
 from __future__ import annotations
@@ -16,22 +20,29 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Mode,
     NeedsHumanError,
     Operation,
     Pattern,
     PermanentError,
     Quota,
     RefusedBatchError,
+    Replacing,
     Request,
     SegmentAssetsError,
     TransientError,
+    VerifiedBy,
 )
+from segment_assets.destinations import meta_size
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.shaping import text_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, Member, Response, Session, Transport
+    from segment_assets.contracts.sizes import SizeReport
 
 _ROUTE = route("meta")
 
@@ -55,7 +66,19 @@ CONTRACT = Contract(
         "customer_file_source": ("USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED"),
     },
     endpoint="https://graph.facebook.com",
+    modes=tuple(Mode),
+    # usersreplace reference: 90 minutes from the first batch, for audiences below 100 million.
+    replacing=Replacing(window_seconds=5_400, most_members=100_000_000),
+    verified_by=VerifiedBy.OFFICIAL_SDK,
+    verified_with="facebook-business 26.0.3",
 )
+
+# A replace begins with batch 1 of a session, which takes everybody out; its later batches may have any other number.
+_CALLS = {
+    Operation.ADD: ("POST", "users"),
+    Operation.REMOVE: ("DELETE", "users"),
+    Operation.REPLACE: ("POST", "usersreplace"),
+}
 
 # Above this share of a budget Meta asks callers to slow down (rate-limiting page).
 _BUSY_PERCENT = 80
@@ -131,11 +154,11 @@ class MetaCustomAudiences:
                 "schema": [key.field for key in sent],
                 # "Keys are separate", which the official package sends for every list schema; it is not "unhashed".
                 "is_raw": True,
-                "data": [[_cell(member.keys.get(key.form)) for key in sent] for member in members],
+                "data": text_rows(members, [key.form for key in sent]),
             },
         }
-        method = "POST" if operation is Operation.ADD else "DELETE"
-        return Request(method, f"/{self.api_version}/{audience_id}/users", json=body)
+        method, edge = _CALLS[operation]
+        return Request(method, f"/{self.api_version}/{audience_id}/{edge}", json=body)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Count what the answer proves. Rows are refused by name only where the samples show whose they are."""
@@ -161,6 +184,19 @@ class MetaCustomAudiences:
             pause=_pause(response.headers),
         )
 
+    def size_request(self, audience_id: str) -> Request:
+        """The call that asks how large an audience is."""
+        return Request("GET", f"/{self.api_version}/{audience_id}", params={"fields": meta_size.FIELDS})
+
+    def read_size(self, response: Response) -> SizeReport:
+        """Size and state of an audience. Raises as `read` does."""
+        return meta_size.size_report(_accepted(response, self.account))
+
+    def is_throttle(self, response: Response) -> bool:
+        """Whether an answer throttles and does not say for how long, which Meta tells by a code, not a status."""
+        error = _object(_object(response.json).get("error"))
+        return _count(error.get("code")) in _THROTTLED and not _pause(response.headers)
+
     def _id_of(self, audience: Mapping[str, Any]) -> str:
         if not audience.get("id"):
             raise TransientError(f"meta account {self.account}: an audience came without its id; it is asked again")
@@ -182,6 +218,13 @@ class MetaCustomAudiences:
             if any(_cell(member.keys[form]) in shown for form in forms if form in member.keys)
         ]
         return dict.fromkeys(named, "invalid_entry") if len(named) <= invalid else {}
+
+
+def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> MetaCustomAudiences:
+    """One ad account of the plan. Its only setting is `api_version`; statements are needed for the creation alone."""
+    del statements
+    given = known_settings("meta", settings, ("api_version",))
+    return MetaCustomAudiences(account, given["api_version"]) if given else MetaCustomAudiences(account)
 
 
 def _cell(value: bytes | str | None) -> str:

@@ -1,64 +1,121 @@
 """One account on one platform, as a Dagster resource: visible in the UI, its token masked.
 
-Belongs here: endpoint, credentials and settings of an account, and making a destination and a transport of them.
-Not here: what is sent.
+Belongs here: endpoint, credentials and settings of an account, and making a destination and a gated transport of them.
+Not here: what is sent, what the gate does (`delivery.gate`).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import dagster as dg
 from pydantic import Field
 
-from segment_assets.contracts import NeedsHumanError, PermanentError
+from segment_assets.contracts import NeedsHumanError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from segment_assets.contracts import Destination, Transport
+    from segment_assets.resources.credentials import AccountToken
+
+D = TypeVar("D", bound="Destination")
 
 
 class DestinationAccount(dg.ConfigurableResource):
     """Endpoint, account number and token. `sandbox_home` is set in the local world: the endpoint is found there.
 
-    `settings` are the platform's own, from the account in the plan.
+    `settings` are the platform's own, from the account in the plan. `lake_home` is where the account's state is kept,
+    and `secrets_home` where its tokens are (`<destination>.<account>`), which go before `token`; without them nothing
+    is kept, and `token` is all there is.
     """
 
     destination: str
     account: str
     endpoint: str = ""
     sandbox_home: str = ""
+    lake_home: str = ""
+    secrets_home: str = ""
     api_version: str = ""
     settings: dict[str, str] = Field(default_factory=dict)
     token: str = Field(repr=False, json_schema_extra={"dagster__is_secret": True})
 
-    def connect(self, statements: Mapping[str, str] | None = None) -> tuple[Destination, Transport]:
+    def connect(
+        self, statements: Mapping[str, str] | None = None, *, to_follow: bool = False
+    ) -> tuple[Destination, Transport]:
         """The platform's wire format for this account, and a way to it. Nothing is sent yet.
 
         `statements` are the plan's words on the activation; a platform that is told them with every request adds
-        nobody without them. Raises PermanentError for a setting or an account that the platform cannot have.
+        nobody without them. `to_follow` is for whoever asks about jobs and sizes beside the runs.
+        Raises PermanentError for a setting or an account that the platform cannot have.
         """
         from segment_assets.resources.transport import HttpTransport
 
-        return self._destination(statements or {}), HttpTransport(self.endpoint or self._sandbox_url(), self.token)
+        destination, token = self._destination(statements or {}), self._token()
+        transport: Transport = HttpTransport(
+            self.endpoint or self._own_sandbox(),
+            token.current() if token else self.token,
+            refresh=_renewal(token),
+            token_header=destination.contract.token_header,
+            secret_headers=self._secret_headers(destination.contract.secret_headers),
+        )
+        return destination, self._gated(destination, transport, to_follow=to_follow)
+
+    def _gated(self, destination: Destination, transport: Transport, *, to_follow: bool) -> Transport:
+        if not self.lake_home:
+            return transport
+        from segment_assets.delivery.breaker import Breaker
+        from segment_assets.delivery.gate import Gate
+        from segment_assets.delivery.pacing import FOLLOWER_SHARE, RUN_SHARE, Pace
+        from segment_assets.resources.lake import LocalLake
+
+        breaker = Breaker(LocalLake(Path(self.lake_home)), self.destination, self.account)
+        part = FOLLOWER_SHARE if to_follow else RUN_SHARE
+        pace = Pace(destination.contract.quota, self.account, part=part, share=breaker.pace)
+        return Gate(transport, breaker, pace, is_throttle=getattr(destination, "is_throttle", None))
+
+    def _token(self) -> AccountToken | None:
+        if not self.secrets_home:
+            return None
+        from segment_assets.resources.credentials import AccountToken
+        from segment_assets.resources.secrets import LocalSecrets
+
+        return AccountToken(LocalSecrets(Path(self.secrets_home)), self._secret, self.token)
+
+    def _secret_headers(self, names: Mapping[str, str]) -> dict[str, str]:
+        """The values of a contract's `secret_headers`; the platform refuses a call that lacks one.
+
+        The sandbox takes its token for each that is not kept.
+        """
+        if not names:
+            return {}
+        from segment_assets.resources.secrets import LocalSecrets
+
+        held = LocalSecrets(Path(self.secrets_home)).read(self._secret).values if self.secrets_home else {}
+        otherwise = self.token if self.sandbox_home and not self.endpoint else ""
+        found = {header: held.get(name) or otherwise for header, name in names.items()}
+        return {header: value for header, value in found.items() if value}
+
+    @property
+    def _secret(self) -> str:
+        return f"{self.destination}.{self.account}"
 
     def page(self) -> str:
         """Where a person can look at this account's audiences, empty when there is no such page."""
         return "" if self.endpoint else self._sandbox_url()
 
     def _destination(self, statements: Mapping[str, str]) -> Destination:
-        if self.destination == "google":
-            from segment_assets.destinations.google import GoogleDataManager
+        from segment_assets import destinations
 
-            return GoogleDataManager.from_plan(self.account, self.settings, statements)
-        if self.destination == "meta":
-            from segment_assets.destinations.meta import MetaCustomAudiences
+        version = {"api_version": self.api_version} if self.api_version else {}
+        made = destinations.connect(self.destination, self.account, {**self.settings, **version}, statements)
+        return always_due(made) if self.sandbox_home and not self.endpoint else made
 
-            version = {"api_version": self.api_version} if self.api_version else {}
-            return MetaCustomAudiences(self.account, **version)
-        raise PermanentError(f"{self.destination}: no wire format for this destination in this version")
+    def _own_sandbox(self) -> str:
+        """Behind its own name: paths of several platforms may be the same."""
+        return f"{self._sandbox_url()}/{self.destination}"
 
     def _sandbox_url(self) -> str:
         from segment_assets.sandbox import process
@@ -67,3 +124,16 @@ class DestinationAccount(dg.ConfigurableResource):
         if running is None:
             raise NeedsHumanError("the platform sandbox is not running; start it with `segment-assets sandbox`")
         return running.url
+
+
+def _renewal(token: AccountToken | None) -> Callable[[], str] | None:
+    return token.renewed if token is not None else None
+
+
+def always_due(destination: D) -> D:
+    """The same for the sandbox: it has no quota worth saving, and its clock is moved by hand."""
+    contract = destination.contract
+    if contract.follow is None:
+        return destination
+    follow = dataclasses.replace(contract.follow, first=0.0, longest=0.0)
+    return dataclasses.replace(destination, contract=dataclasses.replace(contract, follow=follow))  # type: ignore[type-var,no-any-return]

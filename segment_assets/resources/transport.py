@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from segment_assets.contracts import PermanentError, Response, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import httpx
 
@@ -24,17 +24,22 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(slots=True)
 class HttpTransport:
-    """Sends requests with a bearer token. Raises TransientError when no whole answer came.
+    """Sends requests with an access token. Raises TransientError when no whole answer came.
 
-    `refresh` reads the token again from the secret store. It is asked once in the life of a transport, when a token is
-    refused; an answer to a token that is no newer is the platform's last word.
+    `refresh` gives a newer token, from the secret store or from the platform. It is asked once for each token that is
+    refused: a long run outlives tokens of an hour. A refusal of the new token, or of one that is no newer, is the
+    platform's last word. `carrier` is how bytes travel, by a connection of its own without one. `token_header` is the
+    contract's, and `secret_headers` are what its own stand for: header -> value.
     """
 
     base_url: str
     token: str = dataclasses.field(repr=False)
     timeout: float = 60.0
     refresh: Callable[[], str] | None = dataclasses.field(default=None, repr=False)
-    _has_refreshed: bool = dataclasses.field(default=False, repr=False)
+    carrier: httpx.BaseTransport | None = dataclasses.field(default=None, repr=False)
+    token_header: str = "Authorization"  # noqa: S105 - the name of a header
+    secret_headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    _last_word: bool = dataclasses.field(default=False, repr=False)
     _client: httpx.Client | None = dataclasses.field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -43,36 +48,54 @@ class HttpTransport:
     def send(self, request: Request) -> Response:
         """Send one request over a kept connection; once more with a renewed token, since a refused one did nothing."""
         answer = self._answer(request)
-        if _refuses_the_token(answer) and self._has_newer_token():
+        if not request.is_elsewhere and _refuses_the_token(answer) and self._has_newer_token():
             answer = self._answer(request)
-        return Response(answer.status_code, dict(answer.headers), _json_of(answer))
+            self._last_word = _refuses_the_token(answer)
+        parsed = _json_of(answer)
+        return Response(answer.status_code, dict(answer.headers), parsed, b"" if parsed is not None else answer.content)
 
     def _has_newer_token(self) -> bool:
-        if self.refresh is None or self._has_refreshed:
+        if self.refresh is None or self._last_word:
             return False
-        self._has_refreshed = True
         before, self.token = self.token, self.refresh()
         self.close()
-        return self.token != before
+        self._last_word = self.token == before
+        return not self._last_word
 
     def _answer(self, request: Request) -> httpx.Response:
         import httpx
 
         if self._client is None:
             self._client = httpx.Client(
-                base_url=self.base_url, timeout=self.timeout, headers={"Authorization": f"Bearer {self.token}"}
+                base_url=self.base_url,
+                timeout=self.timeout,
+                headers={self.token_header: self._credential, **self.secret_headers},
+                transport=self.carrier,
             )
+        headers = dict(request.headers)
+        if request.json is not None or request.content is not None:
+            headers = {"Content-Type": request.content_type or "application/json", **headers}
+        built = self._client.build_request(
+            request.method,
+            request.path,
+            content=request.body(),
+            params=dict(request.params) or None,
+            headers=headers,
+        )
+        if request.is_elsewhere:
+            refuse_plain_http(request.path)
+            # An address that the platform signed: our token would be told to whoever keeps its files.
+            for header in (self.token_header, *self.secret_headers):
+                del built.headers[header]
         try:
-            return self._client.request(
-                request.method,
-                request.path,
-                json=request.json,
-                params=dict(request.params) or None,
-                headers=dict(request.headers) or None,
-            )
+            return self._client.send(built)
         except httpx.HTTPError as failure:
             # The failure's own text can hold the address with its query, so only its kind is passed on.
-            raise TransientError(f"{urlsplit(self.base_url).hostname}: no answer ({type(failure).__name__})") from None
+            raise TransientError(f"{built.url.host}: no answer ({type(failure).__name__})") from None
+
+    @property
+    def _credential(self) -> str:
+        return f"Bearer {self.token}" if self.token_header == "Authorization" else self.token  # noqa: S105 - as above
 
     def close(self) -> None:
         """Give the connection back."""

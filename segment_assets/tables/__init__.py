@@ -24,6 +24,7 @@ from segment_assets.tables.clean_room import (
     OVERLAP_BY_CREATIVE,
     OVERLAP_BY_PRICE_BAND,
 )
+from segment_assets.tables.experiments import HOLD_OUT_PEOPLE, HOLD_OUTS
 from segment_assets.tables.insights import (
     AUDIENCE_OVERLAP,
     AUDIENCE_PROFILE_INDEX,
@@ -32,7 +33,7 @@ from segment_assets.tables.insights import (
     REACH_BY_CAMPAIGN_CHANNEL,
     VALUE_BANDS,
 )
-from segment_assets.tables.ledger import ACKNOWLEDGED, CHANGES, DELIVERIES, RECEIPTS, REJECTIONS
+from segment_assets.tables.ledger import ACKNOWLEDGED, AUDIENCE_SIZES, CHANGES, DELIVERIES, RECEIPTS, REJECTIONS
 from segment_assets.tables.model import Column, ComputedIn, Pii, Table, Type
 
 TABLES: dict[str, Table] = {
@@ -59,11 +60,14 @@ TABLES: dict[str, Table] = {
         VALUE_BANDS,
         REACH_BY_CAMPAIGN_CHANNEL,
         DELIVERY_SUMMARY,
+        HOLD_OUT_PEOPLE,
+        HOLD_OUTS,
         CHANGES,
         ACKNOWLEDGED,
         DELIVERIES,
         RECEIPTS,
         REJECTIONS,
+        AUDIENCE_SIZES,
     )
 }
 
@@ -72,6 +76,7 @@ __all__ = [
     "AUDIENCE_BY_BIRTH_COUNTRY",
     "AUDIENCE_OVERLAP",
     "AUDIENCE_PROFILE_INDEX",
+    "AUDIENCE_SIZES",
     "CAMPAIGN_REACH",
     "CHANGES",
     "CONVERSIONS",
@@ -82,6 +87,8 @@ __all__ = [
     "DELIVERY_SUMMARY",
     "EXPOSED_CUSTOMERS",
     "HASHED_AUDIENCE",
+    "HOLD_OUTS",
+    "HOLD_OUT_PEOPLE",
     "IDENTIFIER_COLUMNS",
     "IMPRESSIONS",
     "JOIN_KEY",

@@ -5,6 +5,7 @@ Not here: what is sent and answered (`ledger`).
 
 from __future__ import annotations
 
+from segment_assets.contracts import CONSENT_COLUMNS
 from segment_assets.destinations import registry
 from segment_assets.identity.forms import NORMAL_FORMS, NormalForm
 from segment_assets.tables.model import DIGEST, PSEUDONYM, RAW, Column, ComputedIn, Table, Type, text
@@ -22,6 +23,7 @@ IDENTIFIER_COLUMNS = (
     text("birth_date", "Birth date", RAW, of=("customers.birth_date",)),
     text("gender", "Gender", RAW, of=("customers.gender",)),
     text("mobile_ad_id", "IDFA or GAID", RAW, of=("customers.mobile_ad_id",)),
+    text("ramp_id", "LiveRamp's RampID, as it was issued to us", RAW),
 )
 
 # Where a row was found. Ours to fill: no header of a source means one of these.
@@ -105,6 +107,15 @@ HASHED_AUDIENCE = Table(
                 "suppressions.kind",
                 "suppressions.digest",
             ),
+        ),
+        *(
+            text(
+                name,
+                "granted, denied or unspecified, the strictest of what was said; a privacy signal that counts is a no. "
+                "Only for those who may be sent, and where it was denied",
+                of=(*_NAMING, f"segment_members.{name}", "segment_members.gpc_opt_out"),
+            )
+            for name in CONSENT_COLUMNS
         ),
         *(_form(form) for form in NORMAL_FORMS.values() if form.name in _CONNECTED_FORMS),
     ),

@@ -193,7 +193,8 @@ class TestConsent:
     def test_people_without_consent_leave_without_any_identifier(self, build):
         built = build([person(1, consent_ad_user_data="denied", mobile_ad_id=AD_ID, first_name="Ann")])
         [ann] = built.people
-        assert {name for name, value in ann.items() if value is not None} == {"member_id", "cluster_id", "eligibility"}
+        kept = {"member_id", "cluster_id", "eligibility", "consent_ad_user_data"}
+        assert {name for name, value in ann.items() if value is not None} == kept
 
 
 class TestSuppression:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -154,20 +155,14 @@ def test_a_folder_with_something_else_in_it_is_left_alone_and_earlier_requests_a
     assert (tmp_path / "out" / "letter.txt").read_text() == "dear all"
 
 
-def test_a_body_that_is_a_file_stands_beside_its_request_and_a_text_in_it(tmp_path):
-    import dataclasses
-
-    @dataclasses.dataclass(frozen=True)
-    class Later(Request):
-        """As a destination that uploads files may come to need."""
-
-        content: bytes | str = b""
-
+def test_a_body_that_is_a_file_stands_beside_its_request(tmp_path):
     later: Contract = dataclasses.replace(CONTRACT, platform="later", endpoint="")
     folder = RequestFolder.prepare(tmp_path / "out", later)
-    folder.write(1, Later("PUT", "/file", params={"a": "b c"}, headers={"x": "y"}, content=b"\x00line"))
-    folder.write(2, Later("PUT", "/text", content="a,b"))
+    file = {"content": b"\x00line", "content_type": "text/csv"}
+    folder.write(1, Request("PUT", "/file", params={"a": "b c"}, headers={"x": "y"}, **file))
+    folder.write(2, Request("PUT", "https://files.invalid/up?sig=1", **file))
     first, second = (json.loads((tmp_path / "out" / f"000{n}.json").read_text()) for n in (1, 2))
-    assert (first["url"], first["headers"]) == ("https://later.invalid/file?a=b+c", {"x": "y"})
+    assert first["url"] == "https://later.invalid/file?a=b+c"
+    assert first["headers"] == {"content-type": "text/csv", "x": "y"}
     assert (tmp_path / "out" / first["body"]["file"]).read_bytes() == b"\x00line"
-    assert second["body"] == "a,b"
+    assert second["url"] == "https://files.invalid/up?sig=1"

@@ -17,7 +17,17 @@ from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_assets.contracts import AudienceSpec, JobState, Member, Operation, Request, Response, Session
+from segment_assets.contracts import (
+    CONSENT_COLUMNS,
+    AudienceSpec,
+    Consent,
+    JobState,
+    Member,
+    Operation,
+    Request,
+    Response,
+    Session,
+)
 from segment_assets.destinations.google import ACCOUNT_TYPES, CONTRACT, GoogleDataManager
 from segment_assets.identity import NORMAL_FORMS, Reason, digest
 
@@ -40,19 +50,23 @@ def parsed(message, body):
     return message(json_format.ParseDict(body, message.pb(message()), ignore_unknown_fields=False))
 
 
-def person(n: int, kinds: set[str]) -> Member:
+IDENTIFIERS = [sent.form for sent in CONTRACT.match_keys.values()]
+
+
+def person(n: int, kinds: set[str], consent: dict[str, str]) -> Member:
     cells = {
         form: f"value {n}"
         if form in {"country_code", "postal_code_plain"}
         else hashlib.sha256(f"{form}{n}".encode()).digest()
-        for form in CONTRACT.forms()
+        for form in IDENTIFIERS
     }
-    address = set(CONTRACT.forms()) - {"email_gmail_folded", "phone_e164"}
+    address = set(IDENTIFIERS) - {"email_gmail_folded", "phone_e164"}
     kept = {form for form in cells if form in kinds or (form in address and "address" in kinds)}
-    return Member(b"m", {form: cells[form] for form in kept})
+    return Member(b"m", {form: cells[form] for form in kept}, consent)
 
 
 KINDS = st.sets(st.sampled_from(["email_gmail_folded", "phone_e164", "address"]), min_size=1)
+CONSENTS = st.fixed_dictionaries({}, optional={column: st.sampled_from(Consent) for column in CONSENT_COLUMNS})
 GOOGLES = st.builds(
     GoogleDataManager,
     st.integers(1, 10**10).map(str),
@@ -62,9 +76,13 @@ GOOGLES = st.builds(
 )
 
 
-@given(GOOGLES, st.lists(KINDS, min_size=1, max_size=5), st.sampled_from(Operation))
+@given(
+    GOOGLES,
+    st.lists(st.tuples(KINDS, CONSENTS), min_size=1, max_size=5),
+    st.sampled_from([Operation.ADD, Operation.REMOVE]),
+)
 def test_every_call_with_people_parses_strictly_and_says_the_same(google, people, operation):
-    members = [person(n, kinds) for n, kinds in enumerate(people)]
+    members = [person(n, *about) for n, about in enumerate(people)]
     request = google.request("456", operation, members, PLACE)
     adds = operation is Operation.ADD
     assert request.path == f"/v1/audienceMembers:{'ingest' if adds else 'remove'}"
@@ -79,10 +97,16 @@ def test_every_call_with_people_parses_strictly_and_says_the_same(google, people
     for member, sent in zip(members, message.audience_members, strict=True):
         assert_same_person(member, sent)
         if adds:
-            assert sent.consent.ad_user_data.name == google.statements["consent_ad_user_data"]
-            assert sent.consent.ad_personalization.name == google.statements["consent_ad_personalization"]
+            assert sent.consent.ad_user_data.name == said(member, google, "consent_ad_user_data")
+            assert sent.consent.ad_personalization.name == said(member, google, "consent_ad_personalization")
     if adds:
         assert message.terms_of_service.customer_match_terms_of_service_status == types.TermsOfServiceStatus.ACCEPTED
+
+
+def said(member: Member, google: GoogleDataManager, purpose: str) -> str:
+    """The person's own answer, and the plan's word for those who gave none."""
+    own = {Consent.GRANTED: "CONSENT_GRANTED", Consent.DENIED: "CONSENT_DENIED"}
+    return own.get(member.consent.get(purpose), google.statements[purpose])
 
 
 def assert_same_person(member: Member, sent: types.AudienceMember) -> None:
@@ -139,7 +163,7 @@ def test_an_official_answer_to_people_is_a_job_with_its_warnings():
         request_id="r-1", field_warnings=[{"reason": "WARNING_REASON_GENERIC", "field": "audience_members[0]"}]
     )
     told = json_format.MessageToDict(types.IngestAudienceMembersResponse.pb(answer))
-    read = GoogleDataManager("1").read([person(0, {"address"})], PLACE, Response(200, {}, told))
+    read = GoogleDataManager("1").read([person(0, {"address"}, {})], PLACE, Response(200, {}, told))
     assert (read.job, read.code) == ("r-1", "200 WARNING_REASON_GENERIC")
 
 

@@ -209,6 +209,13 @@ def test_an_official_generated_call_takes_our_payload_and_session_as_they_are(sd
     assert (method, path, body) == (ours.method, ours.path, ours.json)
 
 
+def test_a_batch_of_a_replace_is_the_call_that_the_sdk_generates_for_it(sdk, connector):
+    ours = connector.request(AUDIENCE, Operation.REPLACE, [member(MARY), member(MAX)], session())
+    sdk.audience.create_users_replace(params=ours.json)
+    method, path, body, _ = sdk.last()
+    assert (method, path, body) == (ours.method, ours.path, ours.json)
+
+
 def test_known_difference_a_mobile_ad_id_goes_out_plain_as_the_guide_says_while_the_helper_hashes_it(sdk, connector):
     plain = "AECE52E7-03EE-455A-B3C4-E57283966239"
     theirs = add_by_sdk(sdk, [("mobile_ad_id", plain, plain, None)], session())

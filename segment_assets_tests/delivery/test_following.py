@@ -6,8 +6,17 @@ import dataclasses
 
 import pytest
 
-from segment_assets.contracts import Answer, Follow, JobReport, JobState, RefusedMembersError, Request, Response
+from segment_assets.contracts import (
+    Answer,
+    Follow,
+    JobReport,
+    JobState,
+    RefusedMembersError,
+    Request,
+    Response,
+)
 from segment_assets.delivery.errands import Errand
+from segment_assets.delivery.following import LATE_FAILURES, late_failures, why_not_again
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.delivery.run import DeliveryRoom
@@ -97,6 +106,11 @@ class Road:
         assert all(balanced(row) == [] for row in report.deliveries)
         return report
 
+    def works(self, **told):
+        """The platform does its jobs, and it is time to ask about them."""
+        self.platform.work(**told)
+        self.now += FOLLOWED.follow.first
+
     def follow(self):
         settled = self.room.follow(self.errand)
         assert settled is None or balanced(settled.row) == []
@@ -132,16 +146,72 @@ def test_a_run_while_jobs_are_open_sends_nothing_again(road):
     road.run()
     assert road.run().waiting
     assert len(road.platform.calls) == 2
-    road.platform.work()
+    road.works()
     report = road.run()
     assert (report.waiting, report.deliveries[0]["accepted"], len(road.platform.calls)) == (False, 5, 2)
     assert road.run().deliveries == []
 
 
+def test_a_run_asks_about_a_job_no_sooner_than_the_platform_advises(road):
+    road.wants(*crowd("ab"))
+    road.run()
+    road.platform.work()
+    road.now += FOLLOWED.follow.first - 1
+    assert road.run().waiting, "a second too early"
+    road.now += 1
+    assert not road.run().waiting
+
+
+def fails_late(road, times):
+    for _ in range(times):
+        road.run()
+        road.works(fail=True)
+        assert road.follow().row["outcome"] == "failed"
+
+
+def stopped(road):
+    return why_not_again(AudienceLedger(road.lake, PAIR, lambda: road.now), road.audience.id)
+
+
+def test_the_same_content_that_always_fails_late_needs_a_human(road):
+    road.wants(*crowd("abcde"))
+    fails_late(road, LATE_FAILURES - 1)
+    assert stopped(road) == ""
+    fails_late(road, 1)
+    assert "took this audience 3 times" in stopped(road)
+    road.wants(*crowd("abcdef"))
+    assert stopped(road) == "", "other content is tried"
+    fails_late(road, 1)
+    assert stopped(road) == ""
+
+
+def test_late_failures_are_forgotten_when_a_job_ends_well(road):
+    road.wants(*crowd("abcde"))
+    fails_late(road, LATE_FAILURES)
+    road.run()
+    road.works()
+    road.follow()
+    assert stopped(road) == ""
+
+
+def test_opt_outs_that_fail_late_are_sent_again_without_end(road):
+    road.wants(*crowd("abcde"))
+    road.run()
+    road.works()
+    road.follow()
+    road.suppressions = publish_suppressions(road.lake, [("email", digest("a@x"))])
+    for _ in range(LATE_FAILURES + 1):
+        road.run()
+        assert road.platform.calls[-1] == ("DELETE", 1)
+        road.works(fail=True)
+        road.follow()
+    assert late_failures(AudienceLedger(road.lake, PAIR, lambda: road.now)) == 0
+
+
 def test_old_identifiers_go_only_after_the_job_with_the_new_ones_has_ended(road):
     road.wants(person("a", email="old@x", phone="1"), *crowd("b"))
     road.run()
-    road.platform.work()
+    road.works()
     road.run()
     road.wants(person("a", email="new@x", phone="1"), *crowd("b"))
     methods = []
@@ -149,7 +219,7 @@ def test_old_identifiers_go_only_after_the_job_with_the_new_ones_has_ended(road)
         before = len(road.platform.calls)
         road.run()
         methods += [[method for method, _ in road.platform.calls[before:]]]
-        road.platform.work()
+        road.works()
     assert methods == [["POST"], ["DELETE"], ["POST"], []]
     assert road.platform.identifiers == {marked(i) for i in ("new@x", "1", "b@x")}
     assert road.run().deliveries == []

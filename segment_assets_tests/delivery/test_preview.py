@@ -95,7 +95,10 @@ def test_open_jobs_are_told_and_only_asked_about(tmp_path):
     road.wants(*test_following.crowd("abcde"))
     road.run()
     rehearsal, asked = rehearsed(
-        road, tmp_path / "rehearsal", destination=test_following.JobDestination(), clock=lambda: road.now
+        road,
+        tmp_path / "rehearsal",
+        destination=test_following.JobDestination(),
+        clock=lambda: road.now + test_following.FOLLOWED.follow.first,
     )
     assert [json.loads(text)[1] for text in asked] == ["/jobs/j0", "/jobs/j1"]
     assert "still works on jobs" in rehearsal.stopped

@@ -231,7 +231,7 @@ class TestContract:
     def test_every_form_is_a_column_of_the_hashed_audience_and_only_address_parts_are_plain(self):
         types = {column.name: column.type for column in HASHED_AUDIENCE.columns}
         plain = {form for form in CONTRACT.forms() if types[form] is not Type.DIGEST}
-        assert plain == {"country_code", "postal_code_plain"}
+        assert plain == {"country_code", "postal_code_plain", *CONTRACT.consent}
 
     def test_an_address_identifies_only_as_a_whole(self):
         assert CONTRACT.identifying == (MatchKey.EMAIL, MatchKey.PHONE)
@@ -257,3 +257,39 @@ def test_calls_about_lists_name_the_manager_account_in_a_header_and_others_do_no
     GoogleDataManager("123").find_audience(own, spec)
     assert through.headers == [{"login-account": "accountTypes/GOOGLE_ADS/accounts/987"}]
     assert own.headers == [{}]
+
+
+class TestConsentOfAPerson:
+    """What a person answered goes with the person; the plan speaks for those who answered nothing."""
+
+    UNSTATED = dataclasses.replace(
+        GOOGLE,
+        statements=STATED
+        | dict.fromkeys(("consent_ad_user_data", "consent_ad_personalization"), "CONSENT_STATUS_UNSPECIFIED"),
+    )
+
+    @staticmethod
+    def answering(name: str, data: str, ads: str) -> Member:
+        said = {"consent_ad_user_data": data, "consent_ad_personalization": ads}
+        return dataclasses.replace(person(name), consent=said)
+
+    def test_every_person_s_own_answer_is_sent_whatever_the_plan_states(self):
+        members = [self.answering("a", "granted", "granted"), self.answering("b", "granted", "denied")]
+        granted, denied = "CONSENT_GRANTED", "CONSENT_DENIED"
+        for google in (GOOGLE, self.UNSTATED):
+            sent = [one["consent"] for one in body(Operation.ADD, *members, google=google)["audienceMembers"]]
+            assert sent == [
+                {"adUserData": granted, "adPersonalization": granted},
+                {"adUserData": granted, "adPersonalization": denied},
+            ]
+
+    def test_of_somebody_who_did_not_answer_only_what_the_plan_states_is_said(self):
+        member = self.answering("a", "unspecified", "granted")
+        [stated] = body(Operation.ADD, member)["audienceMembers"]
+        [unstated] = body(Operation.ADD, member, google=self.UNSTATED)["audienceMembers"]
+        assert stated["consent"] == {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
+        assert unstated["consent"] == {"adPersonalization": "CONSENT_GRANTED"}
+
+    def test_nobody_s_consent_is_told_when_they_are_taken_out(self):
+        sent = body(Operation.REMOVE, self.answering("a", "denied", "denied"))
+        assert set(sent["audienceMembers"][0]) == {"userData"}

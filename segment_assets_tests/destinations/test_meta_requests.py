@@ -112,9 +112,12 @@ class TestRequest:
     @pytest.mark.parametrize("operation", list(Operation))
     def test_no_identifier_is_in_the_address(self, operation):
         request = META.request("77", operation, [Member(b"m", EVERYTHING)], PLACE)
-        assert request.path == "/v26.0/77/users"
+        assert (request.method, request.path) == {
+            Operation.ADD: ("POST", "/v26.0/77/users"),
+            Operation.REMOVE: ("DELETE", "/v26.0/77/users"),
+            Operation.REPLACE: ("POST", "/v26.0/77/usersreplace"),
+        }[operation]
         assert request.params == {}
-        assert request.method == {Operation.ADD: "POST", Operation.REMOVE: "DELETE"}[operation]
 
     @settings(max_examples=20)
     @given(st.sets(st.sampled_from(CONTRACT.forms())))

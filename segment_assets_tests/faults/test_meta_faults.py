@@ -13,6 +13,8 @@ import pytest
 
 from segment_assets.contracts import NeedsHumanError, TransientError
 from segment_assets.delivery.courier import Patience
+from segment_assets.resources.credentials import AccountToken
+from segment_assets.resources.secrets import LocalSecrets
 from segment_assets_tests.fakes import digest
 from segment_assets_tests.faults.room import FAULTS, Room, crowd, holds_exactly, run_until_done, strike
 from segment_assets_tests.faults.scenarios import (
@@ -177,6 +179,21 @@ def test_a_token_that_was_renewed_in_the_secret_store_is_read_again_within_the_r
     room.run()
     holds_exactly(room, range(60))
     assert [line["status"] for line in room.sandbox.log()] == [401, 200, 200, 200]
+
+
+def test_a_token_that_expires_between_two_batches_is_had_from_the_store_and_no_batch_is_sent_twice(room: Room):
+    secrets = LocalSecrets(room.folder / "secrets")
+    assert secrets.replace("meta.1001", {"access_token": room.side.token}, "")
+    token = AccountToken(secrets, "meta.1001")
+    assert token.current() == room.side.token
+    assert secrets.replace("meta.1001", {"access_token": "renewed"}, secrets.read("meta.1001").version)
+    room.sandbox.admin("platforms/meta", {"tokens": [room.side.token, "renewed"]})
+    strike(room, "expired token", 2)
+    room.refresh = token.renewed
+    room.wants(crowd(range(60)))
+    room.run()
+    holds_exactly(room, range(60))
+    assert [line["status"] for line in room.sandbox.log()] == [200, 200, 401, 200]
 
 
 def test_a_token_that_nobody_renewed_is_asked_for_once_and_then_asks_a_person(room: Room):

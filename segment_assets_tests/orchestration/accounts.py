@@ -24,6 +24,7 @@ from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.destinations.google import GoogleDataManager
 from segment_assets.destinations.meta import MetaCustomAudiences
 from segment_assets.plan import Plan
+from segment_assets.resources.destination_account import always_due
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets_tests import fakes
@@ -64,7 +65,9 @@ class Account:
 class MetaAccount(Account):
     """Answers at once."""
 
-    def connect(self, _statements: Mapping[str, str] | None = None) -> tuple[MetaCustomAudiences, MetaAccount]:
+    def connect(
+        self, _statements: Mapping[str, str] | None = None, **_to_follow: bool
+    ) -> tuple[MetaCustomAudiences, MetaAccount]:
         return MetaCustomAudiences(self.number), self
 
     def send(self, request: Request) -> Response:
@@ -102,8 +105,11 @@ class GoogleAccount(Account):
         super().__init__(number, sandbox_home)
         self.jobs: list[Job] = []
 
-    def connect(self, statements: Mapping[str, str] | None = None) -> tuple[GoogleDataManager, GoogleAccount]:
-        return GoogleDataManager(self.number, statements=statements or {}), self
+    def connect(
+        self, statements: Mapping[str, str] | None = None, **_to_follow: bool
+    ) -> tuple[GoogleDataManager, GoogleAccount]:
+        made = GoogleDataManager(self.number, statements=statements or {})
+        return always_due(made) if self.sandbox_home else made, self
 
     def send(self, request: Request) -> Response:
         if request.path.endswith("/userLists"):

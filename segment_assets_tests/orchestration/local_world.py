@@ -192,6 +192,7 @@ def walk(
         key = activation_key(name, account).path
         outcomes += [road.run(key, partition=segment) for segment in chosen(plan.activations_of(name))]
     outcomes.append(road.run(("activation_insights", "delivery_summary")))
+    outcomes.append(road.run(("activation_insights", "hold_out_people"), ("activation_insights", "hold_outs")))
     outcomes += [road.run(key) for key in road.keys("dashboards")]
     return outcomes
 

@@ -10,12 +10,15 @@ import dagster as dg
 import pytest
 
 from segment_assets import followers, sensors
+from segment_assets.account_health import tell_of_troubles
 from segment_assets.assets.activations import PAIR_TAG
 from segment_assets.contracts import TransientError
 from segment_assets.definitions import build_definitions
+from segment_assets.delivery.following import LATE_FAILURES
 from segment_assets.delivery.settling import balanced
 from segment_assets.deployment import Deployment, Kind
 from segment_assets.plan import load_plan
+from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.lake import LocalLake
 from segment_assets_tests import fakes
 from segment_assets_tests.orchestration.accounts import EXPIRED, GoogleAccount, House, named
@@ -149,8 +152,12 @@ def test_three_jobs_that_end_at_once_settle_three_deliveries(house: Followed) ->
     assert [(s, house.outcome(ADS, s), house.row(s)["accepted"]) for s in SEGMENTS] == [
         (segment, "done", 3) for segment in SEGMENTS
     ]
-    assert {event.asset_key.path[-1] for event in told["asset_events"]} == {"deliveries", "receipts", "rejections"}
-    assert len(told["asset_events"]) == 3 * len(SEGMENTS)
+    tables = {"deliveries", "receipts", "rejections"}
+    assert {event.asset_key.path[-1] for event in told["asset_events"]} == {*tables, ADS}
+    assert len(told["asset_events"]) == 4 * len(SEGMENTS)
+    said = [event for event in told["asset_events"] if event.asset_key.path[-1] == ADS]
+    assert [event.partition for event in said] == list(SEGMENTS)
+    assert {event.metadata["jobs_accepted"].value for event in said} == {3}
     assert wanted_again(told) == house.reconciled() == []
 
 
@@ -306,6 +313,27 @@ def test_a_job_that_fails_late_is_asked_for_again_and_sent_in_full(house: Follow
     assert house.reconciled() == []
 
 
+def test_an_audience_that_always_fails_late_needs_a_human_and_opt_outs_go_on(house: Followed) -> None:
+    house.sends("summer")
+    for _ in range(LATE_FAILURES):
+        house.google.works(state="FAILED")
+        house.now += AN_HOUR
+        told = house.tick()
+        last, asked = house.last(ADS, "summer").number, wanted_again(told)
+        if last < LATE_FAILURES:
+            assert asked == ["summer"]
+            house.run(ADS, "summer")
+    assert asked == house.reconciled() == []
+    assert "needs a human" in told["said"]
+    alerts = Alerts(house.folder / "alerts")
+    cursor: dict[str, Any] = {}
+    for _ in range(2):
+        cursor = tell_of_troubles(house.plan, house.lake, alerts, cursor)["cursor"]
+    assert len((house.folder / "alerts" / "alerts.jsonl").read_text().splitlines()) == 1
+    house.wants("summer", "summer-ann", "summer-ben", "summer-cyd", "summer-dan")
+    assert house.reconciled() == ["summer"], "other content is tried"
+
+
 def test_when_the_run_after_a_late_failure_fails_too_it_is_asked_for_once_more(house: Followed) -> None:
     """The follower's request is made once: its run key is remembered for ever."""
     house.sends("summer")
@@ -404,5 +432,5 @@ def test_the_sensor_asks_for_no_run_of_a_pair_that_has_one(house: Followed) -> N
     house.google.sandbox_home = "its jobs are always due"
     result = house.evaluated()
     assert result.run_requests == []
-    assert len(result.asset_events) == 3
+    assert len(result.asset_events) == 4, "three tables, and what the platform says of the audience"
     assert house.outcome(ADS, "summer") == "failed"

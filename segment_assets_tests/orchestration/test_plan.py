@@ -56,7 +56,7 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
     ),
     "a destination that is not there": (
         lambda text: text.replace("destination: meta", "destination: metta", 1),
-        "destination: metta", "", "no such destination; there are meta",
+        "destination: metta", "", "no such destination; there are ",
     ),
     "a statement that the platform asks for": (
         lambda text: text.replace("    statements: {customer_file_source: USER_PROVIDED_ONLY}\n", "", 1),
@@ -85,6 +85,49 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
     "a limit out of range": (
         lambda text: text.replace("    share: 0.10", "    share: 1.10", 1), "share: 1.10", "", "less than or equal to 1",
     ),
+    "terms that nobody has accepted yet": (
+        lambda text: text.replace("terms_accepted_on: 2026-09-14", "terms_accepted_on: 2999-09-14", 1),
+        "terms_accepted_on: 2999-09-14", "", "lies in the future",
+    ),
+    "terms on nobody's word": (
+        lambda text: text.replace("    terms_accepted_by: dana.reyes@lumen.example\n", "", 1),
+        "lumen_eu:", "accounts:", "terms_accepted_by",
+    ),
+    "a sensitive segment that nobody allowed": (
+        lambda text: text.replace("sensitive: none", "sensitive: health", 1),
+        "- segment: exposed_non_converters", "activations:", "is about health; it is sent when somebody else than",
+    ),
+    "minors whom the plan's author allows": (
+        lambda text: text.replace("minors: excluded", "minors: unknown\n    allowed_by: Dana.Reyes@lumen.example", 1),
+        "- segment: exposed_non_converters", "activations:", "may hold minors, and the plan's author allows it",
+    ),
+    "a segment that does not say whether it is sensitive": (
+        lambda text: text.replace("    sensitive: none\n", "", 1), "exposed_non_converters:", "", "sensitive",
+    ),
+    "a name that says something about people": (
+        lambda text: text.replace("    purpose: retargeting\n", "    purpose: retargeting\n    audience_name: DiabetesDE\n"),
+        "- segment: exposed_non_converters", "activations:", "'diabetes' (health); choose a neutral audience_name",
+    ),
+    "an address in a name": (
+        lambda text: text.replace("    purpose: loyalty\n", "    purpose: loyalty\n    audience_name: a@b.example\n", 1),
+        "- segment: newsletter_subscribers", "activations:", "a character that no name",
+    ),
+    "two segments that claim one audience": (
+        lambda text: text.replace("    purpose: lookalike seed\n", "    purpose: lookalike seed\n    audience_name: News\n", 1)
+        .replace("    purpose: loyalty\n", "    purpose: loyalty\n    audience_name: ' news'\n", 1),
+        "- segment: newsletter_subscribers", "activations:", "claim one audience on lumen_eu",
+    ),
+    "one segment twice on one platform account under two names": (
+        lambda text: text.replace('    destination: google\n    account: "1234567890"', '    destination: meta\n    account: "1001"')
+        .replace("statements:\n      terms_of_service", "statements:\n      customer_file_source: USER_PROVIDED_ONLY\n      terms_of_service"),
+        "- segment: newsletter_subscribers\n    account: lumen_ads", "activations:", "named twice; keep one",
+    ),
+    "a time of day that YAML reads as a number": (
+        lambda text: text.replace(
+            "\nactivations:\n", '    sending: {time_zone: UTC, windows: [{from: 10:00, to: "18:00"}]}\n\nactivations:\n', 1
+        ),
+        "sending: {time_zone", "", "write it in quotes",
+    ),
     "a missing key": (
         lambda text: text.replace("    owner: team:crm\n", "", 1), "newsletter_subscribers:", "", "owner",
     ),
@@ -102,6 +145,31 @@ def test_a_mistake_is_refused_with_its_line_and_what_to_change(mistake: str, tmp
     assert len(lines) == 1
     assert lines[0].startswith(f"ours.yaml, line {line_of(text, place, after=after)}: ")
     assert remedy in lines[0]
+
+
+def test_what_a_named_person_vouches_for_is_fine(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    text = MISTAKES["a name that says something about people"][0](SHIPPED)
+    text = text.replace(
+        "audience_name: DiabetesDE", "audience_name: DiabetesDE\n    name_reviewed_by: kim@lumen.example"
+    )
+    text = text.replace("sensitive: none", "sensitive: health\n    allowed_by: kim@lumen.example", 1)
+    file.write_text(text, encoding="utf-8")
+    assert load_plan(file).segments["exposed_non_converters"].allowed_by == "kim@lumen.example"
+
+
+def test_a_template_names_every_audience_that_has_no_name_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    text = SHIPPED.replace('naming: "{tenant} {segment}"', 'naming: "{account} {segment} {use}"')
+    file.write_text(
+        text.replace("purpose: loyalty\n", "purpose: loyalty\n    audience_name: Letter\n", 1), encoding="utf-8"
+    )
+    plan = load_plan(file)
+    names = [plan.audience_name(activation) for activation in plan.activations]
+    assert names[:3] == ["lumen_eu exposed_non_converters target", "lumen_eu high_value_converters seed", "Letter"]
+    file.write_text(SHIPPED.replace("{tenant} {segment}", "{tenant} {campaign}"), encoding="utf-8")
+    [line] = told(file)
+    assert line.startswith(f"ours.yaml, line {line_of(SHIPPED, 'naming:')}: naming: {{campaign}} cannot be filled in")
 
 
 def on_google(text: str, statements: str) -> str:
@@ -207,6 +275,7 @@ def test_a_segment_that_is_written_twice_is_refused(tmp_path: Path) -> None:
     assert "twice" in lines[0]
 
 
+PARTS = ["tenant", "author", "naming", "experiments", "segments", "accounts", "activations", "matrices"]
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -215,7 +284,7 @@ PLAIN = st.recursive(
 
 
 @settings(deadline=None, max_examples=50)
-@given(name=st.sampled_from(["tenant", "author", "experiments", "segments", "accounts", "activations"]), value=PLAIN)
+@given(name=st.sampled_from(PARTS), value=PLAIN)
 def test_whatever_a_part_of_the_plan_is_it_is_read_or_refused(tmp_path_factory, name: str, value: Any) -> None:
     document = yaml.safe_load(SHIPPED) | {name: value}
     file = tmp_path_factory.mktemp("plan") / "ours.yaml"

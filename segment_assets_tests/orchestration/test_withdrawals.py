@@ -220,6 +220,7 @@ def test_an_account_that_is_gone_from_the_plan_too_needs_a_human_and_holds_up_no
 
 
 def test_where_removals_are_jobs_a_pair_is_due_until_they_have_ended_well(house: Withdrawn) -> None:
+    house.google.sandbox_home = "its jobs are always due"
     house.delivers("empty", NEWSLETTER, account=ADS)
     house.google.works()
     house.run(ADS, NEWSLETTER)

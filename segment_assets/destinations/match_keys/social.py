@@ -129,10 +129,10 @@ PINTEREST = Platform(
             match_keys={
                 K.EMAIL: Sent("EMAIL", "email"),
                 K.MOBILE_AD_ID: Sent("MAID", "mobile_ad_id_as_issued"),
-                K.RAMP_ID: Sent("LR_ID", "ramp_id", PLAIN),
             },
-            groups=alone(K.EMAIL, K.MOBILE_AD_ID, K.RAMP_ID),
-            identifying=(K.EMAIL, K.MOBILE_AD_ID, K.RAMP_ID),
+            groups=alone(K.EMAIL, K.MOBILE_AD_ID),
+            identifying=(K.EMAIL, K.MOBILE_AD_ID),
+            also_taken={K.RAMP_ID: Sent("LR_ID", "ramp_id", PLAIN)},
             settings={
                 "mobile_ad_id_case": Setting(
                     {
@@ -143,7 +143,10 @@ PINTEREST = Platform(
                 )
             },
             source="https://developers.pinterest.com, API v5 description 5.23.0",
-            notes=("One kind of identifier per list; an IDFA may go under IDFA.",),
+            notes=(
+                "One list holds digests of e-mails and mobile ad ids in any combination.",
+                "RampIDs need a list of their own kind.",
+            ),
         )
     },
 )
@@ -155,13 +158,15 @@ LINKEDIN = Platform(
             match_keys={
                 K.EMAIL: Sent("SHA256_EMAIL", "email_spaceless"),
                 K.MOBILE_AD_ID: Sent("GOOGLE_AID", "mobile_ad_id", PLAIN),
-                K.FIRST_NAME: Sent("firstName", "first_name_plain", PLAIN),
-                K.LAST_NAME: Sent("lastName", "last_name_plain", PLAIN),
                 K.COUNTRY: Sent("country", "country_code", PLAIN),
             },
-            groups=(*alone(K.EMAIL, K.MOBILE_AD_ID), (K.FIRST_NAME, K.LAST_NAME)),
+            groups=alone(K.EMAIL, K.MOBILE_AD_ID),
             identifying=(K.EMAIL, K.MOBILE_AD_ID),
-            supporting=(K.FIRST_NAME, K.LAST_NAME, K.COUNTRY),
+            supporting=(K.COUNTRY,),
+            also_taken={
+                K.FIRST_NAME: Sent("firstName", "first_name_plain", PLAIN),
+                K.LAST_NAME: Sent("lastName", "last_name_plain", PLAIN),
+            },
             settings={
                 "email_digest": Setting(
                     {
@@ -174,6 +179,7 @@ LINKEDIN = Platform(
             source="https://learn.microsoft.com/en-us/linkedin/marketing/matched-audiences/"
             "create-and-manage-segment-users",
             notes=(
+                "Names are taken unhashed only, and help where an e-mail is missing: they are not sent.",
                 "Names have 35 characters at most. IDFAs are not known to be supported.",
                 "Company and title are taken too and are no keys of a person.",
             ),

@@ -8,7 +8,7 @@ WITH audience_lane AS (
     audience, suppressed, no_consent, held_out, no_usable_key, wanted,
     unchanged + accepted AS acknowledged,
     known_refused + rejected AS refused,
-    unproven, unsent,
+    unproven, unsent + COALESCE(not_added, 0) AS unsent,
     ROW_NUMBER() OVER (PARTITION BY destination, account, segment ORDER BY number DESC) AS newest
   FROM deliveries
   WHERE lane = 'audience'

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import importlib
 import json
+import pkgutil
 import random
 import re
 import sys
@@ -19,18 +21,18 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
+from segment_assets.sandbox import platforms as found_here
 from segment_assets.sandbox.platforms import admin
 from segment_assets.sandbox.platforms.connections import abort, close
-from segment_assets.sandbox.platforms.google.platform import Google
 from segment_assets.sandbox.platforms.kit import request_log
 from segment_assets.sandbox.platforms.kit.clock import Clock
 from segment_assets.sandbox.platforms.kit.exchange import Answer, Call
 from segment_assets.sandbox.platforms.kit.faults import UNPROCESSED, Faults, Kind, Rule
 from segment_assets.sandbox.platforms.kit.store import Store
-from segment_assets.sandbox.platforms.meta.graph import Meta
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
     from pathlib import Path
 
     from starlette.requests import Request
@@ -74,10 +76,17 @@ class ActsLater(Protocol):
         ...
 
 
-def open_sandbox(home: Path, *, latency_ms: float, seed: int) -> Sandbox:
-    """Open (or create) the state below `home`, as the last process left it."""
+def found_platforms() -> list[Platform]:
+    """One of each: every package beside this module that has PLATFORM, a class. There is no list to edit."""
+    names = [found.name for found in pkgutil.iter_modules(found_here.__path__) if found.ispkg]
+    packages = [importlib.import_module(f"{found_here.__name__}.{name}") for name in names]
+    return [package.PLATFORM() for package in packages if hasattr(package, "PLATFORM")]
+
+
+def open_sandbox(home: Path, *, latency_ms: float, seed: int, more: Iterable[Platform] = ()) -> Sandbox:
+    """Open (or create) the state below `home`, as the last process left it. `more` are platforms from elsewhere."""
     store = Store(home / "platforms.sqlite")
-    platforms: dict[str, Platform] = {platform.name: platform for platform in (Meta(), Google())}
+    platforms: dict[str, Platform] = {platform.name: platform for platform in (*found_platforms(), *more)}
 
     def prepare(db: sqlite3.Connection) -> Clock:
         for platform in platforms.values():
@@ -89,12 +98,21 @@ def open_sandbox(home: Path, *, latency_ms: float, seed: int) -> Sandbox:
 
 
 def build_app(sandbox: Sandbox) -> Starlette:
-    """The ASGI application: admin and page first, then every platform's paths, with and without a final slash."""
+    """The ASGI application: admin and page first, then every platform's paths, with and without a final slash.
+
+    Behind the platform's name, as deployments call them, and bare, for official packages that know nothing but a host.
+    Where two platforms have the same bare path, the first by name answers.
+    """
     routes = admin.routes(sandbox)
-    for platform in sandbox.platforms.values():
-        for template in platform.templates:
-            endpoint = _PlatformEndpoint(sandbox, platform, template)
-            routes += [Route(path, endpoint, methods=_EVERY_METHOD) for path in (template, f"{template}/")]
+    endpoints = [
+        (template, _PlatformEndpoint(sandbox, platform, template), f"/{platform.name}")
+        for platform in sandbox.platforms.values()
+        for template in platform.templates
+    ]
+    for prefixed in (True, False):
+        for template, endpoint, name in endpoints:
+            path = f"{name}{template}" if prefixed else template
+            routes += [Route(way, endpoint, methods=_EVERY_METHOD) for way in (path, f"{path}/")]
     return Starlette(routes=routes)
 
 
@@ -180,16 +198,23 @@ def _too_large(status: int, words: str) -> Response:
     return Response(words, status, {"connection": "close"}, "text/plain")
 
 
+def _bytes_of(body: object) -> bytes:
+    """JSON, except of a file, which comes with its own content type."""
+    if isinstance(body, bytes):
+        return body
+    return b"" if body is None else json.dumps(body).encode()
+
+
 async def _deliver(answer: Answer, rule: Rule | None, scope: Scope, receive: Receive, send: Send) -> None:
     """Send the answer, or what the fault makes of it."""
     kind = None if rule is None else rule.kind
     if kind in (Kind.RESET_BEFORE, Kind.RESET_AFTER):
         await abort(scope, receive)
         return
-    body = json.dumps(answer.body).encode()
+    body = _bytes_of(answer.body)
     if kind is Kind.BAD_JSON:
         body = b"<html><body>Service Unavailable" + body[:20]
-    headers = {**answer.headers, "content-type": "application/json; charset=UTF-8"}
+    headers = {"content-type": "application/json; charset=UTF-8", **answer.headers}
     if kind is Kind.TRUNCATED:
         await close(scope, receive, send, Response(body, answer.status, headers))
         return

@@ -179,7 +179,7 @@ def _found_by_combination(
     db: sqlite3.Connection, audience: int, shape: Shape, columns: Columns
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Looks at every person: such removals are rare, and an index for them would slow each addition down."""
-    if not all(key in columns for key in shape.combination):
+    if not shape.combination or not all(key in columns for key in shape.combination):
         return
     rows = len(next(iter(columns.values())))
     strong = zip(*(columns.get(key) or repeat("", rows) for key in shape.strong), strict=True)

@@ -1,0 +1,161 @@
+"""Accounts whose platform is away, and audiences that it always fails late: what is held back, and who is told.
+
+Belongs here: the reconciler's question about a pair, and the sensor that tells people once of each such trouble and of
+its end. Not here: the breaker (`delivery.breaker`), late failures themselves (`delivery.following`).
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from segment_assets.assets.audiences import EVERYBODY
+from segment_assets.contracts import Clock, Lake, SegmentAssetsError
+from segment_assets.destinations import registry
+from segment_assets.plan import Account, Plan
+from segment_assets.resources.alerts import Alerts
+from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE, SUPPRESSIONS
+
+if TYPE_CHECKING:
+    from segment_assets.delivery.breaker import Health
+    from segment_assets.delivery.ledger import AudienceLedger
+
+MINUTE = 60.0
+
+
+def health_of(lake: Lake, account: Account) -> "Health":
+    """How an account of the plan stands."""
+    from segment_assets.delivery.breaker import Breaker
+
+    return Breaker(lake, account.destination, account.account).look()
+
+
+def is_held_back(plan: Plan, lake: Lake, name: str, segment: str, *, now: float) -> bool:
+    """Whether no run should be started for a pair now, although its audience is not what the plan wants.
+
+    Its platform is away, or fails this very audience late time and again. A run that has somebody to take out goes all
+    the same: its first call is a probe, so that the no leaves as soon as it can.
+    """
+    is_away = health_of(lake, plan.accounts[name]).is_held_back(now)
+    return bool(is_away or fails_for_ever(plan, lake, name, segment)) and not _a_no_waits(plan, lake, name, segment)
+
+
+def fails_for_ever(plan: Plan, lake: Lake, name: str, segment: str) -> str:
+    """What a person is told of a pair whose audience, as it is now, always fails late; empty for any other."""
+    from segment_assets.delivery.following import why_not_again
+
+    audience = lake.current(HASHED_AUDIENCE.name, segment)
+    is_late = registry()[plan.accounts[name].destination].follow is not None
+    return why_not_again(_ledger(plan, lake, name, segment), audience.id) if is_late and audience else ""
+
+
+def _a_no_waits(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
+    """Whether somebody opted out, or took consent back, who is or may be in the pair's audience."""
+    from segment_assets.delivery.leaving import anybody_named, said_no, withdrawn
+
+    ledger = _ledger(plan, lake, name, segment)
+    log, suppressions = ledger.last(), lake.current(SUPPRESSIONS.name, EVERYBODY)
+    if log is None:
+        return False
+    partition, header = ledger.pair.partition, log.header
+    # Of an open delivery, whoever was there before it and whoever is being added.
+    state = log.closed.body["state"] if log.closed is not None else header["from_state"]
+    held = lake.dataset(lake.snapshot(ACKNOWLEDGED.name, partition, state)) if state else None
+    changes = lake.dataset(lake.snapshot(CHANGES.name, partition, header["changes"])) if log.closed is None else None
+    with tempfile.TemporaryDirectory() as folder:
+        took_back = withdrawn(lake, lake.current(HASHED_AUDIENCE.name, segment), Path(folder))
+        leaving = said_no(lake.dataset(suppressions) if suppressions else None, took_back)
+        return leaving is not None and anybody_named(held, changes or _no_changes(), leaving, Path(folder))
+
+
+def _ledger(plan: Plan, lake: Lake, name: str, segment: str) -> "AudienceLedger":
+    from segment_assets.delivery.ledger import AudienceLedger, Pair
+
+    account = plan.accounts[name]
+    return AudienceLedger(lake, Pair(plan.tenant, account.destination, account.account, segment), time.time)
+
+
+def _no_changes() -> Any:
+    import pyarrow.dataset as pads
+
+    return pads.dataset(CHANGES.arrow_schema().empty_table())
+
+
+@dg.sensor(
+    name="platform_health",
+    asset_selection=dg.AssetSelection.groups("activation").materializable(),
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells people when an account stops answering or answers again, and what always fails late.",
+)
+def platform_health(
+    context: dg.SensorEvaluationContext,
+    plan: dg.ResourceParam[Plan],
+    lake: dg.ResourceParam[Lake],
+    alerts: dg.ResourceParam[Alerts],
+) -> dg.SensorResult:
+    """One alert for each trouble, and one when an account is back."""
+    before: dict[str, Any] = json.loads(context.cursor or "{}")
+    told = tell_of_troubles(plan, lake, alerts, before)
+    for problem in told["undelivered"]:
+        context.log.warning(problem)
+    said = [*(f"{name} does not answer" for name in told["cursor"]["open"]), *told["cursor"]["failing"]]
+    return dg.SensorResult(
+        run_requests=[], cursor=json.dumps(told["cursor"]), skip_reason="; ".join(said) or "every account answers"
+    )
+
+
+def tell_of_troubles(
+    plan: Plan, lake: Lake, alerts: Alerts, before: Mapping[str, Any], *, now: Clock = time.time
+) -> dict[str, Any]:
+    """Compare with the cursor `before` (open: account -> since when; failing: what was said), alert of the difference.
+
+    An alert that is not taken is in the alerts' file and is not repeated.
+    """
+    standing = {name: health_of(lake, account) for name, account in plan.accounts.items()}
+    is_open = {name: health.opened_at for name, health in standing.items() if health.is_open}
+    was_open: Mapping[str, float] = before.get("open", {})
+    failing = sorted(
+        said
+        for name in plan.accounts
+        for segment in plan.activations_of(name)
+        if (said := fails_for_ever(plan, lake, name, segment))
+    )
+    messages = [
+        *(_away(name, plan.accounts[name], standing[name], now()) for name in sorted(is_open.keys() - was_open.keys())),
+        *(_back(name, plan.accounts[name], now() - was_open[name]) for name in _ended(plan, was_open, is_open)),
+        *(("an audience always fails late", said) for said in failing if said not in before.get("failing", ())),
+    ]
+    for name in is_open.keys() - was_open.keys():
+        alerts.count("accounts_away", 1, account=name)
+    undelivered = []
+    for title, text in messages:
+        try:
+            alerts.alert(title, text)
+        except SegmentAssetsError as error:
+            undelivered.append(str(error))
+    return {"cursor": {"open": is_open, "failing": failing}, "undelivered": undelivered}
+
+
+def _ended(plan: Plan, was_open: Mapping[str, float], is_open: Mapping[str, float]) -> list[str]:
+    return [name for name in sorted(was_open) if name not in is_open and name in plan.accounts]
+
+
+def _away(name: str, account: Account, health: "Health", now: float) -> tuple[str, str]:
+    said = (
+        f"{health.failures} calls in a row failed ({health.reason}). No run is started for this account until it "
+        f"answers; it is asked again in {max(0.0, health.until - now):.0f} s, and opt-outs go on trying. Look at the "
+        f"status page of {account.destination}; other accounts are not affected"
+    )
+    return f"{account.destination}/{name} does not answer", said
+
+
+def _back(name: str, account: Account, seconds: float) -> tuple[str, str]:
+    return (
+        f"{account.destination}/{name} answers again",
+        f"It was away for about {seconds / MINUTE:.0f} min; what was left is sent now",
+    )

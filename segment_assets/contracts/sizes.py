@@ -1,0 +1,46 @@
+"""What a platform says about an audience as a whole, for those platforms that can be asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from segment_assets.contracts.wire import Request, Response
+
+
+class SizeState(enum.StrEnum):
+    """What a platform says an audience is good for. Only `ready` is served."""
+
+    READY = "ready"
+    UPDATING = "updating"
+    TOO_SMALL = "too_small"
+    CLOSED = "closed"
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SizeReport:
+    """People that a platform says it matched, as the range it gives; None where it gives none.
+
+    `said` is the platform's own code or word for the state.
+    """
+
+    state: SizeState
+    lower: int | None
+    upper: int | None
+    said: str = ""
+
+
+@runtime_checkable
+class TellsSize(Protocol):
+    """A destination that can be asked how large an audience is. Others have no such methods."""
+
+    def size_request(self, audience_id: str) -> Request:
+        """The call that asks."""
+        ...
+
+    def read_size(self, response: Response) -> SizeReport:
+        """Understand the answer, or raise as `Destination.read` does."""
+        ...

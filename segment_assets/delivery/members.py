@@ -1,0 +1,66 @@
+"""Rows of `changes` as members, in Python: what every body is made of, so it is done a column at a time.
+
+Belongs here: cells of Arrow columns as Python values, quickly. Not here: batches (`outgoing`).
+Measured side by side: a fifth of what `to_pylist` of every column takes for two digests, two fifths for all forms.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.contracts import CONSENT_COLUMNS, Member
+from segment_assets.delivery.wanted import FORMS
+from segment_assets.identity.hashing import DIGEST_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+
+def members_of(rows: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], Member]]:
+    """Each row's phase and batch, and its member."""
+    filled = [name for name in FORMS if rows.column(name).null_count < rows.num_rows]
+    keys = [name for name in filled if name not in CONSENT_COLUMNS]
+    consents = [name for name in filled if name in CONSENT_COLUMNS]
+    places = zip(cells(rows.column("phase")), cells(rows.column("batch")), strict=True)
+    member_ids = cells(rows.column("member_id"))
+    for place, member_id, known, said in zip(
+        places, member_ids, _known(rows, keys), _known(rows, consents), strict=True
+    ):
+        yield place, Member(member_id, known, said)
+
+
+def _known(rows: pa.RecordBatch, names: list[str]) -> Iterator[dict[str, Any]]:
+    """For each row the cells that are not null, by column."""
+    columns = [rows.column(name) for name in names]
+    if not columns:
+        return ({} for _ in range(rows.num_rows))
+    values = zip(*map(cells, columns), strict=True)
+    if not any(column.null_count for column in columns):
+        return (dict(zip(names, row, strict=True)) for row in values)
+    return ({name: cell for name, cell in zip(names, row, strict=True) if cell is not None} for row in values)
+
+
+def cells(column: Any) -> list[Any]:
+    """A column as Python values, None for null.
+
+    >>> import pyarrow as pa
+    >>> cells(pa.array([b"0" * 32, None], pa.binary(32)))
+    [b'00000000000000000000000000000000', None]
+    """
+    import pyarrow as pa
+
+    if column.type != pa.binary(DIGEST_BYTES):
+        values: list[Any] = column.to_pylist()
+        return values
+    whole = column.buffers()[1].to_pybytes()
+    first = DIGEST_BYTES * column.offset
+    found: list[Any] = [
+        whole[start : start + DIGEST_BYTES] for start in range(first, first + DIGEST_BYTES * len(column), DIGEST_BYTES)
+    ]
+    if column.null_count:
+        nulls = column.is_null().to_numpy(zero_copy_only=False).nonzero()[0]
+        for place in nulls.tolist():
+            found[place] = None
+    return found

@@ -1,0 +1,125 @@
+"""What goes out, made of what was written down: members, session, operation and digest of each request.
+
+Belongs here: reading the batches of a delivery and where each stands. The same for a first try, a retry in another
+process and a replay. Not here: cutting batches (`records`), sending (`courier`), a platform's format (`destinations`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hmac
+import json
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.contracts import Operation, Session
+from segment_assets.delivery.lanes import Stretch, stretch_of
+from segment_assets.delivery.ledger import minted
+from segment_assets.delivery.members import members_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    from segment_assets.contracts import Member, Request, Workflow
+
+OPERATIONS = {
+    "replace": Operation.REPLACE,
+    "add": Operation.ADD,
+    "retire": Operation.REMOVE,
+    "reaffirm": Operation.ADD,
+    "remove": Operation.REMOVE,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Batch:
+    """The members of one request, and where it stands in its phase."""
+
+    phase: str
+    number: int
+    members: Sequence[Member]
+
+
+def unit_of(header: Mapping[str, Any], phase: str, batch: int, workflow: Workflow | None = None) -> Stretch:
+    """The batches that make one session together: a lane of a phase, or as many of it as a workflow takes at once."""
+    stretch = stretch_of(header, phase, batch)
+    if workflow is None or not workflow.batches:
+        return stretch
+    first = batch - (batch - stretch.first) % workflow.batches
+    return dataclasses.replace(stretch, first=first, last=min(first + workflow.batches - 1, stretch.last))
+
+
+def session_of(header: Mapping[str, Any], batch: Batch, workflow: Workflow | None = None) -> Session:
+    """Where a batch stands, from the header of its delivery: the same for every try and for a replay."""
+    unit = unit_of(header, batch.phase, batch.number, workflow)
+    part = (str(unit.first),) if workflow is not None and workflow.batches else ()
+    return Session(
+        token=int(minted(header["delivery_id"], batch.phase, *unit.keys, *part)[:15], 16) + 1,
+        sequence=batch.number - unit.first + 1,
+        last=batch.number == unit.last,
+        members_in_total=unit.records,
+        received_before=0,
+        lane=unit.keys,
+        batches=unit.last - unit.first + 1,
+    )
+
+
+def request_digest(key: bytes, request: Request) -> str:
+    """Keyed digest of a request (HMAC-SHA-256 hex), which proves what was sent and tells nothing about the people."""
+    return keyed(key, digestible(request))
+
+
+def keyed(key: bytes, said: bytes) -> str:
+    """The digest of what `digestible` made."""
+    return hmac.new(key, said, sha256).hexdigest()
+
+
+def is_noted_as(noted: str, key: bytes, request: Request) -> bool:
+    """Whether a digest that the ledger noted is of this request, whichever version of digests it was noted by."""
+    said = (made(request) for made in (digestible, _digestible_1))
+    return any(hmac.compare_digest(noted, keyed(key, by_version)) for by_version in said)
+
+
+def is_above(limit: int, request: Request) -> bool:
+    """Whether a body is larger than a limit in bytes."""
+    return len(request.body() or b"") > limit
+
+
+def digestible(request: Request) -> bytes:
+    """What of a request its digest is made of: the body as it is sent, in the second version of digests."""
+    body = request.body()
+    digest = "" if body is None else sha256(body).hexdigest()
+    said = ["2", request.method, request.path, dict(request.params), request.content_type, digest]
+    return json.dumps(said, sort_keys=True).encode()
+
+
+def _digestible_1(request: Request) -> bytes:
+    """The same in the first version, which wrote JSON once more for it; entries of years are noted by it."""
+    said: list[object] = [request.method, request.path, request.json, dict(request.params)]
+    if request.content is not None:
+        said += [request.content_type, sha256(request.content).hexdigest()]
+    return json.dumps(said, sort_keys=True).encode()
+
+
+def batches(changes: pads.Dataset) -> Iterator[Batch]:
+    """The batches in the order in which they were written. Memory: one batch and one read-ahead."""
+    pending: list[Member] = []
+    place: tuple[str, int] | None = None
+    for rows in changes.to_batches(batch_size=16_384, batch_readahead=1, fragment_readahead=1):
+        for row_place, member in members(rows):
+            if row_place != place:
+                if place is not None and pending:
+                    yield Batch(*place, pending)
+                place, pending = row_place, []
+            if row_place[0] in OPERATIONS:
+                pending.append(member)
+    if place is not None and pending:
+        yield Batch(*place, pending)
+
+
+def members(rows: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], Member]]:
+    """Each record's phase and batch, and the record as a destination gets it."""
+    return members_of(rows)

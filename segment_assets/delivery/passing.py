@@ -1,0 +1,279 @@
+"""Whom a settlement has nothing to decide about: untouched records, and new ones of batches that were taken whole.
+
+Belongs here: setting them apart while changes and state are read once, and writing the new state with them in order.
+Not here: everybody else (`settling`, whose SQL decides the same about these, only slower).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.delivery.comparing import is_value, twins
+from segment_assets.delivery.ledger import utc
+from segment_assets.delivery.ranges import Kept, Marks, Rows, UnsortedError, filled, side_by_side, stream
+from segment_assets.delivery.wanted import FORMS
+from segment_assets.tables import ACKNOWLEDGED, CHANGES
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    from segment_assets.contracts import SnapshotWriter
+    from segment_assets.delivery.ledger import DeliveryLog
+
+    _Side = tuple[pads.Dataset, Sequence[str]]
+
+# How a batch was taken; 0 where it was not simply taken.
+_ACCEPTED, _UNPROVEN = 1, 2
+_PROOFS = 3
+_OF_A_RECORD = ("member_id", "record_id", "standing")
+_EPOCH = utc(0.0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Apart:
+    """The rows that SQL has to look at, and those that pass. `accepted`, `unproven` and `leaving` count the latter.
+
+    `forms` are the columns of identifiers that any row has.
+    """
+
+    changes: pads.Dataset
+    before: pads.Dataset
+    forms: Sequence[str]
+    passing: Kept | None = None
+    accepted: int = 0
+    unproven: int = 0
+    leaving: int = 0
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the state that are not null in every row."""
+        return ["member_id", "record_id", "standing", "answered_at", *self.forms]
+
+    def schema(self) -> pa.Schema:
+        """That of `columns`."""
+        import pyarrow as pa
+
+        declared = ACKNOWLEDGED.arrow_schema()
+        return pa.schema([declared.field(name).with_nullable(nullable=True) for name in self.columns])
+
+    def write_state(self, decided: Iterator[pa.RecordBatch], write: SnapshotWriter) -> None:
+        """Write the new state: what SQL decided (`columns`, in the order of members and records), and what passes."""
+        if self.passing is None:
+            for rows in decided:
+                write.write(_in_all_columns(rows))
+            return
+        passing = self.passing.dataset()
+        sides = Rows(passing.schema, stream(passing, self.columns)), Rows(passing.schema, decided)
+        both = side_by_side((sides[0], self.columns), (sides[1], self.columns), "member_id")
+        for rows, keys, others, other_keys in both:
+            write.write(_in_all_columns(_merged(rows, keys, others, other_keys)))
+
+
+@contextlib.contextmanager
+def set_settled_apart(
+    changes: pads.Dataset, before: pads.Dataset, log: DeliveryLog, workdir: Path, *, undated: dt.datetime | None
+) -> Iterator[Apart]:
+    """Divide the rows of a delivery that ends. What is kept of them lies below `workdir` until the context ends.
+
+    `undated` is the date of records from before dates were kept; None where this delivery leaves a state without dates.
+    """
+    # Of a table without rows it is not known that its columns are empty.
+    held = filled(before, ACKNOWLEDGED.column_names()) if before.count_rows() else [*_OF_A_RECORD]
+    asked = filled(changes, CHANGES.column_names())
+    forms = [form for form in FORMS if form in {*asked, *held}]
+    workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=workdir, prefix="settling-") as folder:
+        divider = _Divider((changes, asked), (before, held), forms, Path(folder))
+        try:
+            apart = divider.divided(_Taken(changes, log), undated)
+        except UnsortedError:
+            apart = Apart(changes, before, forms)
+        yield apart
+
+
+class _Divider:
+    def __init__(self, changes: _Side, before: _Side, forms: Sequence[str], folder: Path) -> None:
+        self._changes, self._before, self._forms = changes[0], before[0], forms
+        self._asked = Kept(folder / "changes.arrow", CHANGES.arrow_schema(), changes[1])
+        self._held = Kept(folder / "before.arrow", ACKNOWLEDGED.arrow_schema(), before[1])
+        columns = ["member_id", "record_id", "standing", "answered_at", *forms]
+        self._passing = Kept(folder / "passing.arrow", ACKNOWLEDGED.arrow_schema(), columns)
+        self._touched = Marks()
+
+    def divided(self, taken: _Taken, undated: dt.datetime | None) -> Apart:
+        """Read both once. Raises UnsortedError where rows are not in the order of members: then SQL has to do all."""
+        import numpy as np
+        import pyarrow as pa
+
+        for rows in stream(self._changes, ["phase", "batch", "member_id"]):
+            self._touched.add(rows.column("member_id").filter(pa.array(taken.proofs(rows) == 0)))
+        sides = (self._before, self._held.columns), (Rows(self._changes.schema, self._new(taken)), self._asked.columns)
+        proven, leaving = np.zeros(_PROOFS, np.int64), 0
+        for old, old_keys, new, new_keys in side_by_side(*sides, "member_id"):
+            stay = ~self._is_touched(old_keys, new_keys)
+            join = ~self._is_touched(new_keys, old_keys) & ~twins(new_keys)
+            self._held.add(old, ~stay)
+            self._asked.add(new, ~join)
+            staying, joining = old.filter(pa.array(stay)), new.filter(pa.array(join))
+            leaving += int(is_value(staying.column("standing"), "leaving").sum())
+            proven += np.bincount(taken.proofs(joining), minlength=_PROOFS)
+            records = self._kept(staying, undated), self._taken(joining, taken, is_dated=undated is not None)
+            self._passing.add(_merged(records[0], old_keys[stay], records[1], new_keys[join]))
+        counts = {"accepted": int(proven[_ACCEPTED]), "unproven": int(proven[_UNPROVEN]), "leaving": leaving}
+        return Apart(self._asked.dataset(), self._held.dataset(), self._forms, self._passing, **counts)
+
+    def _new(self, taken: _Taken) -> Iterator[pa.RecordBatch]:
+        """The additions of batches that were taken whole; all other changes are kept for SQL on the way."""
+        import pyarrow as pa
+
+        for rows in stream(self._changes, self._asked.columns):
+            mask = taken.proofs(rows) > 0
+            self._asked.add(rows, ~mask)
+            yield rows.filter(pa.array(mask))
+
+    def _is_touched(self, keys: Any, others: Any) -> Any:
+        """A numpy mask of the members who have rows on the other side, or changes that were not simply taken."""
+        import numpy as np
+
+        if not len(keys):
+            return np.zeros(0, np.bool_)
+        touched = np.isin(keys, others, kind="sort") if len(others) else np.zeros(len(keys), np.bool_)
+        return touched if self._touched.is_empty else touched | self._touched.has_hashes(keys)
+
+    def _kept(self, staying: pa.RecordBatch, undated: dt.datetime | None) -> pa.RecordBatch:
+        """Records that stay as they are. Where dates are kept, one without has that of the state."""
+        import pyarrow as pa
+
+        dates = staying.column("answered_at") if "answered_at" in staying.schema.names else None
+        if undated is not None:
+            unsaid = _repeated(pa.scalar(undated, _moment()), staying.num_rows)
+            dates = unsaid if dates is None else dates.fill_null(pa.scalar(undated, _moment()))
+        return _in_columns(staying, self._passing.columns, {"answered_at": dates} if dates is not None else {})
+
+    def _taken(self, joining: pa.RecordBatch, taken: _Taken, *, is_dated: bool) -> pa.RecordBatch:
+        """New records, which the platform may hold since it was asked."""
+        import pyarrow as pa
+
+        cells = {"standing": _repeated(pa.scalar("acknowledged"), joining.num_rows)}
+        if is_dated:
+            cells["answered_at"] = taken.moments(joining)
+        return _in_columns(joining, self._passing.columns, cells)
+
+
+class _Taken:
+    """Batches of additions that the platform took whole: everybody with proof, or everybody without."""
+
+    def __init__(self, changes: pads.Dataset, log: DeliveryLog) -> None:
+        import numpy as np
+        import pyarrow as pa
+
+        rows = _rows_of_additions(changes)
+        standings = log.batch_standings()
+        asked = {(e.body["phase"], e.body["batch"]): utc(e.at) for e in log.answered("receipt")}
+        not_whole = {
+            (entry.body["phase"], entry.body["batch"])
+            for entry in (*log.answered("receipt"), *log.final_answers(), *log.staged().values())
+            if entry.body.get("rejected_members") or entry.body.get("given_up")
+        }
+        self._proofs = np.zeros(len(rows), np.int64)
+        moments = [_EPOCH] * len(rows)
+        for entry in log.final_answers():
+            places = [(entry.body["phase"], batch) for batch in log.covered(entry)]
+            is_whole = all(standings.get(place) == "acknowledged" and place not in not_whole for place in places)
+            if entry.body["phase"] != "add" or not is_whole or places[-1][1] >= len(rows):
+                continue
+            proof = _proof(entry.body, sum(int(rows[batch]) for _, batch in places))
+            for place in places:
+                # A batch without a receipt of its own has no date, which is for the SQL to say.
+                self._proofs[place[1]] = proof if place in asked else 0
+                moments[place[1]] = asked.get(place, _EPOCH)
+        self._moments = np.asarray(pa.array(moments, _moment()).cast(pa.int64()))
+
+    def proofs(self, rows: pa.RecordBatch) -> Any:
+        """For each row how the platform took it, 0 where its batch was not simply taken."""
+        import numpy as np
+
+        if not rows.num_rows or not len(self._proofs):
+            return np.zeros(rows.num_rows, np.int64)
+        return np.where(is_value(rows.column("phase"), "add"), self._of(self._proofs, rows), 0)
+
+    def moments(self, rows: pa.RecordBatch) -> Any:
+        """When the platform was asked about each row, as an Arrow array."""
+        import pyarrow as pa
+
+        return pa.array(self._of(self._moments, rows), pa.int64()).cast(_moment())
+
+    @staticmethod
+    def _of(batches: Any, rows: pa.RecordBatch) -> Any:
+        import numpy as np
+
+        # Other phases may have more batches than the additions.
+        return batches[np.minimum(np.asarray(rows.column("batch")), len(batches) - 1)]
+
+
+def _proof(said: Mapping[str, Any], asked: int) -> int:
+    """How the people of an answer were taken, if all alike (see `accounting`): numbers in between are for the SQL."""
+    if int(said["accepted"]) >= asked:
+        return _ACCEPTED
+    return _UNPROVEN if not int(said["accepted"]) and not int(said["rejected"]) else 0
+
+
+def _rows_of_additions(changes: pads.Dataset) -> Any:
+    """How many rows each batch of additions has, by its number."""
+    import numpy as np
+    import pyarrow as pa
+
+    counts = np.zeros(0, np.int64)
+    for rows in stream(changes, ["phase", "batch"]):
+        batches = np.asarray(rows.column("batch").filter(pa.array(is_value(rows.column("phase"), "add"))))
+        found = np.bincount(batches, minlength=len(counts))
+        found[: len(counts)] += counts
+        counts = found
+    return counts
+
+
+def _merged(rows: Any, keys: Any, others: Any, other_keys: Any) -> Any:
+    """Rows of both in the order of their keys; those of one key are all of one side."""
+    import numpy as np
+    import pyarrow as pa
+
+    if not rows.num_rows or not others.num_rows:
+        return rows if rows.num_rows else others
+    order = np.argsort(np.concatenate([keys, other_keys]), kind="stable")
+    arrow: Any = pa
+    return arrow.concat_batches([rows, others.cast(rows.schema)]).take(pa.array(order))
+
+
+def _in_columns(rows: pa.RecordBatch, columns: Sequence[str], cells: Mapping[str, Any]) -> pa.RecordBatch:
+    """Rows in columns of the state, of which `cells` are given; the others that are not there are null."""
+    import pyarrow as pa
+
+    schema = ACKNOWLEDGED.arrow_schema()
+    fields = [schema.field(name).with_nullable(nullable=True) for name in columns]
+    found = {**{name: rows.column(name) for name in columns if name in rows.schema.names}, **cells}
+    arrays = [found[f.name] if f.name in found else pa.nulls(rows.num_rows, f.type) for f in fields]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+def _in_all_columns(rows: pa.RecordBatch) -> pa.RecordBatch:
+    return _in_columns(rows, ACKNOWLEDGED.column_names(), {})
+
+
+def _moment() -> Any:
+    import pyarrow as pa
+
+    return pa.timestamp("us", tz="UTC")
+
+
+def _repeated(value: Any, times: int) -> Any:
+    import pyarrow as pa
+
+    return pa.repeat(value, times)

@@ -1,0 +1,277 @@
+"""Two sorted tables read side by side, range by range of their keys: memory is that of a range, however long they are.
+
+Belongs here: streams, ranges, rows kept aside in a file, and a table of marks that finds a few digests among many.
+Not here: what a row means (`unaffected`).
+
+Measured by `benchmarks.bench_delivery`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.identity.hashing import DIGEST_BYTES, sha256_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+# Cells of so many rows stay in a core's own cache.
+_ROWS = 32_768
+_MARK_BITS = 27
+
+
+class UnsortedError(Exception):
+    """The rows are not in the order of their keys, so two tables cannot be read side by side."""
+
+
+class Marks:
+    """A table of the first bits of digests. It may take a digest for another, and never overlooks one.
+
+    >>> marks = Marks()
+    >>> marks.add(pa.array([bytes(32)], pa.binary(32)))
+    >>> marks.found(pa.array([bytes(32), b"x" * 32, None], pa.binary(32))).tolist()
+    [True, False, False]
+    """
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._table = np.zeros(1 << (_MARK_BITS - 3), np.uint8)
+        self.is_empty = True
+
+    def add(self, cells: Any) -> None:
+        """Mark the digests of an Arrow array; of texts, the digests of their own."""
+        if cells.null_count < len(cells):
+            self.add_hashes(first_bytes(cells.drop_null()))
+
+    def add_hashes(self, hashes: Any) -> None:
+        """Mark numbers of 64 bits."""
+        import numpy as np
+
+        if len(hashes):
+            places, bits = self._places(hashes)
+            np.bitwise_or.at(self._table, places, np.left_shift(1, bits).astype(np.uint8))
+            self.is_empty = False
+
+    def found(self, cells: Any) -> Any:
+        """A numpy mask of the cells that may be marked; of an absent one, False."""
+        import numpy as np
+
+        if self.is_empty or cells.null_count == len(cells):
+            return np.zeros(len(cells), np.bool_)
+        mask = self.has_hashes(first_bytes(cells))
+        return mask & validity(cells) if cells.null_count else mask
+
+    def has_hashes(self, hashes: Any) -> Any:
+        """The same for numbers of 64 bits."""
+        import numpy as np
+
+        places, bits = self._places(hashes)
+        return ((self._table[places] >> bits.astype(np.uint8)) & 1).astype(np.bool_)
+
+    @staticmethod
+    def _places(hashes: Any) -> tuple[Any, Any]:
+        """Byte and bit of the table: its bits, not its bytes, are the marks."""
+        import numpy as np
+
+        first_bits = (hashes >> np.uint64(64 - _MARK_BITS)).astype(np.int64)
+        return first_bits >> 3, first_bits & 7
+
+
+class Kept:
+    """Rows of a table that are kept in a file. `columns` are those that are there, the others are read as null."""
+
+    def __init__(self, file: Path, schema: pa.Schema, columns: Sequence[str]) -> None:
+        import pyarrow as pa
+
+        self._file, self._schema = file, schema
+        self.columns = [name for name in schema.names if name in columns]
+        self._kept = pa.schema([schema.field(name).with_nullable(nullable=True) for name in self.columns])
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        self._writer = pa.ipc.new_file(str(file), self._kept, options=options)
+        self.rows = 0
+
+    def add(self, rows: pa.RecordBatch, mask: Any = None) -> pa.RecordBatch:
+        """Keep the rows of a numpy mask, or all, and give them back."""
+        import pyarrow as pa
+
+        chosen = rows.select(self.columns)
+        chosen = (chosen if mask is None else chosen.filter(pa.array(mask))).cast(self._kept)
+        if chosen.num_rows:
+            self._writer.write_batch(chosen)
+            self.rows += chosen.num_rows
+        return chosen
+
+    def dataset(self) -> pads.Dataset:
+        """What was kept, in all columns of the table. Nothing can be added any more."""
+        import pyarrow as pa
+        import pyarrow.dataset as pads
+
+        self._writer.close()
+        loose = pa.schema([field.with_nullable(nullable=True) for field in self._schema])
+        return pads.dataset(str(self._file), schema=loose, format="ipc")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows in the place of a dataset, which can be read once."""
+
+    schema: pa.Schema
+    batches: Iterator[Any]
+
+
+class _Stream:
+    """The rows of one table in the order of their keys: those at hand, and the batch that comes after them."""
+
+    def __init__(self, table: pads.Dataset | Rows, key: str, columns: Sequence[str]) -> None:
+        import pyarrow as pa
+
+        empty = pa.RecordBatch.from_pylist([], pa.schema([table.schema.field(name) for name in columns]))
+        batches = table.batches if isinstance(table, Rows) else stream(table, columns)
+        self._batches = (batch for batch in batches if batch.num_rows)
+        self._key = key
+        self.rows, self.keys = self._keyed(empty)
+        self._ahead = self._next()
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Take the next batch at hand when there are no rows left."""
+        import numpy as np
+        import pyarrow as pa
+
+        if self.rows.num_rows or self._ahead is None:
+            return
+        self.rows, self.keys = self._ahead
+        self._ahead = self._next()
+        arrow: Any = pa
+        while self._ahead is not None and self._ahead[1][0] <= self.keys[-1]:
+            # A key whose rows are in two batches, or rows that are out of order.
+            self.rows = arrow.concat_batches([self.rows, self._ahead[0]])
+            self.keys = _in_order(np.concatenate([self.keys, self._ahead[1]]))
+            self._ahead = self._next()
+
+    def until(self, key: int) -> tuple[Any, Any]:
+        """Give away the rows up to a key."""
+        import numpy as np
+
+        end = int(np.searchsorted(self.keys, np.uint64(key), side="right"))
+        given = self.rows.slice(0, end), self.keys[:end]
+        self.rows, self.keys = self.rows.slice(end), self.keys[end:]
+        return given
+
+    @property
+    def last(self) -> int | None:
+        """The highest key at hand, all of whose rows are. None when there are no more rows."""
+        return int(self.keys[-1]) if len(self.keys) else None
+
+    def _next(self) -> tuple[Any, Any] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else self._keyed(batch)
+
+    def _keyed(self, batch: Any) -> tuple[Any, Any]:
+        return batch, _in_order(first_bytes(batch.column(self._key)))
+
+
+def _in_order(keys: Any) -> Any:
+    if (keys[1:] < keys[:-1]).any():
+        raise UnsortedError
+    return keys
+
+
+def side_by_side(
+    left: tuple[pads.Dataset | Rows, Sequence[str]], right: tuple[pads.Dataset | Rows, Sequence[str]], key: str
+) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Ranges of two tables that are sorted by `key`: left rows, their keys, right rows, their keys.
+
+    Keys are the first eight bytes as numbers, so different rows may have equal ones; rows of one key are in one range.
+    Each table comes with the columns that are read. Raises UnsortedError.
+    """
+    sides = [_Stream(table, key, columns) for table, columns in (left, right)]
+    while ends := [side.last for side in sides if side.last is not None]:
+        (rows, keys), (other_rows, other_keys) = (side.until(min(ends)) for side in sides)
+        yield rows, keys, other_rows, other_keys
+        for side in sides:
+            side.go_on()
+
+
+def stream(table: pads.Dataset, columns: Sequence[str]) -> Iterator[Any]:
+    """The batches of a dataset in its order, a few at a time."""
+    import pyarrow.dataset as pads
+
+    unbuffered = pads.ParquetFragmentScanOptions(pre_buffer=False)
+    for fragment in table.get_fragments():
+        is_parquet = isinstance(fragment, pads.ParquetFileFragment)
+        # One row group at a time: a scan over the whole reads far ahead of a slow reader, whatever it is told.
+        for piece in fragment.split_by_row_group() if is_parquet else (fragment,):
+            yield from piece.to_batches(
+                schema=table.schema,
+                columns=list(columns),
+                batch_size=_ROWS,
+                batch_readahead=1,
+                **({"fragment_scan_options": unbuffered} if is_parquet else {}),
+            )
+
+
+def filled(table: pads.Dataset, among: Collection[str]) -> list[str]:
+    """Columns of a dataset that are not known to be all null: absent digests cost as much as present ones."""
+    import pyarrow.dataset as pads
+
+    empty: set[str] | None = None
+    for fragment in table.get_fragments():
+        nulls = _all_null(fragment.metadata) if isinstance(fragment, pads.ParquetFileFragment) else set()
+        empty = nulls if empty is None else empty & nulls
+    return [name for name in table.schema.names if name in among and name not in (empty or set())]
+
+
+def _all_null(metadata: Any) -> set[str]:
+    names = metadata.schema.names
+    # Of a table without rows nothing is known, and its columns are still asked for.
+    empty = set(names) if metadata.num_row_groups else set()
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group)
+        for place, name in enumerate(names):
+            said = rows.column(place).statistics
+            if name in empty and (said is None or not said.has_null_count or said.null_count < rows.num_rows):
+                empty.discard(name)
+    return empty
+
+
+def first_bytes(cells: Any) -> Any:
+    """The first eight bytes of each digest as a number, in the digests' order; of a text, those of its SHA-256.
+
+    A null's number means nothing.
+    """
+    return words(cells)[:, 0].byteswap() if is_digest(cells) else _hashed(cells)
+
+
+def words(cells: Any) -> Any:
+    """Digests as a numpy matrix of four words of 64 bits each, without a copy. A null's row means nothing."""
+    import numpy as np
+
+    if not len(cells):
+        return np.zeros((0, 4), np.uint64)
+    content = np.frombuffer(cells.buffers()[1], np.uint64, offset=DIGEST_BYTES * cells.offset, count=4 * len(cells))
+    return content.reshape(-1, 4)
+
+
+def validity(cells: Any) -> Any:
+    """A numpy mask of the cells that are not null."""
+    return cells.is_valid().to_numpy(zero_copy_only=False)
+
+
+def is_digest(cells: Any) -> bool:
+    """Whether an array holds digests, not texts."""
+    import pyarrow as pa
+
+    return bool(cells.type == pa.binary(DIGEST_BYTES))
+
+
+def _hashed(texts: Any) -> Any:
+    import numpy as np
+
+    return sha256_matrix(texts).view(np.uint64).reshape(-1, 4)[:, 0].byteswap()

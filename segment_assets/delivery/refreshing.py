@@ -1,0 +1,132 @@
+"""Who is sent again although nothing about them changed: before a platform lets them expire, and on request.
+
+Belongs here: when a member is due, and the record of a request for a full resync. Not here: other changes (`changes`).
+
+Platforms that let members expire (Google after 540 days) count from the last time that a member was added, so unchanged
+people would leave one by one without anybody noticing. A resync is for members that a platform lost by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING
+
+from segment_assets.contracts import PermanentError
+from segment_assets.delivery.ledger import Chain
+from segment_assets.delivery.records import columns
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from segment_assets.contracts import Contract, Lake
+    from segment_assets.delivery.ledger import AudienceLedger, Entry, Pair
+
+_DAY = 86_400.0
+# What looks like an e-mail address, a telephone number or a digest has no place in a ledger that is kept for years.
+_IDENTIFIER = re.compile(r"@|\d[\d\s().-]{6,}\d|[0-9a-fA-F]{16,}")
+_LONGEST_NOTE = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refresh:
+    """What decides who is sent again, in seconds since the epoch.
+
+    `undated` is the date of records from before dates were kept: that of the state itself. Whoever the platform
+    answered about before `resync_from` is sent again, also those whom it refused.
+    """
+
+    now: float
+    undated: float
+    resync_from: float = 0.0
+
+
+def add_refreshed(db: duckdb.DuckDBPyConnection, contract: Contract, refresh: Refresh) -> None:
+    """Records of people who are there and the same, and are due; on a resync also of those who were refused."""
+    answered = _answered(refresh)
+    db.execute(f"""
+        INSERT INTO records
+        SELECT 'add', CASE WHEN s.standing = 'acknowledged' THEN 'refreshed'
+                           WHEN s.member_id IN (SELECT member_id FROM state WHERE standing <> 'rejected') THEN 'changed'
+                           ELSE 'new' END,
+               {columns("a")}
+        FROM asked a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
+        WHERE (s.standing IN ('acknowledged', 'rejected') AND {answered} < {refresh.resync_from!r})
+           OR (s.standing = 'acknowledged' AND {_due(contract, answered)} <= {refresh.now!r})
+    """)
+
+
+def next_due(db: duckdb.DuckDBPyConnection, contract: Contract, refresh: Refresh) -> float | None:
+    """When the first member will be due once these changes are delivered; None where nobody expires."""
+    if contract.expiry_days is None:
+        return None
+    rows = db.execute(f"""
+        SELECT min(due) FROM (
+            SELECT {_due(contract, _answered(refresh))} AS due
+            FROM asked a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
+            WHERE s.standing = 'acknowledged'
+              AND (a.member_id, a.record_id) NOT IN (SELECT (member_id, record_id) FROM records WHERE phase = 'add')
+            UNION ALL
+            SELECT {_due(contract, repr(refresh.now), "r")} FROM records r WHERE r.phase = 'add')
+    """).fetchall()
+    return rows[0][0] if rows and rows[0][0] is not None else refresh.now + contract.expiry_days * _DAY
+
+
+def is_refresh_due(ledger: AudienceLedger, contract: Contract, *, clock: float) -> bool:
+    """Whether members have to be refreshed by now, as far as the last delivery of the audience tells."""
+    if contract.expiry_days is None:
+        return False
+    for log in ledger.newest_first():
+        if log.header["lane"] == "audience":
+            due = log.header.get("refresh_due")
+            # A delivery from before dates were kept: the next one will tell.
+            return due is None or clock >= due
+    return False
+
+
+def _answered(refresh: Refresh) -> str:
+    return f"coalesce(epoch(s.answered_at), {refresh.undated!r})"
+
+
+def _due(contract: Contract, answered: str, alias: str = "s") -> str:
+    """SQL for when a member is due: after the contract's share of the expiry, or up to half of the rest later.
+
+    How much later is drawn by the member's pseudonym, so that people who were added in one day are not all sent again
+    in one day. It is a whole day, so that there is at most one refresh a day.
+    """
+    if contract.expiry_days is None:
+        return "'infinity'::DOUBLE"
+    expiry, share = contract.expiry_days * _DAY, contract.refresh_share
+    spread = expiry * (1 - share) / 2
+    # Of a short expiry a whole day would be more than what is left.
+    step = min(_DAY, spread / 2)
+    drawn = f"('0x' || substr(hex({alias}.member_id), 1, 8))::UBIGINT / {2**32}.0"
+    return f"(floor(({answered} + {expiry * share!r} + {spread!r} * {drawn}) / {step!r}) * {step!r})"
+
+
+def resyncs(ledger: AudienceLedger) -> Chain:
+    """The requests for a full resync of a pair, oldest first."""
+    return Chain(ledger.lake, f"{ledger.pair.prefix}/resyncs", ledger.clock)
+
+
+def resyncs_asked(lake: Lake, pair: Pair) -> int:
+    """How often a full resync of a pair was asked for."""
+    return len(lake.keys(f"{pair.prefix}/resyncs"))
+
+
+def ask_for_resync(ledger: AudienceLedger, *, reason: str, who: str) -> Entry:
+    """Note that everything wanted is to be sent once more. Raises FencedError when somebody asks at the same moment.
+
+    Raises PermanentError for a pair that nothing was ever sent to, and for words that look like an identifier.
+    """
+    if ledger.last() is None:
+        raise PermanentError(f"{ledger.pair}: nothing was ever delivered there, so there is nothing to send again")
+    for name, words in (("--reason", reason), ("--as", who)):
+        if not words.strip() or len(words) > _LONGEST_NOTE:
+            raise PermanentError(f"{name}: give a short text of at most {_LONGEST_NOTE} characters")
+        if name == "--reason" and _IDENTIFIER.search(words):
+            raise PermanentError(
+                f"{name}: it looks as if it named a person (an address, a number, a digest); it is kept for years, so "
+                "say it without"
+            )
+    return resyncs(ledger).append("asked", {"reason": reason.strip(), "as": who.strip()})

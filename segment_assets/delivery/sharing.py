@@ -1,0 +1,73 @@
+"""Identifiers that people share: which records may hold one that somebody else is about to lose.
+
+Belongs here: finding candidates among millions in bounded memory. Not here: what is removed (`changes`), which decides
+by the identifiers themselves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.contracts import CONSENT_COLUMNS
+from segment_assets.delivery.ranges import Marks, first_bytes, validity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segment_assets.delivery.wanted import Wanted
+
+
+class Shared:
+    """What of the affected people's records another person might hold too."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._strong = tuple(wanted.identifying())
+        weaker = (form for form in wanted.forms if form not in self._strong and form not in CONSENT_COLUMNS)
+        self._weak = tuple(weaker)
+        self._alone, self._together = Marks(), Marks()
+
+    def add(self, records: Any) -> None:
+        """Mark the records' identifying keys, and of those that have none all others together."""
+        import numpy as np
+
+        if not records.num_rows:
+            return
+        has_strong = np.zeros(records.num_rows, np.bool_)
+        for name in self._filled(self._strong, records):
+            self._alone.add(records.column(name))
+            has_strong |= validity(records.column(name))
+        if not has_strong.all():
+            self._together.add_hashes(_sums(records, self._filled(self._weak, records))[~has_strong])
+
+    def columns(self, filled_ones: Sequence[str]) -> list[str]:
+        """Columns that `found` needs; none where nobody can share anything."""
+        alone = () if self._alone.is_empty else self._strong
+        together = () if self._together.is_empty else self._weak
+        return [name for name in (*alone, *together) if name in filled_ones]
+
+    def found(self, records: Any) -> Any:
+        """A numpy mask of the records that may share one."""
+        import numpy as np
+
+        mask = np.zeros(records.num_rows, np.bool_)
+        for name in self._filled(self._strong, records):
+            mask |= self._alone.found(records.column(name))
+        if not self._together.is_empty:
+            mask |= self._together.has_hashes(_sums(records, self._filled(self._weak, records)))
+        return mask
+
+    @staticmethod
+    def _filled(forms: Sequence[str], records: Any) -> list[str]:
+        return [form for form in forms if form in records.schema.names]
+
+
+def _sums(records: Any, forms: Sequence[str]) -> Any:
+    """One number for the cells of each record, the same for the same cells in whatever columns."""
+    import numpy as np
+
+    total = np.zeros(records.num_rows, np.uint64)
+    for form in forms:
+        cells = records.column(form)
+        if cells.null_count < len(cells):
+            total += np.where(validity(cells), first_bytes(cells), np.uint64(0))
+    return total

@@ -1,0 +1,43 @@
+"""How Google tells the size of a user list: a count for each network that it serves on.
+
+Source: Data Manager API v1, UserList (`sizeInfo`, `membershipStatus`), as of autumn 2026. Counts are rounded, and left
+out for small lists and for lists that are still being matched: Google does not say which of the two it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.contracts.sizes import SizeReport, SizeState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DIGITS_OF_INT64 = 19
+_STATUSES = frozenset({"OPEN", "CLOSED"})
+
+
+def size_report(user_list: Mapping[str, Any]) -> SizeReport:
+    """From a list: the smallest and the largest count of its networks. Ready is a list that is open and has a size.
+
+    >>> size_report({"membershipStatus": "OPEN", "sizeInfo": {"displayNetworkMembersCount": "1300"}}).upper
+    1300
+    """
+    info = user_list.get("sizeInfo")
+    counts = [count for value in (info.values() if isinstance(info, dict) else ()) if (count := _count(value))]
+    status = user_list.get("membershipStatus")
+    said = status if isinstance(status, str) and status in _STATUSES else ""
+    state = SizeState.READY if said == "OPEN" and counts else SizeState.UNKNOWN
+    return SizeReport(
+        SizeState.CLOSED if said == "CLOSED" else state,
+        min(counts) if counts else None,
+        max(counts) if counts else None,
+        said,
+    )
+
+
+def _count(value: object) -> int:
+    """An int64, which comes as text in JSON; 0 where it is none."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS_OF_INT64:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,0 +1,41 @@
+"""How Pinterest tells the size of an audience and whether it is served; of a bare list it tells the state only.
+
+Source: Pinterest's OpenAPI description 5.23.0 (Audience: READY, INITIALIZING, TOO_SMALL and a size; CustomerList:
+READY, PROCESSING, UPLOADING, TOO_SMALL, and counters that count what was sent). As of autumn 2026.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.contracts.sizes import SizeReport, SizeState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LIST = "customerlist"
+_STATES = {
+    "READY": SizeState.READY,
+    "INITIALIZING": SizeState.UPDATING,
+    "PROCESSING": SizeState.UPDATING,
+    "UPLOADING": SizeState.UPDATING,
+    "TOO_SMALL": SizeState.TOO_SMALL,
+}
+
+
+def size_report(body: Mapping[str, Any]) -> SizeReport:
+    """From an audience, or from a list of which no audience is made: that one is never served, however ready it is.
+
+    >>> size_report({"type": "customerlist", "status": "READY"}).said
+    'READY, and no audience is made of the list: make one in Ads Manager'
+    """
+    said = body.get("status")
+    state = _STATES.get(said, SizeState.UNKNOWN) if isinstance(said, str) else SizeState.UNKNOWN
+    word = said if state is not SizeState.UNKNOWN else ""
+    size = body.get("size")
+    is_size = isinstance(size, int) and not isinstance(size, bool) and size >= 0
+    people = size if is_size else None
+    if body.get("type") == _LIST and state is SizeState.READY:
+        told = f"{word}, and no audience is made of the list: make one in Ads Manager"
+        return SizeReport(SizeState.UNKNOWN, None, None, told)
+    return SizeReport(state, people, people, str(word))

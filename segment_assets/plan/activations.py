@@ -1,0 +1,65 @@
+"""The plan's accounts and activations: which segment may go to which account, for what, and under what limits.
+
+Belongs here: the shape of `accounts` and `activations`. Not here: whether they fit together (`rules`).
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import pydantic
+
+from segment_assets.contracts import MatchKey, Mode
+from segment_assets.destinations import registry
+from segment_assets.plan.sending import Sending
+from segment_assets.plan.vocabulary import Person, SegmentName, Share, Strict, Use
+
+
+class Account(Strict):
+    """One account on a platform. `terms_accepted_by` and `terms_accepted_on` say who agreed to its terms, and when.
+
+    `sending` says when audiences may be sent to it; without it, always.
+    """
+
+    destination: str
+    account: str = pydantic.Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    owner: str = pydantic.Field(min_length=3)
+    terms_accepted_by: Person
+    terms_accepted_on: dt.date
+    sending: Sending | None = None
+    settings: Mapping[str, str] = pydantic.Field(default_factory=dict)
+
+    @pydantic.field_validator("terms_accepted_on")
+    @classmethod
+    def _has_happened(cls, day: dt.date) -> dt.date:
+        # It is today already in the first time zone of the world.
+        if day > (dt.datetime.now(dt.UTC) + dt.timedelta(hours=14)).date():
+            raise ValueError("lies in the future; accept the platform's terms first, then write down that day")
+        return day
+
+    @pydantic.field_validator("destination")
+    @classmethod
+    def _destination_exists(cls, name: str) -> str:
+        if name not in registry():
+            raise ValueError(f"{name}: no such destination; there are {', '.join(registry())}")
+        return name
+
+
+class Activation(Strict):
+    """Permission for one segment on one account for one purpose.
+
+    `sending` narrows the account's own. `name_reviewed_by` vouches for a name that the lint finds not neutral.
+    """
+
+    segment: SegmentName
+    account: str
+    purpose: str = pydantic.Field(min_length=3)
+    use: Use
+    mode: Mode = Mode.MIRROR
+    match_keys: tuple[MatchKey, ...] = ()
+    audience_name: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)] | None = None
+    name_reviewed_by: Person | None = None
+    max_removal_share: Share = 0.3
+    sending: Sending | None = None
+    on_removal: Literal["keep", "empty", "delete"] = "keep"
+    statements: Mapping[str, str] = pydantic.Field(default_factory=dict)

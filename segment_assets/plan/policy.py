@@ -1,0 +1,86 @@
+"""What a platform's own rules, and ours about people who need more care, say to one activation.
+
+Belongs here: one function per rule about a single segment on a single account. Asked when the plan is read, and again
+in every run: a plan that was made in another way than by reading the file is held to the same.
+Not here: whether the parts of a plan fit together (`rules`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_assets.destinations import registry
+from segment_assets.plan.names import flagged
+from segment_assets.plan.vocabulary import Minors, Provenance, Sensitive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segment_assets.contracts import Contract
+    from segment_assets.plan.activations import Activation
+    from segment_assets.plan.model import Plan
+    from segment_assets.plan.segments import CleanRoomSegment, LandingSegment
+
+
+def broken_by(plan: Plan, activation: Activation) -> Iterator[str]:
+    """What keeps an activation from being sent, each as what to change. Its segment and account are in the plan."""
+    segment = plan.segments[activation.segment]
+    contract = registry()[plan.accounts[activation.account].destination]
+    if contract.first_party_only and segment.provenance is not Provenance.FIRST_PARTY:
+        yield (
+            f"{contract.platform} takes first-party data only, and {activation.segment} is {segment.provenance.value}"
+        )
+    unknown = [key.value for key in activation.match_keys if key not in contract.match_keys]
+    if unknown:
+        yield f"{contract.platform} has no match key {', '.join(unknown)}"
+    if activation.mode not in contract.modes:
+        modes = ", ".join(mode.value for mode in contract.modes)
+        yield f"mode: {contract.platform} has no {activation.mode.value}; it has {modes}"
+    yield from _unstated(contract, activation)
+    if "CONSENT_GRANTED" in activation.statements.values() and not segment.opt_in_everywhere:
+        yield (
+            "states that everybody consented, but where the law does not ask for a yes "
+            f"{activation.segment} keeps people who said nothing; set opt_in_everywhere on the segment"
+        )
+    if care := needs_care(plan, segment):
+        yield f"{activation.segment} {care}"
+    yield from _telling_name(plan, activation)
+
+
+def needs_care(plan: Plan, segment: CleanRoomSegment | LandingSegment) -> str:
+    """Why a segment of sensitive people, or of minors, may not be sent; empty when it may."""
+    reasons = []
+    if segment.sensitive is not Sensitive.NONE:
+        reasons.append(f"is about {segment.sensitive.value}")
+    if segment.minors is not Minors.EXCLUDED:
+        reasons.append("holds minors" if segment.minors is Minors.INCLUDED else "may hold minors")
+    if not reasons:
+        return ""
+    said = " and ".join(reasons)
+    if segment.allowed_by is None:
+        return f"{said}; it is sent when somebody else than the plan's author allows it by name in allowed_by"
+    if plan.is_author(segment.allowed_by):
+        return f"{said}, and the plan's author allows it; somebody else has to (allowed_by)"
+    return ""
+
+
+def _unstated(contract: Contract, activation: Activation) -> Iterator[str]:
+    """What the platform asks the plan to state, and the plan does not, or not in the platform's words."""
+    for name, words in contract.statements.items():
+        if name not in activation.statements:
+            yield f"statements.{name} is missing; {contract.platform} takes {' or '.join(words)}"
+        elif activation.statements[name] not in words:
+            yield f"statements.{name} is not in the words of {contract.platform}; it takes {' or '.join(words)}"
+
+
+def _telling_name(plan: Plan, activation: Activation) -> Iterator[str]:
+    name = plan.audience_name(activation)
+    if "@" in name or not name.isprintable():
+        yield "audience_name holds a character that no name of an audience needs; write letters, digits and blanks"
+    hits = flagged(name)
+    if hits and activation.name_reviewed_by is None:
+        words = ", ".join(f"{word!r} ({category})" for word, category in hits)
+        yield (
+            f"the name of its audience says something about the people in it: {words}; choose a neutral audience_name, "
+            "or have somebody vouch for it in name_reviewed_by"
+        )

@@ -1,0 +1,67 @@
+"""What a plan has to fulfil as a whole: names that exist, nothing twice, and what the platforms themselves allow.
+
+Belongs here: rules between entries, each telling the place in the file and what to change. Not here: the shape of one
+entry, and rules about a single activation (`policy`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segment_assets.plan.policy import broken_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from segment_assets.plan.activations import Activation
+    from segment_assets.plan.model import Plan
+
+
+def problems(plan: Plan) -> list[str]:
+    """Everything that is wrong with a plan, each as `place: what to change`."""
+    return [*_names_that_do_not_exist(plan), *_forbidden(plan), *_claimed_twice(plan)]
+
+
+def _names_that_do_not_exist(plan: Plan) -> Iterator[str]:
+    for place, activation in enumerate(plan.activations):
+        for kind, name, known in (
+            ("segment", activation.segment, plan.segments),
+            ("account", activation.account, plan.accounts),
+        ):
+            if name not in known:
+                yield f"activations.{place}.{kind}: {name!r} is not in the plan; add it or correct the name"
+    for name, segment in plan.segments.items():
+        if segment.experiment is not None and segment.experiment not in plan.experiments:
+            yield f"segments.{name}.experiment: {segment.experiment!r} is not in the plan; add it or correct the name"
+
+
+def _complete(plan: Plan) -> Iterator[tuple[int, Activation]]:
+    """Activations whose segment and account are in the plan, with their places."""
+    for place, activation in enumerate(plan.activations):
+        if activation.segment in plan.segments and activation.account in plan.accounts:
+            yield place, activation
+
+
+def _forbidden(plan: Plan) -> Iterator[str]:
+    for place, activation in _complete(plan):
+        yield from (f"activations.{place}: {problem}" for problem in broken_by(plan, activation))
+
+
+def _claimed_twice(plan: Plan) -> Iterator[str]:
+    """Pairs that are named twice, and audiences of one platform account that two segments would share."""
+    pairs: set[tuple[str, ...]] = set()
+    names: dict[tuple[str, ...], str] = {}
+    for place, activation in _complete(plan):
+        account = plan.accounts[activation.account]
+        where = (account.destination, account.account)
+        if (*where, activation.segment) in pairs:
+            yield f"activations.{place}: {activation.segment} on {activation.account} is named twice; keep one of them"
+            continue
+        pairs.add((*where, activation.segment))
+        name = " ".join(plan.audience_name(activation).split())
+        first = names.setdefault((*where, name.casefold()), activation.segment)
+        if first != activation.segment:
+            yield (
+                f"activations.{place}: {first} and {activation.segment} claim one audience on {activation.account}, "
+                f"{name!r}; give one of them an audience_name of its own"
+            )

@@ -1,0 +1,1 @@
+"""One module per destination of the registry, with a RECORD. There is no list to edit."""

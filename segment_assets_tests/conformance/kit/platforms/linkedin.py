@@ -1,0 +1,16 @@
+"""LinkedIn in the kit. Its numbers: Create and manage segment users, matched audiences FAQ (the older quota of two)."""
+
+from segment_assets_tests.conformance.kit.record import Record
+
+RECORD = Record(
+    "linkedin",
+    account="502001",
+    published={
+        "batch_members": 5_000,
+        "quota": (500, 60),
+        "minimum_members": 300,
+        "expiry_days": None,
+        "first_party_only": False,
+    },
+    not_published=frozenset({"batch_bytes"}),
+)

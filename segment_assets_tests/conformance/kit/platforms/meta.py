@@ -1,0 +1,22 @@
+"""Meta in the kit. Its numbers: Custom Audience Users reference; the Ads help on audience sizes."""
+
+from segment_assets_tests.conformance.kit.record import Record
+
+RECORD = Record(
+    "meta",
+    account="1001",
+    published={
+        "batch_members": 10_000,
+        "minimum_members": 100,
+        "expiry_days": None,
+        "first_party_only": False,
+        # usersreplace: seconds from the first batch, members of an audience.
+        "replacing": (90 * 60, 100_000_000),
+        "statements": {
+            "customer_file_source": ("USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED")
+        },
+    },
+    not_published=frozenset({"quota", "batch_bytes"}),
+    chosen={"quota": (10, 1), "batch_bytes": 10_000_000},
+    settings={"api_version": "v26.0"},
+)

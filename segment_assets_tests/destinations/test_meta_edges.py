@@ -1,0 +1,55 @@
+"""Details of the Meta connector that the mutation check found unwatched."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from segment_assets.contracts import Member, Response, Session, TransientError
+from segment_assets.destinations.meta import MetaCustomAudiences
+
+META = MetaCustomAudiences("1001")
+THROTTLED = {"error": {"code": 80003, "error_subcode": 2446079, "message": "words"}}
+USED_UP = {"1001": [{"type": "custom_audience", "call_count": 100, "estimated_time_to_regain_access": 2}]}
+
+
+def test_an_unknown_code_with_a_server_error_is_tried_again():
+    with pytest.raises(TransientError):
+        META.read([], _place(0), Response(500, {}, {"error": {"code": 424242, "message": "words"}}))
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+def test_a_server_error_without_a_body_of_metas_is_tried_again_and_says_its_status(status):
+    with pytest.raises(TransientError, match=f"the service answered {status}"):
+        META.read([], _place(0), Response(status, {}, None))
+
+
+def test_a_refusal_is_noted_with_code_and_subcode_and_a_taken_batch_with_its_status():
+    with pytest.raises(TransientError) as refused:
+        META.read([], _place(0), Response(400, {}, THROTTLED))
+    assert refused.value.code == "80003/2446079"
+    body = {"num_received": 0, "num_invalid_entries": 0, "invalid_entry_samples": {}}
+    assert META.read([], _place(0), Response(200, {}, body)).code == "200"
+
+
+def test_a_running_count_that_goes_back_proves_nobody():
+    members = [Member(b"m", {"email": b"\x01" * 32})]
+    body = {"num_received": 3, "num_invalid_entries": 0, "invalid_entry_samples": {}}
+    answer = META.read(members, _place(5), Response(200, {}, body))
+    assert (answer.received, answer.accepted, answer.unproven) == (0, 0, 1)
+
+
+def test_a_throttle_is_a_code_and_counts_as_one_without_a_time_only_where_none_is_told():
+    assert META.is_throttle(Response(400, {}, THROTTLED))
+    assert not META.is_throttle(Response(400, {"X-Business-Use-Case-Usage": json.dumps(USED_UP)}, THROTTLED))
+    assert not META.is_throttle(Response(400, {}, {"error": {"code": 100, "message": "words"}}))
+
+
+def test_the_size_is_asked_of_the_audience_itself():
+    request = META.size_request("77")
+    assert (request.method, request.path, list(request.params)) == ("GET", "/v26.0/77", ["fields"])
+
+
+def _place(received_before: int) -> Session:
+    return Session(token=1, sequence=1, last=True, members_in_total=1, received_before=received_before)

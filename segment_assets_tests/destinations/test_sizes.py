@@ -1,0 +1,56 @@
+"""How platforms tell the size of an audience: nothing but their own word makes it ready."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations import google_size, meta_size
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def meta(operation: object, delivery: object, lower: object = 1000, upper: object = 1300) -> SizeReport:
+    bounds = {"approximate_count_lower_bound": lower, "approximate_count_upper_bound": upper}
+    return meta_size.size_report({"operation_status": operation, "delivery_status": delivery, **bounds})
+
+
+@pytest.mark.parametrize(
+    ("operation", "delivery", "state"),
+    [
+        (200, 200, SizeState.READY),
+        (200, 300, SizeState.TOO_SMALL),
+        (200, 999, SizeState.UNKNOWN),
+        (471, 200, SizeState.CLOSED),
+        (414, 200, SizeState.UPDATING),
+        (415, 200, SizeState.UNKNOWN),
+    ],
+)
+def test_meta_s_audience_is_ready_only_when_both_codes_say_so(operation, delivery, state):
+    assert meta({"code": operation}, {"code": delivery}).state is state
+
+
+def test_bounds_below_zero_are_no_size():
+    report = meta({"code": 200}, {"code": 300}, -1, -1)
+    assert (report.lower, report.upper, report.said) == (None, None, "300")
+
+
+def test_google_s_list_is_as_large_as_its_networks_say_and_closed_when_it_is_closed():
+    sizes = {"displayNetworkMembersCount": "1200", "searchNetworkMembersCount": "1300", "gmailMembersCount": "0"}
+    listed = {"membershipStatus": "OPEN", "sizeInfo": sizes}
+    assert google_size.size_report(listed) == SizeReport(SizeState.READY, 1200, 1300, "OPEN")
+    assert google_size.size_report({**listed, "membershipStatus": "CLOSED"}).state is SizeState.CLOSED
+    assert google_size.size_report({"membershipStatus": "OPEN"}) == SizeReport(SizeState.UNKNOWN, None, None, "OPEN")
+
+
+@settings(max_examples=60)
+@given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
+def test_an_answer_of_any_shape_is_read_and_never_taken_for_ready(one, two, three, four):
+    assert meta(one, two, three, four).state is not SizeState.READY
+    google_size.size_report({"membershipStatus": one, "sizeInfo": two})

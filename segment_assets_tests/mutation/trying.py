@@ -1,0 +1,205 @@
+"""Trying mutants: each in a fork of a process in which every library is loaded, and our own package is not.
+
+Belongs here: forks, time limits, the tests of a destination. Not here: what is broken (`mutants`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import gc
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import CodeType
+
+    from segment_assets_tests.mutation.mutants import Mutant
+
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "segment_assets_tests"
+SECONDS_EACH = 90
+GREEN, RED, NONE_SELECTED = 0, 1, 5
+
+
+def tests_of(destination: str) -> list[list[str]]:
+    """Arguments of pytest for each round: the destination's own files by convention (test_<destination>*.py), then
+    what tests all destinations and costs more. What proves the sandbox only is left out.
+    """
+    named = [
+        file for folder in ("destinations", "conformance") for file in (TESTS / folder).glob(f"test_{destination}*.py")
+    ]
+    own = [str(file) for file in sorted(named) if not file.stem.endswith(("_sandbox", "_road"))]
+    sizes, kit = str(TESTS / "destinations" / "test_sizes.py"), str(TESTS / "conformance" / "kit")
+    return [[*own, sizes], ["-k", destination, kit]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """How it went: `red` (a test failed, as it should), `green` (nothing noticed), `slow` (ended at the time limit)."""
+
+    mutant: Mutant | None
+    result: str
+    seconds: float
+
+
+class Broken(importlib.abc.MetaPathFinder):
+    """Gives the mutant's source in the place of its module's."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._mutant.module:
+            return None
+        file = str(ROOT / (fullname.replace(".", "/") + ".py"))
+        init = str(ROOT / fullname.replace(".", "/") / "__init__.py")
+        place = file if Path(file).exists() else init
+        loader = _Loader(fullname, place, self._mutant.source)
+        return importlib.util.spec_from_file_location(fullname, place, loader=loader)
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    def __init__(self, name: str, path: str, source: str) -> None:
+        super().__init__(name, path)
+        self._source = source
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(self._source, self.path, "exec", dont_inherit=True)
+
+
+def run_tests(destination: str, mutant: Mutant | None, without: Sequence[str] = (), watch: object = None) -> int:
+    """pytest's exit code: 0 where everything is green. 1 and 2 (nothing could be imported) are red.
+
+    `without` are tests that were red before. `watch` is a plugin that looks on, and then no red test ends the run.
+    """
+    import hypothesis
+    import pytest
+
+    if mutant is not None:
+        sys.meta_path.insert(0, Broken(mutant))
+    # A counterexample needs no small form here.
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    hypothesis.settings.register_profile("mutation", phases=phases, database=None, deadline=None)
+    hypothesis.settings.load_profile("mutation")
+    # Nobody reads why an assertion failed: half the time of a fork went into rewriting and explaining them.
+    quiet = [
+        "-q",
+        "--no-header",
+        "--assert=plain",
+        "--tb=native",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:unraisableexception",
+    ]
+    limits = ["--rootdir", str(ROOT), f"--timeout={SECONDS_EACH}", *([] if watch else ["-x"])]
+    left_out = [f"--deselect={name}" for name in without]
+    plugins = [watch] if watch else []
+    codes = (int(pytest.main([*quiet, *limits, *left_out, *places], plugins)) for places in tests_of(destination))
+    return next((code for code in codes if code not in (GREEN, NONE_SELECTED)), GREEN) if not watch else max(codes)
+
+
+def in_fork(work: Callable[[], int], told: Path | None = None) -> int:
+    """The id of a process that does the work in silence, ends with its result and leaves no child behind."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        nowhere = os.open(str(told) if told else os.devnull, os.O_RDWR | os.O_CREAT)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        code = work()
+    except BaseException:  # noqa: BLE001  whatever a mutant does, the fork must not go on as its parent
+        code = RED
+    os._exit(code)
+
+
+class _Red:
+    """Looks on and notes which tests are red."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed:
+            self.names.append(report.nodeid)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.names.append(report.nodeid)
+
+
+def unbroken(destination: str) -> tuple[list[str], list[str]]:
+    """A run of a destination's tests with nothing broken: the libraries that they load, and the tests that are red."""
+    read, write = os.pipe()
+
+    def work() -> int:
+        red = _Red()
+        code = run_tests(destination, None, watch=red)
+        os.write(write, json.dumps([_from_elsewhere(), sorted(set(red.names))]).encode())
+        return code
+
+    pid = in_fork(work)
+    os.close(write)
+    told = b""
+    while chunk := os.read(read, 65_536):
+        told += chunk
+    os.close(read)
+    os.waitpid(pid, 0)
+    names, red = json.loads(told or b'[[], ["the whole run"]]')
+    return names, red
+
+
+def _from_elsewhere() -> list[str]:
+    files = {name: str(getattr(module, "__file__", "") or "") for name, module in sys.modules.items()}
+    return [name for name, file in files.items() if "site-packages" in file and "segment_assets" not in name]
+
+
+def preload(names: Sequence[str]) -> None:
+    """Load libraries once for all forks; what cannot be loaded alone is left to them."""
+    for name in names:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)
+    # What is here stays: the forks' collector need not look at it, and so need not copy it.
+    gc.freeze()
+
+
+def tried(mutants: Sequence[Mutant], jobs: int, seconds: float, without: Sequence[str] = ()) -> Iterator[Trial]:
+    """Each mutant's trial, as they end. Those for which there was no time are not among them."""
+    waiting = list(reversed(mutants))
+    running: dict[int, tuple[Mutant, float]] = {}
+    ends = time.monotonic() + seconds
+    while running or (waiting and time.monotonic() < ends):
+        while waiting and len(running) < jobs and time.monotonic() < ends:
+            mutant = waiting.pop()
+            pid = in_fork(lambda mutant=mutant: run_tests(mutant.destination, mutant, without))  # type: ignore[misc]
+            running[pid] = (mutant, time.monotonic())
+        yield from _ended(running)
+        select.select([], [], [], 0.02)
+
+
+def _ended(running: dict[int, tuple[Mutant, float]]) -> Iterator[Trial]:
+    for pid, (mutant, began) in list(running.items()):
+        spent = time.monotonic() - began
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if not done and spent < SECONDS_EACH:
+            continue
+        if not done:
+            os.killpg(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        del running[pid]
+        is_green = done and os.waitstatus_to_exitcode(status) == GREEN
+        yield Trial(mutant, "green" if is_green else "red" if done else "slow", spent)
