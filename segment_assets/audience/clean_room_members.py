@@ -60,6 +60,7 @@ def clean_room_members(
                    NULL AS source_file, NULL AS source_line,
                    c.customer_id, c.email_address AS email, c.phone_number AS phone, c.first_name, c.last_name,
                    c.city, c.state, c.zip AS postal_code, c.country, c.birth_date, c.gender, c.mobile_ad_id,
+                   NULL AS ramp_id,
                    c.consent_ad_user_data, c.consent_ad_personalization, c.gpc_opt_out
             FROM (SELECT DISTINCT customer_id FROM listed) l
             JOIN customer_rows c ON c.customer_id = l.customer_id
