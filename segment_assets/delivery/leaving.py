@@ -26,6 +26,7 @@ from segment_assets.delivery.records import (
     weaker_keys,
     write_batches,
 )
+from segment_assets.delivery.shaking import shake_others
 from segment_assets.delivery.wanted import FORMS, ChangeCounts, Wanted
 from segment_assets.tables import SUPPRESSIONS
 
@@ -85,7 +86,8 @@ def opt_out_changes(
     """Write removals for everybody in `acknowledged` who is named by `suppressions`, by any identifier, or `took_back`.
 
     Unlike other removals those of opt-outs send every identifying key, also one that a remaining person holds: a shared
-    identifier would otherwise keep the person who said no in the audience. Their household is suppressed with them.
+    identifier would otherwise keep the person who said no in the audience. Whoever else holds it may be taken out with
+    them, so from then on they are in doubt: the audience's own delivery sends those again whom it wants.
     Consent is each person's own, so what somebody else holds stays when it is taken back.
     """
     with (
@@ -107,6 +109,7 @@ def opt_out_changes(
             _take_out_withdrawn(db, took_back, wanted)
         if late:
             take_out_leaving(db, wanted)
+        shake_others(db, acknowledged, wanted, workdir)
         write_batches(db, wanted, write)
         counts = counted(db, wanted)
     last_known = counts.last_known + others

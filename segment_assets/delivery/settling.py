@@ -216,7 +216,7 @@ def _write_state(
         CREATE TEMP TABLE after AS
         WITH kept AS (
             SELECT b.member_id, b.record_id,
-                   CASE WHEN bool_or(o.phase IN ('retire', 'remove') AND o.answer = 'in_doubt')
+                   CASE WHEN bool_or(o.phase = 'shaken' OR (o.phase IN ('retire', 'remove') AND o.answer = 'in_doubt'))
                              OR (bool_or(o.phase = 'reaffirm') AND b.member_id IN (SELECT member_id FROM doubtful))
                         THEN 'in_doubt'
                         WHEN bool_or(o.phase IN ('retire', 'remove') AND o.answer = 'acknowledged') THEN 'leaving'

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 # The order in which the phases of a delivery are sent. See docs/architecture.md, "Changed people": old identifiers go
 # after the new are acknowledged, and then the person is affirmed once more, because a platform that recognises the
 # person by an old identifier takes the whole person out. A delivery that begins with `replace` has no other requests.
-PHASES = ("replace", "add", "retire", "remove", "reaffirm", "swept", "none")
+PHASES = ("replace", "add", "retire", "remove", "reaffirm", "swept", "shaken", "none")
 
-# These need no request of their own: the first batch of a replace takes out the swept; `none` only leave the ledger.
-SILENT = frozenset({"swept", "none"})
+# These need no request of their own: the first batch of a replace takes out the swept; an opt-out may have taken out
+# the shaken, who share an identifier with somebody who said no; `none` only leave the ledger.
+SILENT = frozenset({"swept", "shaken", "none"})
 
 # An addition that we gave up waiting for can still be worked on by the platform, and land after the removal of the same
 # person. So a removed person whose addition was in doubt is taken out once more, this many seconds later.

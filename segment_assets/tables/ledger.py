@@ -19,7 +19,7 @@ CHANGES = Table(
     columns=(
         text(
             "phase",
-            "replace, add, retire, reaffirm, remove; swept (by a replace) or none where nothing needs to be sent",
+            "replace, add, retire, reaffirm, remove; swept, shaken (by another's opt-out) or none are not sent",
             nullable=False,
         ),
         Column("batch", Type.INTEGER, "Number of the request within the phase, from 1", nullable=False),
@@ -39,7 +39,11 @@ ACKNOWLEDGED = Table(
     columns=(
         Column("member_id", Type.DIGEST, "Keyed pseudonym", PSEUDONYM, nullable=False),
         Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", PSEUDONYM, nullable=False),
-        text("standing", "acknowledged, in_doubt (no answer came) or rejected (refused by name)", nullable=False),
+        text(
+            "standing",
+            "acknowledged, in_doubt (no answer, or shaken), leaving or rejected (refused by name)",
+            nullable=False,
+        ),
         # Rows from before there was this column have none: they count as of the state's own date.
         Column("answered_at", Type.TIMESTAMP, "When the platform last answered about this record (UTC)"),
         *_FORMS,

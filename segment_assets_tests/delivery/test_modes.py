@@ -13,6 +13,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.delivery.refreshing import ask_for_resync
+from segment_assets.delivery.settling import acknowledged_state
 from segment_assets_tests.delivery.replacing_road import Crash, ReplacingPlatform, Road, crowd
 from segment_assets_tests.fakes import (
     digest,
@@ -78,6 +79,27 @@ def test_remove_only_adds_nobody_and_leaves_the_changed_as_they_are(road):
     road.run()
     assert road.names() == set("bce")
     assert road.platform.holds("new@x")
+
+
+@pytest.mark.parametrize("mode", [Mode.MIRROR, Mode.ADD_ONLY, Mode.REPLACE])
+def test_who_is_taken_out_with_the_shared_phone_of_a_no_is_sent_again(road, mode):
+    road.mode = mode
+    road.wants(person("a", email="a@x", phone="1"), person("b", email="b@x", phone="1"), *crowd("c"))
+    road.run()
+    road.opt_out(("member", digest("id:a")))
+    road.run()
+    assert road.names() == set("bc")
+    assert road.run() == []
+
+
+def test_who_is_taken_out_with_the_shared_phone_of_a_no_is_in_doubt_where_nobody_may_be_added(road):
+    road.wants(person("a", email="a@x", phone="1"), person("b", email="b@x", phone="1"), *crowd("c"))
+    road.run()
+    road.mode = Mode.REMOVE_ONLY
+    road.opt_out(("member", digest("id:a")))
+    road.run()
+    assert road.names() == _acknowledged(road) == {"c"}
+    assert road.run() == []
 
 
 @pytest.mark.parametrize("mode", list(Mode))
@@ -154,14 +176,23 @@ def test_any_history_of_modes_faults_and_noes_keeps_what_the_last_mode_promises(
             assert frozenset().union(*held) == frozenset().union(*wanted)
         elif mode is Mode.ADD_ONLY:
             assert wanted <= held
-            # The no of one person takes a shared phone with it, and with that whoever else the platform knows by it.
+            # The no of one person takes a shared phone with it, and with that whoever else the platform knows by it:
+            # who is asked for comes back, the others are in doubt.
             swept = frozenset().union(*(row for row in before if any(marked(f"{n}@x") in row for n in noes)))
             spared = {row for row in before if not row & swept}
             assert road.names() >= {n for n in "abcdefg" if n not in noes and _is_in(n, spared)}
         else:
             assert held <= before
             assert road.names() <= names
+        assert _acknowledged(road) <= road.names()
     assert road.run() == []
+
+
+def _acknowledged(road):
+    """Of whom the ledger says without doubt that the platform has them."""
+    rows = road.lake.dataset(acknowledged_state(road.lake, road.ledger)).to_table().to_pylist()
+    there = {row["member_id"] for row in rows if row["standing"] == "acknowledged"}
+    return {n for n in "abcdefg" if digest(f"id:{n}") in there}
 
 
 def _is_in(name, rows):
