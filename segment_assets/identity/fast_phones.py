@@ -6,6 +6,7 @@ and lengths looked up in whole numbers. Not here: any rule; what `phone_plan` wo
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from segment_assets.identity.phone_plan import Plan
 
 # Without the slash of `phone_plan`, which means one thing with a space and another without.
-_PLAIN = r"\A\+?[0-9 ().-]+\z"
+_SEPARATORS = b" ().-"
 _LONGEST_PLAIN = 31  # one more could be a digest
 _FEWEST_DIGITS, _MOST_DIGITS = 4, 15
+# In the sum of a text's bytes (see `_weights`): the bits below count digits, a plus weighs more than all strange bytes.
+_STRANGE_BITS, _ONE_PLUS = 8, 64
+_ONE_STRANGE = 1 << _STRANGE_BITS
+_HEAD = ((0, 100), (1, 10), (2, 1))
 # Below it the thirty calls of a group cost more than the reference does.
 _SMALLEST_GROUP = 24
 _NORTH_AMERICA, _NORTH_AMERICAN_DIGITS = "1", 10
@@ -36,19 +41,20 @@ def read_phones(texts: Any, countries: Countries | None, wanted: Collection[str]
     if countries is None:
         return nothing_read(len(texts))
 
-    places, digits, international = _plain(texts)
-    lengths = np.asarray(kernels().binary_length(digits)).astype(np.int64)
-    values = np.asarray(digits.cast(pa.int64()))
+    plain = _plain(texts)
     decided, numbers = np.zeros(len(texts), bool), np.zeros(len(texts), np.int64)
-    groups = np.where(international, _calling_codes()[_quotient(values, _ten_to(lengths - 3))], 0)
-    groups = np.where(international, groups, -1 - countries.numbers[places])
+    groups = np.where(plain.international, _calling_codes()[plain.heads], 0)
+    groups = np.where(plain.international, groups, -1 - countries.numbers[plain.places])
     order = np.argsort(groups.astype(np.int16), kind="stable")
     names, sizes = np.unique(groups[order], return_counts=True)
-    for name, end, size in zip(names.tolist(), np.cumsum(sizes), sizes, strict=True):
-        rows = order[end - size : end]
-        if len(rows) < _SMALLEST_GROUP or name == 0:
+    places, digits = plain.places[order], plain.digits.take(pa.array(plain.rows[order]))
+    values = np.asarray(digits.cast(pa.int64()))
+    lengths = np.asarray(kernels().binary_length(digits)).astype(np.int64)
+    for name, end, size in zip(names.tolist(), np.cumsum(sizes).tolist(), sizes.tolist(), strict=True):
+        rows = slice(end - size, end)
+        if size < _SMALLEST_GROUP or name == 0:
             continue
-        group = digits.take(pa.array(rows)), values[rows], lengths[rows]
+        group = digits.slice(end - size, size), values[rows], lengths[rows]
         found = _of_calling_code(name, *group) if name > 0 else _of_country(countries.names[-1 - name], *group)
         if found is not None:
             sound, numbers[places[rows]] = found
@@ -60,43 +66,79 @@ def read_phones(texts: Any, countries: Countries | None, wanted: Collection[str]
     return Reading(pa.array(decided), normals)
 
 
-def _plain(texts: Any) -> tuple[Any, Any, Any]:
-    """Where the plain numbers are, their digits, and whether each is written with a plus."""
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class _Plain:
+    """The digits of some texts, and which `rows` of them are a plain number each, at which `places` of the column.
+
+    `heads` are the first three digits of each plain number, `international` says whether it is written with a plus.
+    """
+
+    digits: Any
+    rows: Any
+    places: Any
+    heads: Any
+    international: Any
+
+
+def _plain(texts: Any) -> _Plain:
+    """The plain numbers among texts: at most one plus, in front, and else nothing but digits and separators."""
     import numpy as np
     import pyarrow as pa
 
     pc = kernels()
-    plain = pc.and_(pc.less_equal(pc.binary_length(texts), _LONGEST_PLAIN), pc.match_substring_regex(texts, _PLAIN))
-    plain = pc.and_not(plain, pc.ends_with(texts, ".0"))  # what a spreadsheet held
-    places = np.flatnonzero(yes(plain))
-    chosen = texts.take(pa.array(places))
-    digits = _only_digits(chosen)
-    lengths = np.asarray(pc.binary_length(digits))
-    fit = (lengths >= _FEWEST_DIGITS) & (lengths <= _MOST_DIGITS)
-    fit_mask = pa.array(fit)
-    return places[fit], digits.filter(fit_mask), np.asarray(pc.starts_with(chosen.filter(fit_mask), "+"))
+    short = np.asarray(yes(pc.less_equal(pc.binary_length(texts), _LONGEST_PLAIN)))
+    places = np.flatnonzero(short)
+    chosen = texts if len(places) == len(texts) else texts.take(pa.array(places))
+    written, ends = _bytes_of(chosen)
+    # No byte is out of range, and not to look twice halves the time.
+    weights = np.take(_weights(), written, mode="clip")
+    # One sum over all bytes counts the digits, pluses and strange bytes of each text; wrapped round, it still does.
+    sums = np.zeros(len(written) + 1, np.int32)
+    np.cumsum(weights, out=sums[1:])
+    of_text = sums[ends[1:]] - sums[ends[:-1]]
+    counts, others = of_text & (_ONE_STRANGE - 1), of_text >> _STRANGE_BITS
+    fit = (counts >= _FEWEST_DIGITS) & (counts <= _MOST_DIGITS) & ((others == 0) | (others == _ONE_PLUS))
+    rows = np.flatnonzero(fit)
+    first, last = written[ends[rows]], ends[rows + 1]
+    international = first == ord("+")
+    is_number = international == (others[rows] == _ONE_PLUS)
+    # What a spreadsheet held.
+    is_number &= (written[last - 1] != ord("0")) | (written[last - 2] != ord("."))
+    rows, international = rows[is_number], international[is_number]
+    starts = np.zeros(len(chosen) + 1, np.int32)
+    np.cumsum(counts, out=starts[1:])
+    left = written[weights == 1]
+    heads = sum(scale * (left[starts[rows] + place].astype(np.int64) - ord("0")) for place, scale in _HEAD)
+    return _Plain(_as_texts(left, starts), rows, places[rows], heads, international)
 
 
-def _only_digits(texts: Any) -> Any:
-    """The texts (no nulls) without every byte that is no digit."""
+def _bytes_of(texts: Any) -> tuple[Any, Any]:
+    """All bytes of the texts one after the other, and where each text ends, from 0 on."""
     import numpy as np
+
+    _, offsets, content = texts.buffers()
+    if not len(texts) or content is None:
+        return np.zeros(0, np.uint8), np.zeros(len(texts) + 1, np.int32)
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return np.frombuffer(content, np.uint8)[ends[0] : ends[-1]], ends - ends[0]
+
+
+def _as_texts(content: Any, ends: Any) -> Any:
     import pyarrow as pa
 
-    if not len(texts):
-        return texts
-    _, offsets, content = texts.buffers()
-    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    written = np.frombuffer(content, np.uint8)[ends[0] : ends[-1]]
-    is_digit = written - np.uint8(ord("0")) <= np.uint8(9)
-    kept = np.zeros(len(written) + 1, np.int32)
-    np.cumsum(is_digit, out=kept[1:])
-    moved: Any = kept[ends - ends[0]]
-    left: Any = written[is_digit]
-    return pa.Array.from_buffers(
-        pa.string(),
-        len(texts),
-        [None, pa.py_buffer(moved), pa.py_buffer(left)],
-    )
+    return pa.Array.from_buffers(pa.string(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(content)])
+
+
+@functools.cache
+def _weights() -> Any:
+    """What each byte adds to the sum of its text."""
+    import numpy as np
+
+    weights = np.full(256, _ONE_STRANGE, np.int32)
+    weights[list(_SEPARATORS)] = 0
+    weights[list(b"0123456789")] = 1
+    weights[ord("+")] = _ONE_STRANGE * _ONE_PLUS
+    return weights
 
 
 def _of_calling_code(calling_code: int, digits: Any, values: Any, lengths: Any) -> tuple[Any, Any] | None:

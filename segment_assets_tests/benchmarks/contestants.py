@@ -171,7 +171,8 @@ def warm_up(name: str) -> None:
     import importlib
 
     for module in {
-        "ours": ("stringzilla", "phonenumbers"),
+        # pyarrow imports pandas as soon as it is given a numpy array.
+        "ours": ("stringzilla", "phonenumbers", "pyarrow.compute", "pandas"),
         "duckdb": ("duckdb",),
         "polars_hash": ("polars", "polars_hash"),
         "aws_pandas": ("pandas",),
