@@ -98,11 +98,6 @@ def failed_findings(lake: Lake, plan: Plan, snapshot: "Snapshot | None") -> "Seq
     return [finding for finding in judge(lake, plan, snapshot) if not finding.passed]
 
 
-def approve(lake: Lake, plan: Plan, snapshot: "Snapshot | None") -> None:
-    """Raise NeedsHumanError with every finding that keeps an audience from being sent."""
-    refuse(snapshot, failed_findings(lake, plan, snapshot))
-
-
 def refuse(snapshot: "Snapshot | None", failed: "Sequence[Finding]") -> None:
     """Raise NeedsHumanError with the findings, when there are any."""
     if snapshot is not None and failed:

@@ -19,7 +19,7 @@ from segment_assets.assets.activations import errand
 from segment_assets.assets.audiences import EVERYBODY
 from segment_assets.cli.preview_people import PREVIEW, PREVIEW_KEY, hashed_people
 from segment_assets.cli.requests_written import RequestFolder
-from segment_assets.contracts import Mode, PermanentError
+from segment_assets.contracts import Mode, NeedsHumanError, PermanentError
 from segment_assets.delivery.preview import (
     PLACEHOLDER_ACCOUNT,
     PLACEHOLDER_AUDIENCE,
@@ -30,6 +30,7 @@ from segment_assets.delivery.preview import (
 )
 from segment_assets.deployment import Deployment
 from segment_assets.destinations import registry
+from segment_assets.permission import Permit, SendingClosedError
 from segment_assets.tables import HASHED_AUDIENCE, SUPPRESSIONS
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Previewed:
     mode: str
     known: bool
     workdir: Path
+    permit: Permit | None = None
     rows: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
@@ -92,7 +94,7 @@ def run_preview(destination: str, segment: str | None, members: Path | None, mod
             previewed = desk.of_segment(destination, str(segment), mode)
         folder = RequestFolder.prepare(out, previewed.contract)
         rehearsal = Rehearsal(folder.write)
-        _rehearse(plan, previewed, rehearsal)
+        _rehearse(previewed, rehearsal)
     summary = _summary(previewed, rehearsal)
     folder.summarise(summary)
     _tell(summary, out)
@@ -136,7 +138,10 @@ class _Desk:
             task = errand(self.plan, name, permission, resources["secrets"].tenant_key(self.plan.tenant))
         known, task = name is not None and not hides_ledger, in_mode(task, mode)
         said = mode or task.wanted.mode.value
-        return Previewed(task, account, lake, audience, said, known=known, workdir=self.scratch)
+        permit = Permit(self.plan, permission, lake, task, audience) if name is not None else None
+        if permit is not None:
+            task = dataclasses.replace(task, rails=permit.rails(notes=False))
+        return Previewed(task, account, lake, audience, said, known=known, workdir=self.scratch, permit=permit)
 
 
 def _platform(plan: Plan, destination: str) -> str:
@@ -181,15 +186,12 @@ def _unplanned(platform: str, account: Account | None, segment: str) -> Errand:
     )
 
 
-def _rehearse(plan: Plan, previewed: Previewed, rehearsal: Rehearsal) -> None:
-    from segment_assets.checks import approve
-
+def _rehearse(previewed: Previewed, rehearsal: Rehearsal) -> None:
     task, lake, mode = previewed.errand, previewed.lake, previewed.mode
     if previewed.known and mode != "remove":
         suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
         room = _room(previewed, rehearsal)
-        audience = previewed.audience
-        rehearsal.run(lambda: room.run(task, audience, suppressions, approve=lambda: approve(lake, plan, audience)))
+        rehearsal.run(lambda: room.run(task, previewed.audience, suppressions, approve=lambda: _ask(previewed.permit)))
         return
     if mode == "remove":
         if not _is_delivered(previewed):
@@ -202,6 +204,15 @@ def _rehearse(plan: Plan, previewed: Previewed, rehearsal: Rehearsal) -> None:
         return
     room = _room(previewed, rehearsal)
     rehearsal.run(lambda: room.run(task, previewed.audience, None))
+
+
+def _ask(permit: Permit | None) -> None:
+    """What the plan says now; a closed window would only be waited for, and a rehearsal waits for nothing."""
+    try:
+        if permit is not None:
+            permit.ask()
+    except SendingClosedError as closed:
+        raise NeedsHumanError(str(closed)) from closed
 
 
 def _is_delivered(previewed: Previewed) -> bool:

@@ -119,6 +119,11 @@ def pending(lake: Lake, tenant: str, clock: Clock) -> list[Pending]:
     return found
 
 
+def approvals_of(pair: Pair) -> str:
+    """Where the chain of a pair's stops and approvals lies."""
+    return f"{ROOT}/{pair.partition}"
+
+
 def approvals_given(lake: Lake, pair: Pair, clock: Clock) -> int:
     """How many approvals a pair has had: a new one is a reason to try again at once."""
     return sum(entry.kind == "approved" for entry in _chain(lake, pair, clock).entries)
@@ -161,7 +166,7 @@ def _follows(ledger: AudienceLedger, audience: str) -> str:
 
 
 def _chain(lake: Lake, pair: Pair, clock: Clock) -> Chain:
-    chain = Chain(lake, f"{ROOT}/{pair.partition}", clock)
+    chain = Chain(lake, approvals_of(pair), clock)
     chain.verify()
     return chain
 

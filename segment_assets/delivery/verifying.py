@@ -17,6 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import PermanentError, SegmentAssetsError
+from segment_assets.delivery.approvals import approvals_of
 from segment_assets.delivery.ledger import AudienceLedger, Chain, DeliveryLog, canonical, checksum
 from segment_assets.delivery.overlay import OverlayLake
 from segment_assets.delivery.settling import balanced, settle
@@ -67,7 +68,7 @@ class Verifier:
 
     def verify(self, pair: Pair) -> Verified:
         """Prove everything about one pair. Raises MisfitError for the first thing that does not fit."""
-        entries = sum(self._entries(folder, "") for folder in self._other_chains(pair))
+        entries = sum(self._entries(folder, "") for folder in [*self._other_chains(pair), *self._approvals(pair)])
         logs = self._linked(pair)
         for log, next_log in zip(logs, [*logs[1:], None], strict=True):
             if log.closed is None and next_log is not None:
@@ -83,6 +84,11 @@ class Verifier:
         keys = [key for key in self.lake.keys(pair.prefix) if _ENTRY.fullmatch(key.rpartition("/")[2])]
         folders = sorted({key.rpartition("/")[0] for key in keys})
         return [folder for folder in folders if not folder.startswith(f"{pair.prefix}/deliveries/")]
+
+    def _approvals(self, pair: Pair) -> list[str]:
+        """The chain of who let what through, where anything was ever stopped."""
+        folder = approvals_of(pair)
+        return [folder] if self.lake.keys(folder) else []
 
     def _has_audience(self, pair: Pair) -> bool:
         """Whether the audience's chain still has an id in it: a chain does not show that its end is gone."""

@@ -116,7 +116,7 @@ RECEIPTS = Table(
         Column("accepted", Type.INTEGER, "Records the platform proved to have taken"),
         Column("rejected", Type.INTEGER, "Records the platform refused and we could name"),
         Column("unproven", Type.INTEGER, "Records without evidence either way"),
-        text("request_digest", "Keyed digest of the request body"),
+        text("request_digest", "Keyed digest of method, path, query and body"),
         text("platform_code", "The platform's own code"),
         text("chain", "Digest of this entry and the one before"),
     ),

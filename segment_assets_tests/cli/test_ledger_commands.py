@@ -14,6 +14,8 @@ from segment_assets.assets.activations import errand
 from segment_assets.cli import main
 from segment_assets.cli.requests_written import RequestFolder
 from segment_assets.contracts import Contract, PermanentError, Request
+from segment_assets.delivery.approvals import Desk
+from segment_assets.delivery.guards import Stop
 from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.destinations.meta import CONTRACT, MetaCustomAudiences
@@ -90,6 +92,16 @@ def test_an_untouched_ledger_is_proven_and_an_altered_one_is_named_with_exit_cod
     assert "000001/000002.json: the entry was altered" in result.output
 
 
+def test_an_altered_approval_is_named_too(home):
+    stop = Stop("short_source", "5 rows", 5)
+    Desk(LocalLake(home / "lake"), _pair(home), "audience", "permission", lambda: 1.0).not_approved([stop])
+    assert "1 ledgers, 0 that do not fit" in typed("verify").output
+    entry = next((home / "lake" / "objects").rglob("approvals/**/000001.json"))
+    entry.write_bytes(entry.read_bytes().replace(b'"amount":5', b'"amount":9'))
+    result = typed("verify")
+    assert (result.exit_code, "000001.json: the entry was altered" in result.output) == (1, True), result.output
+
+
 def test_a_pair_without_a_ledger_is_no_proof(home):
     result = typed("verify", "--pair", "meta/1001/nobody")
     assert (result.exit_code, "no ledger of this pair" in result.output) == (1, True)
@@ -122,6 +134,15 @@ def test_the_next_delivery_of_a_segment_is_previewed_over_what_the_ledger_knows(
     first = json.loads((tmp_path / "out" / "0001.json").read_text())
     assert first["url"] == "https://graph.facebook.com/v26.0/100/users"
     assert len(list(AudienceLedger(LocalLake(home / "lake"), _pair(home), lambda: 0.0).deliveries())) == 1
+
+
+def test_a_preview_says_what_a_guard_would_stop_and_notes_nothing(home, tmp_path):
+    wants(home, WANTS[:5])
+    result = typed("preview", "--destination", ACCOUNT, "--segment", NEWSLETTER, "--out", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert "the source has 5 rows where the last 1 had 12" in summary["stopped"]
+    assert not LocalLake(home / "lake").keys("approvals")
 
 
 def _pair(home: Path):
