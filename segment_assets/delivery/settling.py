@@ -1,6 +1,7 @@
 """After a delivery ended, however it ended: what the platform now holds, and how the people add up.
 
-Belongs here: the state that the next delivery starts from, the accounting, and the rows of the ledger's tables.
+Belongs here: the state that the next delivery starts from, and the accounting. Not here: the rows of the ledger's
+tables (`ledger_rows`).
 The same code settles a delivery that ran to its end and one that was killed in the middle of a call.
 """
 
@@ -13,11 +14,12 @@ from segment_assets import engine
 from segment_assets.contracts import CONSENT_COLUMNS, PermanentError
 from segment_assets.delivery import accounting
 from segment_assets.delivery.ledger import utc
+from segment_assets.delivery.ledger_rows import delivery_row, receipt_rows, rejection_rows
 from segment_assets.delivery.passing import set_settled_apart
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, DELIVERIES, RECEIPTS, REJECTIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     import duckdb
@@ -65,11 +67,11 @@ def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, w
         people = accounting.people(db, log)
         leaving = engine.number(db, "SELECT count(*) FROM leaving") + apart.leaving
     people |= {"accepted": people["accepted"] + apart.accepted, "unproven": people["unproven"] + apart.unproven}
-    row = _delivery_row(ledger, log, outcome, people)
+    row = delivery_row(ledger, log, outcome, people)
     partition = f"{ledger.pair.partition}/{log.number:06d}"
     _publish(lake, DELIVERIES.name, partition, [row])
-    _publish(lake, RECEIPTS.name, partition, list(_receipt_rows(header["delivery_id"], log)))
-    _publish(lake, REJECTIONS.name, partition, list(_rejection_rows(header["delivery_id"], log)))
+    _publish(lake, RECEIPTS.name, partition, list(receipt_rows(header["delivery_id"], log)))
+    _publish(lake, REJECTIONS.name, partition, list(rejection_rows(header["delivery_id"], log)))
     body = {"outcome": outcome, "state": state.id, "accounting": people, "leaving": leaving}
     log.chain.append("closed", body)
     return Settled(state, row)
@@ -250,54 +252,6 @@ def _write_state(
     writer = lake.writer(ACKNOWLEDGED.name, ledger.pair.partition)
     apart.write_state(engine.batches(db, sql, apart.schema()), writer)
     return writer.publish({})
-
-
-def _delivery_row(ledger: AudienceLedger, log: DeliveryLog, outcome: str, people: Mapping[str, int]) -> dict[str, Any]:
-    header, pair = log.header, ledger.pair
-    return {
-        "delivery_id": header["delivery_id"],
-        "destination": pair.destination,
-        "account": pair.account,
-        "segment": pair.segment,
-        "number": log.number,
-        "lane": header["lane"],
-        "mode": header.get("mode"),
-        "outcome": outcome,
-        "to_snapshot": header["to_snapshot"],
-        "opened_at": utc(log.chain.entries[0].at),
-        "closed_at": utc(ledger.clock()),
-        **header["counts"],
-        **people,
-    }
-
-
-def _receipt_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]]:
-    for entry in log.chain.entries:
-        if entry.kind in {"receipt", "refused"}:
-            body = entry.body
-            yield {
-                "delivery_id": delivery_id,
-                "entry": entry.number,
-                "phase": body["phase"],
-                "batch": body["batch"],
-                "sent": body["sent"],
-                "received": body.get("received", 0),
-                "accepted": body.get("accepted", 0),
-                "rejected": body.get("rejected", body["sent"] if entry.kind == "refused" else 0),
-                "unproven": body.get("unproven", 0) + len(body.get("given_up", ())),
-                "request_digest": body["request_digest"],
-                "platform_code": body["code"],
-                "chain": entry.digest,
-            }
-
-
-def _rejection_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]]:
-    """One row a person: in several lanes or phases they may be named several times, and the first code is kept."""
-    codes: dict[str, str] = {}
-    for entry in log.answered("receipt"):
-        codes = {**entry.body["rejected_members"], **codes}
-    for member, code in codes.items():
-        yield {"delivery_id": delivery_id, "member_id": bytes.fromhex(member), "code": code}
 
 
 def _publish(lake: Lake, table: str, partition: str, rows: list[dict[str, Any]]) -> None:
