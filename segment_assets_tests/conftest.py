@@ -89,7 +89,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 def _group(nodeid: str) -> str:
     """The file, or the road: that is walked once for all files that look at it, which go to one worker."""
     file = nodeid.split("::", maxsplit=1)[0]
-    walks = re.search(r"\bwalked[:,)]", (HERE.parent / file).read_text(encoding="utf-8"))
+    text = (HERE.parent / file).read_text(encoding="utf-8")
+    # The plain search first: it spares every worker a second and a half.
+    walks = "walked" in text and re.search(r"\bwalked[:,)]", text)
     return ROAD if walks else file
 
 

@@ -215,6 +215,7 @@ def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand
         rails=GuardRails(permission.max_removal_share),
         key=key,
         on_removal=permission.on_removal,
+        adopt=permission.adopt or "",
     )
 
 

@@ -1,21 +1,22 @@
-"""The audience on the platform: created once, found again by our own marker, deleted when the plan says so.
+"""The audience on the platform: created once, or adopted, found again by our own marker, deleted when the plan says so.
 
 Belongs here: the chain of notes about the audience itself. Not here: its members.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hmac
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import AudienceSpec
-from segment_assets.delivery.ledger import minted
+from segment_assets.contracts import AudienceSpec, NeedsHumanError
+from segment_assets.delivery.ledger import AudienceLedger, minted
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Destination, Sleep, Transport
     from segment_assets.delivery.errands import Errand
-    from segment_assets.delivery.ledger import AudienceLedger
+    from segment_assets.delivery.ledger import Chain
 
 # Seconds. A platform can finish a request whose caller has hung up (seen in CI: two audiences after a time-out).
 _CREATION_MAY_STILL_ARRIVE = 120.0
@@ -25,14 +26,18 @@ _LOOKS = (0.5, 1.0, 2.0, 4.0)
 def audience_on_platform(
     ledger: AudienceLedger, errand: Errand, destination: Destination, transport: Transport, sleep: Sleep
 ) -> str:
-    """The id of the audience, which is created when there is none; an unanswered creation is looked up first."""
-    chain = ledger.audience()
-    for entry in reversed(chain.entries):
-        if entry.kind == "deleted":
-            break
-        if entry.kind == "created":
-            return str(entry.body["id"])
-    pair = errand.pair
+    """The id of the audience, which is created when there is none; an unanswered creation is looked up first.
+
+    Raises NeedsHumanError for an audience that cannot be adopted: it is another pair's, or this pair has one already.
+    """
+    chain, pair = ledger.audience(), errand.pair
+    known = _known(chain)
+    if known and errand.adopt in {"", known}:
+        return known
+    if errand.adopt:
+        _refuse_to_adopt_what_is_taken(ledger, errand.adopt, known)
+        chain.append("adopted", {"id": errand.adopt})
+        return errand.adopt
     token = minted(pair.tenant, pair.destination, pair.account, pair.segment)
     marker = hmac.new(errand.key, token.encode(), sha256).hexdigest()[:32]
     spec = AudienceSpec(errand.spec_name, marker, errand.statements)
@@ -45,6 +50,29 @@ def audience_on_platform(
     audience_id = found or destination.create_audience(transport, spec)
     chain.append("created", {"id": audience_id})
     return audience_id
+
+
+def _known(chain: Chain) -> str:
+    for entry in reversed(chain.entries):
+        if entry.kind == "deleted":
+            break
+        if entry.kind in {"created", "adopted"}:
+            return str(entry.body["id"])
+    return ""
+
+
+def _refuse_to_adopt_what_is_taken(ledger: AudienceLedger, wanted: str, known: str) -> None:
+    pair = ledger.pair
+    if known:
+        raise NeedsHumanError(
+            f"{pair}: the plan adopts an audience, and this pair has another one, which its ledger knows by id. Take "
+            "`adopt` out of the plan, or end the activation with on_removal: delete first"
+        )
+    account = f"ledger/{pair.destination}/{pair.account}"
+    for segment in sorted({key.split("/")[3] for key in ledger.lake.keys(account)} - {pair.segment}):
+        other = AudienceLedger(ledger.lake, dataclasses.replace(pair, segment=segment), ledger.clock)
+        if _known(other.audience()) == wanted:
+            raise NeedsHumanError(f"{pair}: the audience that the plan adopts is that of {segment}; give each its own")
 
 
 def _looked_for(

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Errand:
-    """What one pair wants: who, where to, and within which limits. `key` is the tenant's secret for pseudonyms."""
+    """What one pair wants: who, where to, and within which limits. `key` is the tenant's secret for pseudonyms.
+
+    `adopt` is the id of an audience that is on the platform already; empty where ours is made.
+    """
 
     pair: Pair
     wanted: Wanted
@@ -27,6 +30,7 @@ class Errand:
     rails: GuardRails
     key: bytes
     on_removal: str = "keep"
+    adopt: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class PairRun:
 
     def _let_nobody_out(self, people: int) -> NeedsHumanError:
         """The platform refused to take people out who said no: do what the contract says, and say so."""
-        is_deleted = self.platform.destination.contract.on_refused_removal == "delete"
+        # An adopted audience may hold people whom somebody else put there.
+        is_deleted = self.platform.destination.contract.on_refused_removal == "delete" and not self.errand.adopt
         if is_deleted:
             self.withdraw(delete=True)
         return refused_removal(self.errand.pair, people, is_deleted=is_deleted)
@@ -210,7 +211,7 @@ class PairRun:
 
     def _changes(self) -> FilledBatches:
         writer = self.lake.writer(CHANGES.name, self.errand.pair.partition)
-        return FilledBatches(writer, self.platform.destination, known_id(self.ledger))
+        return FilledBatches(writer, self.platform.destination, self.errand.adopt or known_id(self.ledger))
 
     def _audience_id(self) -> str:
         platform = self.platform

@@ -49,6 +49,8 @@ class Activation(Strict):
     """Permission for one segment on one account for one purpose.
 
     `sending` narrows the account's own. `name_reviewed_by` vouches for a name that the lint finds not neutral.
+    `adopt` is the platform's id of an audience that is there already and shall be used in place of a new one; whoever
+    is in it that we never sent stays in it, because no platform says who that is.
     """
 
     segment: SegmentName
@@ -59,6 +61,7 @@ class Activation(Strict):
     match_keys: tuple[MatchKey, ...] = ()
     audience_name: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)] | None = None
     name_reviewed_by: Person | None = None
+    adopt: Annotated[str, pydantic.StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] | None = None
     max_removal_share: Share = 0.3
     sending: Sending | None = None
     on_removal: Literal["keep", "empty", "delete"] = "keep"

@@ -51,6 +51,7 @@ def _claimed_twice(plan: Plan) -> Iterator[str]:
     """Pairs that are named twice, and audiences of one platform account that two segments would share."""
     pairs: set[tuple[str, ...]] = set()
     names: dict[tuple[str, ...], str] = {}
+    adopted: dict[tuple[str, ...], str] = {}
     for place, activation in _complete(plan):
         account = plan.accounts[activation.account]
         where = (account.destination, account.account)
@@ -64,4 +65,14 @@ def _claimed_twice(plan: Plan) -> Iterator[str]:
             yield (
                 f"activations.{place}: {first} and {activation.segment} claim one audience on {activation.account}, "
                 f"{name!r}; give one of them an audience_name of its own"
+            )
+        if activation.adopt is None:
+            continue
+        if activation.on_removal == "delete":
+            yield f"activations.{place}.on_removal: an adopted audience is not ours to delete; say empty or keep"
+        first = adopted.setdefault((*where, activation.adopt), activation.segment)
+        if first != activation.segment:
+            yield (
+                f"activations.{place}.adopt: {first} and {activation.segment} adopt one audience on "
+                f"{activation.account}; each needs one of its own"
             )

@@ -117,6 +117,15 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
         .replace("    purpose: loyalty\n", "    purpose: loyalty\n    audience_name: ' news'\n", 1),
         "- segment: newsletter_subscribers", "activations:", "claim one audience on lumen_eu",
     ),
+    "two segments that adopt one audience": (
+        lambda text: text.replace("    purpose: lookalike seed\n", "    purpose: lookalike seed\n    adopt: '778'\n", 1)
+        .replace("    purpose: loyalty\n", "    purpose: loyalty\n    adopt: ' 778'\n", 1),
+        "adopt: ' 778'", "activations:", "adopt one audience on lumen_eu",
+    ),
+    "an adopted audience that would be deleted": (
+        lambda text: text.replace("    purpose: loyalty\n", "    purpose: loyalty\n    adopt: '778'\n    on_removal: delete\n", 1),
+        "on_removal: delete", "activations:", "an adopted audience is not ours to delete",
+    ),
     "one segment twice on one platform account under two names": (
         lambda text: text.replace('    destination: google\n    account: "1234567890"', '    destination: meta\n    account: "1001"')
         .replace("statements:\n      terms_of_service", "statements:\n      customer_file_source: USER_PROVIDED_ONLY\n      terms_of_service"),
