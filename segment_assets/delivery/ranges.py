@@ -39,9 +39,7 @@ class Marks:
     """
 
     def __init__(self) -> None:
-        import numpy as np
-
-        self._table = np.zeros(1 << (_MARK_BITS - 3), np.uint8)
+        self._table: Any = None
         self.is_empty = True
 
     def add(self, cells: Any) -> None:
@@ -54,6 +52,8 @@ class Marks:
         import numpy as np
 
         if len(hashes):
+            if self._table is None:
+                self._table = np.zeros(1 << (_MARK_BITS - 3), np.uint8)
             places, bits = self._places(hashes)
             np.bitwise_or.at(self._table, places, np.left_shift(1, bits).astype(np.uint8))
             self.is_empty = False
@@ -71,6 +71,8 @@ class Marks:
         """The same for numbers of 64 bits."""
         import numpy as np
 
+        if self.is_empty:
+            return np.zeros(len(hashes), np.bool_)
         places, bits = self._places(hashes)
         return ((self._table[places] >> bits.astype(np.uint8)) & 1).astype(np.bool_)
 
