@@ -29,6 +29,7 @@ from segment_assets.contracts import (
     VerifiedBy,
 )
 from segment_assets.destinations.linkedin_answers import accepted, element_codes, listed
+from segment_assets.destinations.linkedin_size import size_report
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, Member, Response, Session, Transport
+    from segment_assets.contracts.sizes import SizeReport
 
 _ROUTE = route("linkedin", "stream")
 
@@ -152,6 +154,14 @@ class LinkedInSegments:
             session_received=session.received_before + len(members),
             code=str(response.status),
         )
+
+    def size_request(self, audience_id: str) -> Request:
+        """Ask for the segment."""
+        return Request("GET", f"{_SEGMENTS}/{audience_id}", headers=self._headers("GET"))
+
+    def read_size(self, response: Response) -> SizeReport:
+        """How many LinkedIn matched, and whether campaigns can use them. Raises as `read` does."""
+        return size_report(accepted(response, self.account), self.contract.minimum_members)
 
     def _segments(self, transport: Transport, narrowed: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         """The account's segments, page by page."""

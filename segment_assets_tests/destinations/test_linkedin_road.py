@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from segment_assets.contracts import PermanentError, TransientError
+from segment_assets.contracts.sizes import SizeReport, SizeState
 from segment_assets_tests.conformance.kit import people
 from segment_assets_tests.conformance.kit.house import House
 from segment_assets_tests.conformance.kit.outside import InProcess, Outside
@@ -61,6 +62,20 @@ def test_a_segment_that_stays_away_longer_than_a_run_waits_is_taken_up_by_the_ne
     assert len(house.outside.audiences()) == 1
     house.holds_exactly(range(PEOPLE))
     house.is_balanced()
+
+
+def test_a_segment_is_built_for_a_day_and_then_tells_that_it_is_too_small(house: House):
+    house.wants(range(PEOPLE))
+    house.run()
+    (segment,) = house.outside.audiences()
+
+    def size() -> SizeReport:
+        destination = house.destination()
+        return destination.read_size(house.transport().send(destination.size_request(segment["id"])))
+
+    assert size().state is SizeState.UPDATING
+    house.outside.later(2 * 86_400)
+    assert size() == SizeReport(SizeState.TOO_SMALL, 0, 299, "READY")
 
 
 def test_two_writers_at_once_cost_a_repeated_call_and_nobody(house: House):

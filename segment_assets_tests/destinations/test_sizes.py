@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_assets.contracts.sizes import SizeReport, SizeState
-from segment_assets.destinations import google_size, meta_size
+from segment_assets.destinations import google_size, linkedin_size, meta_size
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -49,8 +49,33 @@ def test_google_s_list_is_as_large_as_its_networks_say_and_closed_when_it_is_clo
     assert google_size.size_report({"membershipStatus": "OPEN"}) == SizeReport(SizeState.UNKNOWN, None, None, "OPEN")
 
 
+def linkedin(status: object, size: object, name: str = "LINKEDIN") -> SizeReport:
+    own = {"destination": name, "status": status, "audienceSize": size}
+    return linkedin_size.size_report({"destinations": [{"destination": "ELSEWHERE", "status": "FAILED"}, own]}, 300)
+
+
+@pytest.mark.parametrize(
+    ("status", "size", "report"),
+    [
+        ("READY", 300, SizeReport(SizeState.READY, 300, 300, "READY")),
+        ("ARCHIVED", 4_000, SizeReport(SizeState.READY, 4_000, 4_000, "ARCHIVED")),
+        ("READY", 299, SizeReport(SizeState.TOO_SMALL, 0, 299, "READY")),
+        ("READY", None, SizeReport(SizeState.UNKNOWN, None, None, "READY")),
+        ("BUILDING", 0, SizeReport(SizeState.UPDATING, None, None, "BUILDING")),
+        ("UPDATING", 900, SizeReport(SizeState.UPDATING, 900, 900, "UPDATING")),
+        ("EXPIRED", 900, SizeReport(SizeState.CLOSED, 900, 900, "EXPIRED")),
+        ("NEW_WORD", 900, SizeReport(SizeState.UNKNOWN, 900, 900, "")),
+    ],
+)
+def test_linkedin_s_segment_is_ready_with_a_number_of_its_own_destination_only(status, size, report):
+    assert linkedin(status, size) == report
+    assert linkedin(status, size, "SOMEWHERE") == SizeReport(SizeState.UNKNOWN, None, None, "")
+
+
 @settings(max_examples=60)
 @given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
 def test_an_answer_of_any_shape_is_read_and_never_taken_for_ready(one, two, three, four):
     assert meta(one, two, three, four).state is not SizeState.READY
     google_size.size_report({"membershipStatus": one, "sizeInfo": two})
+    linkedin_size.size_report({"destinations": one}, 300)
+    assert linkedin(two, three).state is not SizeState.READY
