@@ -35,7 +35,6 @@ from segment_assets.delivery.records import (
 )
 from segment_assets.delivery.refreshing import add_refreshed, next_due
 from segment_assets.delivery.unaffected import set_apart
-from segment_assets.delivery.wanted import FORMS, ChangeCounts, Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 
     from segment_assets.contracts import SnapshotWriter
     from segment_assets.delivery.refreshing import Refresh
+    from segment_assets.delivery.wanted import ChangeCounts, Wanted
 
 
 def audience_changes(
@@ -68,24 +68,25 @@ def audience_changes(
         first = first_changes(audience, suppressions, wanted, write=write, workdir=workdir, refresh=refresh)
         if first is not None:
             return first
+    wanted = wanted.holding(acknowledged)
     with (
         set_apart(audience, acknowledged, suppressions, wanted, refresh=refresh, workdir=workdir) as apart,
         engine.connect(workdir) as db,
     ):
         _load(db, apart.audience, apart.acknowledged, suppressions, wanted)
-        leave_alone(db, wanted.mode)
-        _holders(db, apart.holders)
-        _adds(db)
+        leave_alone(db, wanted)
+        _holders(db, apart.holders, wanted)
+        _adds(db, wanted)
         if refresh is not None:
-            add_refreshed(db, wanted.contract, refresh)
+            add_refreshed(db, wanted, refresh)
         drop_what_the_mode_forbids(db, wanted.mode)
         due = next_due(db, wanted.contract, refresh) if refresh is not None else None
         _gone_and_old(db, wanted)
         if late:
             take_out_leaving(db, wanted, "holders")
-        _reaffirmed(db)
+        _reaffirmed(db, wanted)
         if wanted.mode is Mode.REPLACE:
-            replace_everything(db)
+            replace_everything(db, wanted)
         write_batches(db, wanted, write)
         counts = counted_in_mode(db, counted(db, wanted), wanted)
         return apart.people.added_to(dataclasses.replace(counts, refresh_due=due), wanted)
@@ -102,17 +103,18 @@ def _load(
     load_suppressions(db, suppressions)
     db.execute(f"""
         CREATE TEMP TABLE audience AS
-        SELECT * REPLACE (CASE WHEN eligibility IN ('eligible', 'held_out') AND ({is_suppressed("a")})
-                               THEN 'suppressed' ELSE eligibility END AS eligibility)
+        SELECT member_id, {", ".join(wanted.columns)},
+               CASE WHEN eligibility IN ('eligible', 'held_out') AND ({is_suppressed("a")})
+                    THEN 'suppressed' ELSE eligibility END AS eligibility
         FROM audience_rows a
     """)
-    load_state(db, acknowledged)
+    load_state(db, acknowledged, wanted)
     load_wanted(db, wanted)
 
 
-def _holders(db: duckdb.DuckDBPyConnection, others: pads.Dataset | None) -> None:
+def _holders(db: duckdb.DuckDBPyConnection, others: pads.Dataset | None, wanted: Wanted) -> None:
     """View `holders`: every record of whoever shall be there that may share an identifier with one who leaves."""
-    forms = ", ".join(FORMS)
+    forms = ", ".join(wanted.columns)
     db.execute(f"CREATE TEMP TABLE others AS SELECT {forms} FROM wanted WHERE false")
     if others is not None:
         db.register("other_records", others)
@@ -123,13 +125,13 @@ def _holders(db: duckdb.DuckDBPyConnection, others: pads.Dataset | None) -> None
     db.execute(f"CREATE TEMP VIEW holders AS SELECT {forms} FROM wanted UNION ALL SELECT {forms} FROM others")
 
 
-def _adds(db: duckdb.DuckDBPyConnection) -> None:
+def _adds(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
     db.execute(f"""
         CREATE TEMP TABLE records AS
         SELECT 'add' AS phase,
                CASE WHEN w.member_id IN (SELECT member_id FROM state WHERE standing <> 'rejected')
                     THEN 'changed' ELSE 'new' END AS kind,
-               {columns("w")}
+               {columns(wanted, "w")}
         FROM wanted w
         LEFT JOIN state s
           ON s.member_id = w.member_id AND s.record_id = w.record_id AND s.standing <> 'in_doubt'
@@ -162,16 +164,16 @@ def _gone_and_old(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
         SELECT CASE WHEN s.standing = 'rejected' OR NOT ({anything}) THEN 'none'
                     WHEN s.stays THEN 'retire' ELSE 'remove' END,
                CASE WHEN s.stays OR s.standing = 'rejected' THEN 'old_identifiers' ELSE 'gone' END,
-               {columns("s", keep=keep)}
+               {columns(wanted, "s", keep=keep)}
         FROM unwanted s {joins}
         WHERE NOT s.stays OR s.standing = 'rejected' OR ({anything})
     """)
 
 
-def _reaffirmed(db: duckdb.DuckDBPyConnection) -> None:
+def _reaffirmed(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
     db.execute(f"""
         INSERT INTO records
-        SELECT 'reaffirm', 'changed', {columns("w")}
+        SELECT 'reaffirm', 'changed', {columns(wanted, "w")}
         FROM wanted w
         WHERE w.member_id IN (SELECT member_id FROM records WHERE phase = 'retire')
     """)

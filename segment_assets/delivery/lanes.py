@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import MatchKey
-from segment_assets.delivery.wanted import FORMS, PHASES, SILENT
+from segment_assets.delivery.wanted import PHASES, SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,8 @@ def load_wanted(db: duckdb.DuckDBPyConnection, wanted: Wanted, columns: Mapping[
     parts = []
     for lane in lanes_of(wanted):
         usable = " OR ".join(f"({' AND '.join(f'{form} IS NOT NULL' for form in group)})" for group in lane.groups)
-        sent = [form if form in lane.forms else f"NULL AS {form}" for form in FORMS if form not in (columns or {})]
+        own = [form for form in wanted.columns if form not in (columns or {})]
+        sent = [form if form in lane.forms else f"NULL AS {form}" for form in own]
         parts.append(f"""
             SELECT member_id, {record_id(lane.forms)} AS record_id, {", ".join(sent)}{more}
             FROM audience WHERE eligibility IN ({doors}) AND ({usable or "false"})
@@ -131,8 +132,9 @@ def _number(wanted: Wanted) -> str:
     lanes = lanes_of(wanted)
     if len(lanes) == 1:
         return "0"
-    cases = [
-        f"WHEN {' OR '.join(f'{form} IS NOT NULL' for form in sorted(lane.own))} THEN {place}"
-        for place, lane in enumerate(lanes)
-    ]
+    cases = []
+    for place, lane in enumerate(lanes):
+        there = [f"{form} IS NOT NULL" for form in wanted.columns if form in lane.own]
+        if there:
+            cases.append(f"WHEN {' OR '.join(there)} THEN {place}")
     return f"CASE {' '.join(cases)} ELSE {len(lanes)} END"

@@ -90,17 +90,18 @@ def opt_out_changes(
     them, so from then on they are in doubt: the audience's own delivery sends those again whom it wants.
     Consent is each person's own, so what somebody else holds stays when it is taken back.
     """
+    wanted = wanted.holding(acknowledged)
     with (
         set_unnamed_apart(acknowledged, suppressions, took_back, workdir) as (affected, others),
         engine.connect(workdir) as db,
     ):
         load_suppressions(db, suppressions)
-        load_state(db, affected)
-        db.execute(f"CREATE TEMP TABLE wanted AS SELECT {columns()} FROM state WHERE false")
+        load_state(db, affected, wanted)
+        db.execute(f"CREATE TEMP TABLE wanted AS SELECT {columns(wanted)} FROM state WHERE false")
         db.execute("CREATE TEMP TABLE audience AS SELECT NULL::VARCHAR AS eligibility WHERE false")
         db.execute(f"""
             CREATE TEMP TABLE records AS
-            SELECT 'remove' AS phase, 'gone' AS kind, {columns("a", keep=sent_to_remove(wanted, "a"))}
+            SELECT 'remove' AS phase, 'gone' AS kind, {columns(wanted, "a", keep=sent_to_remove(wanted, "a"))}
             FROM state a
             WHERE a.standing <> 'rejected'
               AND a.member_id IN (SELECT s.member_id FROM state s WHERE {is_suppressed("s")})
@@ -133,7 +134,7 @@ def _take_out_withdrawn(db: duckdb.DuckDBPyConnection, took_back: pads.Dataset, 
     anything = " OR ".join(f"{cell} IS NOT NULL" for cell in keep.values())
     db.execute(f"""
         INSERT INTO records
-        SELECT CASE WHEN {anything} THEN 'remove' ELSE 'none' END, 'gone', {columns("a", keep=keep)}
+        SELECT CASE WHEN {anything} THEN 'remove' ELSE 'none' END, 'gone', {columns(wanted, "a", keep=keep)}
         FROM state a {joins} LEFT JOIN held_rest ON held_rest.v = {weaker_keys(wanted, "a")}
         WHERE a.standing <> 'rejected' AND a.member_id IN (SELECT digest FROM took_back)
           AND a.member_id NOT IN (SELECT member_id FROM records)
@@ -144,14 +145,15 @@ def deletion_changes(
     acknowledged: pads.Dataset, wanted: Wanted, *, write: SnapshotWriter, workdir: Path
 ) -> ChangeCounts:
     """Everybody leaves with the audience itself, which needs no request for any of them."""
+    wanted = wanted.holding(acknowledged)
     with engine.connect(workdir) as db:
         db.execute("CREATE TEMP TABLE audience AS SELECT NULL::VARCHAR AS eligibility WHERE false")
-        load_state(db, acknowledged)
-        db.execute(f"CREATE TEMP TABLE wanted AS SELECT {columns()} FROM state WHERE false")
+        load_state(db, acknowledged, wanted)
+        db.execute(f"CREATE TEMP TABLE wanted AS SELECT {columns(wanted)} FROM state WHERE false")
         db.execute(f"""
             CREATE TEMP TABLE records AS
             SELECT 'none' AS phase, CASE standing WHEN 'rejected' THEN 'old_identifiers' ELSE 'gone' END AS kind,
-                   {columns()} FROM state
+                   {columns(wanted)} FROM state
         """)
         write_batches(db, wanted, write)
         return counted(db, wanted)

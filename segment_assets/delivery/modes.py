@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from segment_assets import engine
 from segment_assets.contracts import Eligibility, Mode
 from segment_assets.delivery.records import columns
-from segment_assets.delivery.wanted import FORMS
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,10 +24,10 @@ if TYPE_CHECKING:
 _MAY_NOT_STAY = (Eligibility.SUPPRESSED.value, Eligibility.NO_CONSENT.value)
 
 
-def leave_alone(db: duckdb.DuckDBPyConnection, mode: Mode) -> None:
+def leave_alone(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
     """Make `asked` of `wanted`, and `wanted` what shall be there afterwards in this mode."""
     db.execute("ALTER TABLE wanted RENAME TO asked")
-    record = f"member_id, record_id, {', '.join(FORMS)}"
+    record, mode = columns(wanted), wanted.mode
     if mode is Mode.ADD_ONLY:
         db.execute(f"""
             CREATE TEMP TABLE wanted AS
@@ -59,7 +58,7 @@ def drop_what_the_mode_forbids(db: duckdb.DuckDBPyConnection, mode: Mode) -> Non
         """)
 
 
-def replace_everything(db: duckdb.DuckDBPyConnection) -> None:
+def replace_everything(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
     """Everybody who is wanted in the `replace` phase, in the place of single changes; nothing when nothing differs.
 
     Whoever was there is swept out by its first batch, also those who come back with it: between the two they are not
@@ -70,20 +69,20 @@ def replace_everything(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("ALTER TABLE records RENAME TO single")
     db.execute(f"""
         CREATE TEMP TABLE records AS
-        SELECT 'replace' AS phase, coalesce(c.kind, 'refreshed') AS kind, {columns("a")}
+        SELECT 'replace' AS phase, coalesce(c.kind, 'refreshed') AS kind, {columns(wanted, "a")}
         FROM asked a
         LEFT JOIN single c ON c.phase = 'add' AND c.member_id = a.member_id AND c.record_id = a.record_id
         LEFT JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
         WHERE c.kind IS NOT NULL OR s.standing <> 'rejected'
         UNION ALL
         SELECT 'swept', CASE WHEN s.member_id IN (SELECT member_id FROM asked) THEN 'old_identifiers' ELSE 'gone' END,
-               {columns("s")}
+               {columns(wanted, "s")}
         FROM state s WHERE s.standing <> 'rejected'
         UNION ALL
-        SELECT 'swept', 'old_identifiers', {columns("l")}
+        SELECT 'swept', 'old_identifiers', {columns(wanted, "l")}
         FROM leaving l WHERE (l.member_id, l.record_id) IN (SELECT (member_id, record_id) FROM single)
         UNION ALL
-        SELECT c.phase, c.kind, {columns("c")}
+        SELECT c.phase, c.kind, {columns(wanted, "c")}
         FROM single c JOIN state s ON s.member_id = c.member_id AND s.record_id = c.record_id
         WHERE c.phase = 'none' AND s.standing = 'rejected'
     """)

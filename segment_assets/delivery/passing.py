@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.delivery.comparing import is_value, twins
 from segment_assets.delivery.ledger import utc
-from segment_assets.delivery.ranges import Kept, Marks, Rows, UnsortedError, filled, side_by_side, stream
+from segment_assets.delivery.ranges import Kept, Marks, Rows, UnsortedError, filled, in_columns, side_by_side, stream
 from segment_assets.delivery.wanted import FORMS
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
@@ -253,14 +253,10 @@ def _merged(rows: Any, keys: Any, others: Any, other_keys: Any) -> Any:
 
 
 def _in_columns(rows: pa.RecordBatch, columns: Sequence[str], cells: Mapping[str, Any]) -> pa.RecordBatch:
-    """Rows in columns of the state, of which `cells` are given; the others that are not there are null."""
     import pyarrow as pa
 
     schema = ACKNOWLEDGED.arrow_schema()
-    fields = [schema.field(name).with_nullable(nullable=True) for name in columns]
-    found = {**{name: rows.column(name) for name in columns if name in rows.schema.names}, **cells}
-    arrays = [found[f.name] if f.name in found else pa.nulls(rows.num_rows, f.type) for f in fields]
-    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+    return in_columns(rows, pa.schema([schema.field(name).with_nullable(nullable=True) for name in columns]), cells)
 
 
 def _in_all_columns(rows: pa.RecordBatch) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.identity.hashing import DIGEST_BYTES, sha256_matrix
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -241,6 +241,15 @@ def _all_null(metadata: Any) -> set[str]:
             if name in empty and (said is None or not said.has_null_count or said.null_count < rows.num_rows):
                 empty.discard(name)
     return empty
+
+
+def in_columns(rows: pa.RecordBatch, schema: pa.Schema, cells: Mapping[str, Any] | None = None) -> pa.RecordBatch:
+    """Rows in the columns of a schema, of which `cells` are given; the others that are not there are null."""
+    import pyarrow as pa
+
+    found = {**{name: rows.column(name) for name in schema.names if name in rows.schema.names}, **(cells or {})}
+    arrays = [found[f.name] if f.name in found else pa.nulls(rows.num_rows, f.type) for f in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def first_bytes(cells: Any) -> Any:

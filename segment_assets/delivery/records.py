@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from segment_assets import engine
 from segment_assets.contracts import CONSENT_COLUMNS
 from segment_assets.delivery.lanes import number_batches, stretches_counted
+from segment_assets.delivery.ranges import in_columns
 from segment_assets.delivery.wanted import FORMS, ChangeCounts
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from segment_assets.delivery.wanted import Wanted
 
 
-def load_state(db: duckdb.DuckDBPyConnection, acknowledged: pads.Dataset | None) -> None:
+def load_state(db: duckdb.DuckDBPyConnection, acknowledged: pads.Dataset | None, wanted: Wanted) -> None:
     """Tables `state` (what the platform may hold) and `leaving` (to be taken out once more)."""
     db.register("acknowledged", acknowledged if acknowledged is not None else ACKNOWLEDGED.arrow_schema().empty_table())
-    db.execute("CREATE TEMP TABLE state AS SELECT * FROM acknowledged WHERE standing <> 'leaving'")
-    db.execute("CREATE TEMP TABLE leaving AS SELECT * FROM acknowledged WHERE standing = 'leaving'")
+    cells = f"standing, answered_at, {columns(wanted)}"
+    db.execute(f"CREATE TEMP TABLE state AS SELECT {cells} FROM acknowledged WHERE standing <> 'leaving'")
+    db.execute(f"CREATE TEMP TABLE leaving AS SELECT {cells} FROM acknowledged WHERE standing = 'leaving'")
 
 
 def take_out_leaving(db: duckdb.DuckDBPyConnection, wanted: Wanted, holders: str = "wanted") -> None:
@@ -46,7 +48,7 @@ def take_out_leaving(db: duckdb.DuckDBPyConnection, wanted: Wanted, holders: str
     }
     anything = " OR ".join(f"{cell} IS NOT NULL" for cell in sent.values())
     db.execute(f"""
-        INSERT INTO records SELECT 'retire', 'old_identifiers', {columns("l", keep=sent)}
+        INSERT INTO records SELECT 'retire', 'old_identifiers', {columns(wanted, "l", keep=sent)}
         FROM leaving l WHERE ({anything or "false"})
     """)
 
@@ -103,22 +105,21 @@ def weaker_keys(wanted: Wanted, alias: str) -> str:
     return f"concat_ws('|', {', '.join(f'hex({cell})' for cell in cells)})" if cells else "NULL::VARCHAR"
 
 
-def columns(alias: str | None = None, keep: Mapping[str, str] | None = None) -> str:
+def columns(wanted: Wanted, alias: str | None = None, keep: Mapping[str, str] | None = None) -> str:
     """SQL for the columns of a record; `keep` replaces cells, and empties those that it does not name."""
     dot = f"{alias}." if alias else ""
-    cells = [f"{dot}{form}" if keep is None else f"{keep.get(form, 'NULL')} AS {form}" for form in FORMS]
+    cells = [f"{dot}{form}" if keep is None else f"{keep.get(form, 'NULL')} AS {form}" for form in wanted.columns]
     return f"{dot}member_id, {dot}record_id, {', '.join(cells)}"
 
 
 def write_batches(db: duckdb.DuckDBPyConnection, wanted: Wanted, write: SnapshotWriter) -> None:
     """Write table `records` in the order of sending: by phase and lane, as many members to a batch as one may have."""
-    number_batches(db, wanted, columns())
-    sql = f"""
-        SELECT phase, batch, member_id, record_id, kind, {", ".join(FORMS)}
-        FROM batched ORDER BY place, batch, member_id, record_id
-    """
-    for batch in engine.batches(db, sql, CHANGES.arrow_schema()):
-        write.write(batch)
+    number_batches(db, wanted, columns(wanted))
+    schema = CHANGES.arrow_schema()
+    there = [name for name in schema.names if name in wanted.columns or name not in FORMS]
+    sql = f"SELECT {', '.join(there)} FROM batched ORDER BY place, batch, member_id, record_id"
+    for batch in engine.batches(db, sql, CHANGES.arrow_schema(there)):
+        write.write(in_columns(batch, schema))
 
 
 def counted(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> ChangeCounts:

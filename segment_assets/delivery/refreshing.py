@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from segment_assets.contracts import Contract, Lake
     from segment_assets.delivery.ledger import AudienceLedger, Entry, Pair
+    from segment_assets.delivery.wanted import Wanted
 
 _DAY = 86_400.0
 # What looks like an e-mail address, a telephone number or a digest has no place in a ledger that is kept for years.
@@ -41,7 +42,7 @@ class Refresh:
     resync_from: float = 0.0
 
 
-def add_refreshed(db: duckdb.DuckDBPyConnection, contract: Contract, refresh: Refresh) -> None:
+def add_refreshed(db: duckdb.DuckDBPyConnection, wanted: Wanted, refresh: Refresh) -> None:
     """Records of people who are there and the same, and are due; on a resync also of those who were refused."""
     answered = _answered(refresh)
     db.execute(f"""
@@ -49,10 +50,10 @@ def add_refreshed(db: duckdb.DuckDBPyConnection, contract: Contract, refresh: Re
         SELECT 'add', CASE WHEN s.standing = 'acknowledged' THEN 'refreshed'
                            WHEN s.member_id IN (SELECT member_id FROM state WHERE standing <> 'rejected') THEN 'changed'
                            ELSE 'new' END,
-               {columns("a")}
+               {columns(wanted, "a")}
         FROM asked a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
         WHERE (s.standing IN ('acknowledged', 'rejected') AND {answered} < {refresh.resync_from!r})
-           OR (s.standing = 'acknowledged' AND {_due(contract, answered)} <= {refresh.now!r})
+           OR (s.standing = 'acknowledged' AND {_due(wanted.contract, answered)} <= {refresh.now!r})
     """)
 
 

@@ -13,7 +13,6 @@ from segment_assets import engine
 from segment_assets.delivery.ranges import Kept, filled, stream
 from segment_assets.delivery.records import columns, weaker_keys
 from segment_assets.delivery.sharing import Shared
-from segment_assets.delivery.wanted import FORMS
 from segment_assets.tables import ACKNOWLEDGED
 
 if TYPE_CHECKING:
@@ -27,12 +26,10 @@ _TAKEN = "FROM records WHERE phase IN ('remove', 'retire')"
 
 def shake_others(db: duckdb.DuckDBPyConnection, state: pads.Dataset, wanted: Wanted, workdir: Path) -> None:
     """Add a record in the phase `shaken` for everybody of the state who holds what `records` takes out."""
-    import pyarrow as pa
-
     shared = Shared(wanted)
     # In the declared types: marks take a column of another type for text.
-    schema = pa.schema([field for field in ACKNOWLEDGED.arrow_schema() if field.name in FORMS])
-    for batch in engine.batches(db, f"SELECT {', '.join(FORMS)} {_TAKEN}", schema):
+    schema = ACKNOWLEDGED.arrow_schema(wanted.columns)
+    for batch in engine.batches(db, f"SELECT {', '.join(wanted.columns)} {_TAKEN}", schema):
         shared.add(batch)
     held = filled(state, state.schema.names)
     asked = shared.columns(held)
@@ -45,7 +42,7 @@ def shake_others(db: duckdb.DuckDBPyConnection, state: pads.Dataset, wanted: Wan
         db.register("candidates", candidates.dataset())
         db.execute(f"""
             INSERT INTO records
-            SELECT 'shaken', 'old_identifiers', {columns("c")}
+            SELECT 'shaken', 'old_identifiers', {columns(wanted, "c")}
             FROM candidates c
             WHERE standing IN ('acknowledged', 'in_doubt') AND ({_holds_what_is_taken(wanted)})
               AND NOT EXISTS (SELECT 1 FROM records r WHERE r.member_id = c.member_id AND r.record_id = c.record_id)

@@ -9,10 +9,13 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import Eligibility, Mode
+from segment_assets.delivery.ranges import filled
 from segment_assets.tables import ACKNOWLEDGED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+
+    import pyarrow.dataset as pads
 
     from segment_assets.contracts import Contract
 
@@ -32,6 +35,9 @@ LATE_SECONDS = 300.0
 _NO_FORMS = {"member_id", "record_id", "standing", "answered_at"}
 FORMS = tuple(c.name for c in ACKNOWLEDGED.columns if c.name not in _NO_FORMS)
 
+# What a suppression can name a person by, beside the member (see `records.named_by`).
+_NAMES = frozenset({"email", "email_gmail_folded", "phone_digits", "phone_e164", "mobile_ad_id"})
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Wanted:
@@ -39,12 +45,24 @@ class Wanted:
 
     `forms` are the columns that the plan lets this account have, a subset of the contract's.
     `keep_held_out` is for exclusion lists: a hold-out never protects anybody from being excluded.
+    `held` are columns that the platform's records have, also of earlier choices (`holding`).
     """
 
     contract: Contract
     forms: Sequence[str]
     keep_held_out: bool = False
     mode: Mode = Mode.MIRROR
+    held: Collection[str] = ()
+
+    def holding(self, state: pads.Dataset | None) -> Wanted:
+        """The same for a platform that has this state (ACKNOWLEDGED)."""
+        held = filled(state, FORMS) if state is not None and state.count_rows() else ()
+        return dataclasses.replace(self, held=frozenset(held))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The identifiers and answers that a delivery has to do with; all others are absent from every record of it."""
+        return tuple(form for form in FORMS if form in self.forms or form in self.held or form in _NAMES)
 
     def doors(self) -> list[str]:
         """Eligibilities that are sent."""

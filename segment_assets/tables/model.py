@@ -10,6 +10,8 @@ import enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pyarrow as pa
 
 
@@ -78,8 +80,8 @@ class Table:
         """Names in declared order."""
         return [column.name for column in self.columns]
 
-    def arrow_schema(self) -> pa.Schema:
-        """The Arrow schema: timestamps in UTC microseconds, digests as 32-byte binary."""
+    def arrow_schema(self, only: Collection[str] | None = None) -> pa.Schema:
+        """The Arrow schema, of some columns or of all: timestamps in UTC microseconds, digests as 32-byte binary."""
         import pyarrow as pa
 
         types = {
@@ -91,7 +93,8 @@ class Table:
             Type.TIMESTAMP: pa.timestamp("us", tz="UTC"),
             Type.DIGEST: pa.binary(32),
         }
-        return pa.schema([pa.field(c.name, types[c.type], nullable=c.nullable) for c in self.columns])
+        chosen = [c for c in self.columns if only is None or c.name in only]
+        return pa.schema([pa.field(c.name, types[c.type], nullable=c.nullable) for c in chosen])
 
 
 def text(
