@@ -8,11 +8,11 @@ delivery of another audience, or after a week. Not here: what stops a delivery (
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import NeedsHumanError, PermanentError
 from segment_assets.delivery.ledger import AudienceLedger, Chain, Pair, minted
+from segment_assets.delivery.reasons import names_somebody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,8 +25,6 @@ ROOT = "approvals"
 # Seconds. A yes is to what somebody has looked at; after a week the world is another one.
 APPROVAL_HOLDS = 7 * 86_400.0
 _SHORTEST_ID = 6
-# A mail address, a phone number, a digest: anything by which a person could be found.
-_IDENTIFIER = re.compile(r"\S@\S|\+?\d[\d ()./-]{6,}\d|\b[0-9a-fA-F]{32,}\b|[A-Za-z0-9+/]{43}=")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ def approve(lake: Lake, which: str, *, by: str, reason: str, author: str, tenant
         raise PermanentError("an approval has a name and a reason; give --as and --reason")
     if who.casefold() == " ".join(author.split()).casefold():
         raise NeedsHumanError(f"{which}: the plan's author cannot approve; have somebody else look at the numbers")
-    if _IDENTIFIER.search(why):
+    if names_somebody(why):
         raise PermanentError("the reason holds something that names a person or looks like it; say it without")
     waiting = _named(pending(lake, tenant, clock), which)
     chain = _chain(lake, waiting.pair, clock)

@@ -9,11 +9,11 @@ people would leave one by one without anybody noticing. A resync is for members 
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
 from segment_assets.delivery.ledger import Chain
+from segment_assets.delivery.reasons import names_somebody
 from segment_assets.delivery.records import columns
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from segment_assets.delivery.wanted import Wanted
 
 _DAY = 86_400.0
-# What looks like an e-mail address, a telephone number or a digest has no place in a ledger that is kept for years.
-_IDENTIFIER = re.compile(r"@|\d[\d\s().-]{6,}\d|[0-9a-fA-F]{16,}")
 _LONGEST_NOTE = 500
 
 
@@ -125,7 +123,7 @@ def ask_for_resync(ledger: AudienceLedger, *, reason: str, who: str) -> Entry:
     for name, words in (("--reason", reason), ("--as", who)):
         if not words.strip() or len(words) > _LONGEST_NOTE:
             raise PermanentError(f"{name}: give a short text of at most {_LONGEST_NOTE} characters")
-        if name == "--reason" and _IDENTIFIER.search(words):
+        if name == "--reason" and names_somebody(words):
             raise PermanentError(
                 f"{name}: it looks as if it named a person (an address, a number, a digest); it is kept for years, so "
                 "say it without"
