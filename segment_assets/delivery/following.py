@@ -73,6 +73,18 @@ def late_failures(ledger: AudienceLedger) -> int:
     return failures
 
 
+def late_refusals(ledger: AudienceLedger) -> int:
+    """How many of the newest opt-outs a platform took and failed later, since it last let somebody out."""
+    failures = 0
+    for log in reversed(list(ledger.deliveries())):
+        if log.header["lane"] != "opt_out" or log.closed is None:
+            continue
+        if log.closed.body["outcome"] == "done":
+            break
+        failures += any(entry.body["state"] == JobState.FAILED for entry in log.answered("job"))
+    return failures
+
+
 def why_not_again(ledger: AudienceLedger, to_snapshot: str) -> str:
     """What a person is told when the platform takes this very content and fails it later, time and again; else empty.
 

@@ -14,7 +14,7 @@ from segment_assets.delivery.changes import audience_changes
 from segment_assets.delivery.courier import Courier, Patience
 from segment_assets.delivery.creation import audience_on_platform
 from segment_assets.delivery.filling import FilledBatches, known_id
-from segment_assets.delivery.following import follow
+from segment_assets.delivery.following import LATE_FAILURES, follow, late_refusals
 from segment_assets.delivery.guards import stop_what_needs_a_human
 from segment_assets.delivery.leaving import (
     anybody_named,
@@ -126,6 +126,8 @@ class PairRun:
         if counts.nothing_to_send:
             return None
         counts = writer.counted(counts)
+        if self._deletes_what_lets_nobody_out() and late_refusals(self.ledger) >= LATE_FAILURES:
+            raise self._let_nobody_out(counts.removes)
         known = self.suppressions.id if self.suppressions else ""
         try:
             settled = self._deliver(Leg("opt_out", state, known, known, changes, counts))
@@ -137,11 +139,14 @@ class PairRun:
 
     def _let_nobody_out(self, people: int) -> NeedsHumanError:
         """The platform refused to take people out who said no: do what the contract says, and say so."""
-        # An adopted audience may hold people whom somebody else put there.
-        is_deleted = self.platform.destination.contract.on_refused_removal == "delete" and not self.errand.adopt
+        is_deleted = self._deletes_what_lets_nobody_out()
         if is_deleted:
             self.withdraw(delete=True)
         return refused_removal(self.errand.pair, people, is_deleted=is_deleted)
+
+    def _deletes_what_lets_nobody_out(self) -> bool:
+        # An adopted audience may hold people whom somebody else put there.
+        return self.platform.destination.contract.on_refused_removal == "delete" and not self.errand.adopt
 
     def _said_no(self, suppressions: Snapshot | None, consents: Snapshot | None) -> pads.Dataset | None:
         known = self.lake.dataset(suppressions) if suppressions else None

@@ -11,6 +11,7 @@ from segment_assets.contracts import (
     Follow,
     JobReport,
     JobState,
+    NeedsHumanError,
     RefusedMembersError,
     Request,
     Response,
@@ -206,6 +207,28 @@ def test_opt_outs_that_fail_late_are_sent_again_without_end(road):
         road.works(fail=True)
         road.follow()
     assert late_failures(AudienceLedger(road.lake, PAIR, lambda: road.now)) == 0
+
+
+def test_an_audience_that_lets_nobody_out_late_three_times_is_deleted_where_the_contract_says_so(road, tmp_path):
+    destination = JobDestination()
+    destination.contract = dataclasses.replace(FOLLOWED, on_refused_removal="delete")
+    room = DeliveryRoom(road.lake, destination, road.platform, workdir=tmp_path / "work", clock=lambda: road.now)
+    road.wants(*crowd("abcde"))
+    road.run()
+    road.works()
+    road.follow()
+    road.suppressions = publish_suppressions(road.lake, [("email", digest("a@x"))])
+    for _ in range(LATE_FAILURES):
+        room.run(road.errand, road.audience, road.suppressions)
+        road.works(fail=True)
+        room.follow(road.errand)
+    with pytest.raises(NeedsHumanError, match="did not take out 1 people who said no, so the audience was deleted"):
+        room.run(road.errand, road.audience, road.suppressions)
+    assert not road.platform.identifiers
+    room.run(road.errand, road.audience, road.suppressions)
+    road.works()
+    room.follow(road.errand)
+    assert road.platform.identifiers == {marked(f"{n}@x") for n in "bcde"}
 
 
 def test_old_identifiers_go_only_after_the_job_with_the_new_ones_has_ended(road):
