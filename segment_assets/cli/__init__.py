@@ -193,6 +193,21 @@ def hash_values(file: BinaryIO, show_normalised: bool) -> None:
     sys.exit(run_hash(file, show_normalised=show_normalised))
 
 
+@main.command("check-query")
+@click.argument("file", required=False, type=click.File("rb"))
+def check_query(file: BinaryIO | None) -> None:
+    r"""What Clean Rooms would say to a query: JSON lines in (FILE, or - for stdin), JSON lines out.
+
+    \b
+    {"rule_config": {"query_runner": "…", "tables": {"t": {"owner": "…", "columns": {…}, "rule": {…}}}}, "sql": "…"}
+    Optional: template, receivers, additional_analysis, budget, id (given back).
+    Without FILE and without anything on stdin, the project's own templates are judged.
+    """
+    from segment_assets.cli.check_query import run_check_query
+
+    sys.exit(run_check_query(file))
+
+
 @main.group()
 def world() -> None:
     """The simulated accounts of the local world."""

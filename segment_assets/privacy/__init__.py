@@ -7,7 +7,9 @@ Not here: running a query or storing its result (`resources.clean_room`), the qu
 >>> verdict = judge(sql, Collaboration.parse(document), runner="111122223333")
 >>> runnable = enforce(verdict) if verdict.accepted else None
 
-Rules covered: AGGREGATION and LIST. A table with any other rule is refused, never waved through.
+All four rules are judged: AGGREGATION, LIST, CUSTOM with its controls, ID mapping tables. What AWS's documentation does
+not settle is `uncertain`, never waved through; what AWS runs and this machine does not is a limit of the verdict.
+docs/clean_room_rules.md has the whole list.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from segment_assets.privacy.enforcement import enforce as enforce
     from segment_assets.privacy.judging import judge as judge
     from segment_assets.privacy.redaction import redact as redact
+    from segment_assets.privacy.refusals import Refusal as Refusal
     from segment_assets.privacy.verdicts import Reason as Reason
-    from segment_assets.privacy.verdicts import Refusal as Refusal
     from segment_assets.privacy.verdicts import RuleKind as RuleKind
     from segment_assets.privacy.verdicts import Threshold as Threshold
     from segment_assets.privacy.verdicts import Verdict as Verdict
@@ -35,7 +37,7 @@ _HOMES = {
     "judge": "judging",
     "redact": "redaction",
     "Reason": "verdicts",
-    "Refusal": "verdicts",
+    "Refusal": "refusals",
     "RuleKind": "verdicts",
     "Threshold": "verdicts",
     "Verdict": "verdicts",

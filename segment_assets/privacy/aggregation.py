@@ -9,41 +9,56 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from segment_assets.privacy.collaboration import AggregationRule
 from segment_assets.privacy.conditions import COMPARISONS, Opened, check_condition, check_scalar
 from segment_assets.privacy.joins import check_joins, unlinked
+from segment_assets.privacy.mapping import check_mapping_columns, check_overlap_columns
 from segment_assets.privacy.redaction import reason
-from segment_assets.privacy.scalars import check_literal, is_literal, scalar_name
-from segment_assets.privacy.verdicts import Documented, Reason, Refusal, Threshold
+from segment_assets.privacy.refusals import Refusal
+from segment_assets.privacy.rules import AggregationRule
+from segment_assets.privacy.scalars import SAME, SYNONYMS, check_literal, is_literal, names_of, scalar_name
+from segment_assets.privacy.scope import OUTPUT_NAME
+from segment_assets.privacy.verdicts import Documented, Reason, Threshold, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segment_assets.privacy.collaboration import ConfiguredTable
     from segment_assets.privacy.scope import Scope
+    from segment_assets.privacy.situation import Table
 
 _PAGE = Documented.AGGREGATION
 _AGGREGATES = (exp.Count, exp.Sum, exp.Avg)
+_AGGREGATE_NAMES = frozenset({"COUNT", "SUM", "AVG"})
 
 
 def check_aggregation(select: exp.Select, scope: Scope) -> list[Reason]:
     """The reasons against a qualified query whose tables all have an AGGREGATION rule."""
     reasons = [*_check_outputs(select, scope), *_check_where(select, scope), *_check_group_by(select, scope)]
     reasons += [*_check_having(select, scope), *_check_order_by(select, scope), *_check_clauses(select)]
+    reasons += check_mapping_columns(select, scope)
+    reasons += [] if reasons else _check_called(select, scope)
     joins = check_joins(select, scope)
-    return reasons + (joins or list(_check_overlap(select, scope)))
+    if any(found.weight is Weight.REFUSES for found in joins):
+        return reasons + joins
+    return [*reasons, *joins, *_check_overlap(select, scope), *check_overlap_columns(select, scope)]
 
 
 def thresholds(scope: Scope) -> tuple[Threshold, ...]:
     """Every constraint of every table, once per occurrence of the table."""
     return tuple(
-        Threshold(table.name, table.owner, alias, constraint.column_name, constraint.minimum)
-        for alias, table in scope.tables.items()
+        # An alias of another form may hold what somebody typed, so it is not repeated.
+        Threshold(
+            table.name,
+            table.owner,
+            alias if OUTPUT_NAME.fullmatch(alias) else table.name,
+            constraint.column_name,
+            constraint.minimum,
+        )
+        for alias, table in scope.ruled.items()
         for constraint in _rule(table).output_constraints
     )
 
 
-def _rule(table: ConfiguredTable) -> AggregationRule:
+def _rule(table: Table) -> AggregationRule:
     policy = table.policy
     assert isinstance(policy, AggregationRule), "read_scope refuses mixed rules"
     return policy
@@ -52,19 +67,40 @@ def _rule(table: ConfiguredTable) -> AggregationRule:
 def _opened(scope: Scope) -> Opened:
     def column(node: exp.Column) -> Iterator[Reason]:
         table = scope.table_of(node)
-        if node.name not in _rule(table).dimension_columns:
+        if not table.is_mapping and node.name not in _rule(table).dimension_columns:
             message = f"{node.name} is not in dimensionColumns, so it is used in joins and aggregates only"
             yield reason(Refusal.NOT_A_DIMENSION, message, node, _PAGE, table)
 
-    def scalar(node: exp.Expression, name: str) -> Iterator[Reason]:
+    def scalar(node: exp.Expression, _: str) -> Iterator[Reason]:
         # A function of literals alone belongs to no table, so all tables must allow it (the strictest reading).
         named = [scope.table_of(found) for found in node.find_all(exp.Column)]
         for table in named or scope.tables.values():
-            if name not in _rule(table).scalar_functions:
-                message = f"{name} is not in scalarFunctions"
-                yield reason(Refusal.FUNCTION_NOT_ALLOWED, message, node, _PAGE, table)
+            for name in [] if table.is_mapping else names_of(node, scope.called):
+                yield from _check_scalar_function(node, name, table)
 
     return Opened(_PAGE, column, scalar)
+
+
+def _check_called(select: exp.Select, scope: Scope) -> Iterator[Reason]:
+    """Every function that is written is an aggregate, or some table allows it: TO_TIMESTAMP('…') reads as a literal."""
+    allowed = {name for table in scope.ruled.values() for name in _rule(table).scalar_functions}
+    for name in sorted(scope.called - _AGGREGATE_NAMES):
+        written = SAME.get(name, SYNONYMS.get(name, name))
+        if written not in allowed:
+            message = f"{name} is not in scalarFunctions"
+            yield reason(Refusal.FUNCTION_NOT_ALLOWED, message, select, _PAGE)
+
+
+def _check_scalar_function(node: exp.Expression, name: str, table: Table) -> Iterator[Reason]:
+    allowed = _rule(table).scalar_functions
+    if name in allowed:
+        return
+    if SYNONYMS.get(name) in allowed:
+        message = f"whether {SYNONYMS[name]} in scalarFunctions allows {name} is not documented; write {SYNONYMS[name]}"
+        yield reason(Refusal.NOT_DOCUMENTED, message, node, _PAGE, table, weight=Weight.DOUBTS)
+    else:
+        message = f"{name} is not in scalarFunctions"
+        yield reason(Refusal.FUNCTION_NOT_ALLOWED, message, node, _PAGE, table)
 
 
 def _check_clauses(select: exp.Select) -> Iterator[Reason]:
@@ -94,7 +130,7 @@ def _check_aggregate(node: exp.Expression, scope: Scope) -> Iterator[Reason]:
         yield reason(Refusal.AGGREGATE_ARGUMENT, message, node, _PAGE)
         return
     table = scope.table_of(column)
-    if name not in _rule(table).functions_of(column.name):
+    if not table.is_mapping and name not in _rule(table).functions_of(column.name):
         message = f"{name} of {column.name} is not in aggregateColumns"
         yield reason(Refusal.AGGREGATE_NOT_ALLOWED, message, node, _PAGE, table)
 
@@ -189,11 +225,11 @@ def _check_order_by(select: exp.Select, scope: Scope) -> Iterator[Reason]:
 def _check_overlap(select: exp.Select, scope: Scope) -> Iterator[Reason]:
     """joinRequired: a chain of joins leads to a table of the runner; from the runner's own, to any other table."""
 
-    def overlaps(table: ConfiguredTable, other: ConfiguredTable) -> bool:
+    def overlaps(table: Table, other: Table) -> bool:
         return other.name != table.name if table.owner == scope.runner else other.owner == scope.runner
 
     for alias in unlinked(select, scope, overlaps):
         table = scope.tables[alias]
-        if _rule(table).join_required:
+        if not table.is_mapping and _rule(table).join_required:
             message = f"an inner join to a table of the query runner is required for {table.name}"
             yield reason(Refusal.RUNNER_JOIN_REQUIRED, message, select.args["from_"], _PAGE, table)

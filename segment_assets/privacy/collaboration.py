@@ -9,134 +9,31 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from segment_assets.contracts import PermanentError
+from segment_assets.privacy.rules import CollaborationRule, CustomRule, Policy, PolicyV1, Shape, Some
+from segment_assets.privacy.situation import Situation, Table, misnamed
 from segment_assets.privacy.verdicts import Documented, RuleKind
 
 _Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
-_ColumnName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_](([a-z0-9_ ]+-)*([a-z0-9_ ]+))?$", max_length=127)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_]+$", min_length=1, max_length=128)]
-_Columns = Annotated[list[_ColumnName], Field(max_length=100)]
-_Some = Annotated[list[_ColumnName], Field(min_length=1, max_length=100)]
 _Ability = Literal["CAN_QUERY", "CAN_RECEIVE_RESULTS", "CAN_RUN_JOB", "CAN_EXPORT_QUERY_ANALYSIS_LOG"]
-_Additional = Literal["ALLOWED", "REQUIRED", "NOT_ALLOWED"]
-_Operator = Literal["AND", "OR"]
-AggregateFunction = Literal["SUM", "SUM_DISTINCT", "COUNT", "COUNT_DISTINCT", "AVG"]
-ScalarFunction = Literal[
-    "ABS", "CAST", "CEILING", "COALESCE", "CONVERT", "CURRENT_DATE", "DATEADD", "EXTRACT", "FLOOR", "GETDATE", "LN",
-    "LOG", "LOWER", "ROUND", "RTRIM", "SQRT", "SUBSTRING", "TO_CHAR", "TO_DATE", "TO_NUMBER", "TO_TIMESTAMP", "TRIM",
-    "TRUNC", "UPPER",
-]  # fmt: skip
 
 
-class _Shape(BaseModel):
-    """An object of the API: its own field names, nothing else, never changed."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, strict=True)
+class _Policy(Shape):
+    v1: PolicyV1
 
 
-def _refuse_overlap(kinds: dict[str, set[str]]) -> None:
-    names = list(kinds)
-    for i, one in enumerate(names):
-        for other in names[i + 1 :]:
-            if both := sorted(kinds[one] & kinds[other]):
-                raise ValueError(f"{', '.join(both)} cannot be in {one} and in {other}: keep each in one of them")
-
-
-class AggregateColumns(_Shape):
-    """Columns that may be aggregated with one function."""
-
-    column_names: _Some
-    function: AggregateFunction
-
-
-class OutputConstraint(_Shape):
-    """The smallest group that may be shown. There is no default; 2 is the lowest value."""
-
-    column_name: _ColumnName
-    minimum: int = Field(ge=2, le=100_000)
-    type: Literal["COUNT_DISTINCT"]
-
-
-class AggregationRule(_Shape):
-    """Statistics only, from groups of at least the minimum."""
-
-    aggregate_columns: list[AggregateColumns] = Field(min_length=1)
-    join_columns: _Columns
-    join_required: Literal["QUERY_RUNNER"] | None = None
-    allowed_join_operators: list[_Operator] = ["AND"]
-    dimension_columns: _Columns
-    scalar_functions: list[ScalarFunction]
-    output_constraints: list[OutputConstraint] = Field(min_length=1)
-    additional_analyses: _Additional | None = None
-
-    @model_validator(mode="after")
-    def _classes_exclude_each_other(self) -> Self:
-        dimensions = set(self.dimension_columns)
-        _refuse_overlap({"dimensionColumns": dimensions, "joinColumns": set(self.join_columns)})
-        _refuse_overlap({"dimensionColumns": dimensions, "aggregateColumns": self.aggregated()})
-        return self
-
-    def aggregated(self) -> set[str]:
-        """Every column that some function may aggregate."""
-        return {name for entry in self.aggregate_columns for name in entry.column_names}
-
-    def functions_of(self, column: str) -> set[str]:
-        """The functions paired with a column."""
-        return {entry.function for entry in self.aggregate_columns if column in entry.column_names}
-
-    def columns(self) -> set[str]:
-        """Every column that the rule names."""
-        constrained = {constraint.column_name for constraint in self.output_constraints}
-        return self.aggregated() | set(self.join_columns) | set(self.dimension_columns) | constrained
-
-
-class ListRule(_Shape):
-    """Row-level overlap: chosen columns of the people whom both sides know."""
-
-    join_columns: _Some
-    list_columns: _Columns
-    allowed_join_operators: list[_Operator] = ["AND"]
-    additional_analyses: _Additional | None = None
-
-    @model_validator(mode="after")
-    def _classes_exclude_each_other(self) -> Self:
-        _refuse_overlap({"joinColumns": set(self.join_columns), "listColumns": set(self.list_columns)})
-        return self
-
-    def columns(self) -> set[str]:
-        """Every column that the rule names."""
-        return set(self.join_columns) | set(self.list_columns)
-
-
-class _PolicyV1(_Shape):
-    aggregation: AggregationRule | None = None
-    list: ListRule | None = None  # the API's own word
-    custom: dict[str, Any] | None = None
-
-    @model_validator(mode="after")
-    def _one_rule(self) -> Self:
-        given = [name for name in ("aggregation", "list", "custom") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a configured table carries one analysis rule, here are {len(given)}")
-        return self
-
-
-class _Policy(_Shape):
-    v1: _PolicyV1
-
-
-class AnalysisRule(_Shape):
+class AnalysisRule(Shape):
     """The one rule of a configured table."""
 
-    analysis_rule_type: Literal["AGGREGATION", "LIST", "CUSTOM"]
+    analysis_rule_type: Literal["AGGREGATION", "LIST", "CUSTOM", "ID_MAPPING_TABLE"]
     analysis_rule_policy: _Policy
 
     @model_validator(mode="after")
     def _type_matches(self) -> Self:
-        if getattr(self.analysis_rule_policy.v1, self.analysis_rule_type.lower()) is None:
+        if self.analysis_rule_policy.v1.kind != self.analysis_rule_type:
             raise ValueError(f"analysisRuleType is {self.analysis_rule_type}, the policy holds another rule")
         return self
 
@@ -146,48 +43,50 @@ class AnalysisRule(_Shape):
         return RuleKind(self.analysis_rule_type)
 
     @property
-    def policy(self) -> AggregationRule | ListRule | None:
-        """The rule itself; None for a CUSTOM rule, which is not supported yet."""
-        return self.analysis_rule_policy.v1.aggregation or self.analysis_rule_policy.v1.list
+    def policy(self) -> Policy:
+        """The rule itself."""
+        policy = self.analysis_rule_policy.v1.of(self.kind)
+        assert policy is not None, "the type is the policy's"
+        return policy
 
 
-class _Glue(_Shape):
+class _Glue(Shape):
     table_name: _Name
     database_name: _Name
     region: str | None = None
 
 
-class _TableReference(_Shape):
+class _TableReference(Shape):
     glue: _Glue
 
 
-class _TableShape(_Shape):
+class _TableShape(Shape):
     name: _Name
     description: str = ""
     table_reference: _TableReference
-    allowed_columns: _Some
+    allowed_columns: Some
     analysis_method: Literal["DIRECT_QUERY", "DIRECT_JOB", "MULTIPLE"]
-    selected_analysis_methods: list[Literal["DIRECT_QUERY", "DIRECT_JOB"]] = []
+    selected_analysis_methods: list[Literal["DIRECT_QUERY", "DIRECT_JOB"]] = Field(default=[])
 
 
-class _Association(_Shape):
+class _Association(Shape):
     name: _Name
     role_arn: str
     description: str = ""
 
 
-class ConfiguredTable(_Shape):
+class ConfiguredTable(Shape):
     """One table of one member, associated with the collaboration under a name that queries use."""
 
     owner_account_id: _Account
     configured_table: _TableShape
     analysis_rule: AnalysisRule | None = None
     association: _Association
+    collaboration_rule: CollaborationRule | None = None
 
     @model_validator(mode="after")
     def _rule_names_allowed_columns(self) -> Self:
-        policy = self.policy
-        if policy and (unknown := sorted(policy.columns() - self.allowed_columns)):
+        if self.policy and (unknown := sorted(self.policy.columns() - self.allowed_columns)):
             raise ValueError(f"the analysis rule names {', '.join(unknown)}: add to allowedColumns or take out")
         return self
 
@@ -218,12 +117,23 @@ class ConfiguredTable(_Shape):
         return shape.analysis_method == "DIRECT_QUERY" or "DIRECT_QUERY" in shape.selected_analysis_methods
 
     @property
-    def policy(self) -> AggregationRule | ListRule | None:
-        """The rule's content; None without a rule or with one that is not supported yet."""
+    def policy(self) -> Policy | None:
+        """The rule's content; None without a rule."""
         return self.analysis_rule.policy if self.analysis_rule else None
 
+    def queried(self) -> Table:
+        """What judging a query needs to know of it."""
+        return Table(
+            self.name,
+            self.owner,
+            dict.fromkeys(self.configured_table.allowed_columns, ""),
+            self.policy,
+            self.directly_queryable,
+            self.collaboration_rule,
+        )
 
-class Member(_Shape):
+
+class Member(Shape):
     """An invited account."""
 
     account_id: _Account
@@ -231,7 +141,7 @@ class Member(_Shape):
     member_abilities: list[_Ability]
 
 
-class _CollaborationShape(_Shape):
+class _CollaborationShape(Shape):
     name: str = Field(min_length=1, max_length=100)
     description: str = ""
     creator_display_name: str
@@ -241,7 +151,7 @@ class _CollaborationShape(_Shape):
     analytics_engine: Literal["SPARK"] = "SPARK"
 
 
-class Collaboration(_Shape):
+class Collaboration(Shape):
     """Everything that judging a query needs to know."""
 
     creator_account_id: _Account
@@ -266,6 +176,8 @@ class Collaboration(_Shape):
         for index, table in enumerate(self.configured_tables):
             if table.owner not in self.abilities():
                 raise ValueError(f"$.configuredTables[{index}].ownerAccountId: {table.owner} is not a member")
+            if isinstance(table.policy, CustomRule) and (wrong := misnamed(table.policy, set())):
+                raise ValueError(f"$.configuredTables[{index}].analysisRule: {wrong}")
         names = [table.name for table in self.configured_tables]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"$.configuredTables: association names must differ, repeated: {', '.join(repeated)}")
@@ -283,13 +195,19 @@ class Collaboration(_Shape):
         """The configured table that queries know by this name."""
         return next((table for table in self.configured_tables if table.name == name.lower()), None)
 
+    def situation(self, runner: str) -> Situation:
+        """What a query of `runner` is judged against."""
+        tables = {table.name: table.queried() for table in self.configured_tables}
+        return Situation(tables, runner, may_query="CAN_QUERY" in self.abilities().get(runner, set()))
+
 
 def _path(location: tuple[int | str, ...]) -> str:
     return "$" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def _page(location: tuple[int | str, ...]) -> Documented:
-    for part, page in (("aggregation", Documented.AGGREGATION), ("list", Documented.LIST)):
+    pages = (("aggregation", Documented.AGGREGATION), ("list", Documented.LIST), ("custom", Documented.CUSTOM))
+    for part, page in pages:
         if part in location:
             return page
     return Documented.RULES

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from segment_assets.privacy.redaction import reason
+from segment_assets.privacy.refusals import Refusal
 from segment_assets.privacy.scalars import check_arguments, check_literal, is_literal, scalar_name
-from segment_assets.privacy.verdicts import Documented, Reason, Refusal
+from segment_assets.privacy.verdicts import Documented, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

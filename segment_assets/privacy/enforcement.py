@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from sqlglot import ErrorLevel, exp
 
 from segment_assets.contracts import PermanentError
+from segment_assets.privacy.identities import withhold
+from segment_assets.privacy.verdicts import RuleKind
 
 if TYPE_CHECKING:
     from segment_assets.privacy.verdicts import Threshold, Verdict
@@ -42,9 +44,15 @@ def enforce(verdict: Verdict) -> RunnableQuery:
     ...       FROM i JOIN c ON i.u = c.u GROUP BY i.channel)
     ... WHERE __k_0 >= 100 ORDER BY __o_0 DESC, channel, n
     """
-    if not verdict.accepted or verdict.tree is None:
-        raise PermanentError("A refused query cannot be enforced; correct it first.\n" + verdict.explain())
+    if not verdict.runnable or verdict.tree is None:
+        raise PermanentError(
+            "Only what is accepted and runs here is enforced; correct the query.\n" + verdict.explain()
+        )
+    if verdict.kind is RuleKind.CUSTOM:
+        whole = withhold(verdict.tree, verdict.outputs, verdict.enforced)
+        return RunnableQuery(_duckdb(whole), verdict.tables, verdict.outputs, verdict.enforced)
     inner = verdict.tree.copy()
+    assert isinstance(inner, exp.Select), "AGGREGATION and LIST accept one SELECT"
     order, limit = inner.args.get("order"), inner.args.get("limit")
     inner.set("order", None)
     inner.set("limit", None)
@@ -56,6 +64,26 @@ def enforce(verdict: Verdict) -> RunnableQuery:
     outer.set("order", exp.Order(expressions=[*_visible_order(keys), *_tie_breakers(verdict)]))
     outer.set("limit", limit)
     return RunnableQuery(_duckdb(outer), verdict.tables, verdict.outputs, verdict.thresholds)
+
+
+def people_by_group(verdict: Verdict) -> RunnableQuery:
+    """The groups that a runnable AGGREGATION query shows, each with its distinct people per threshold.
+
+    Outputs are the group's keys, then one count per threshold.
+    """
+    assert isinstance(verdict.tree, exp.Select), "AGGREGATION accepts one SELECT"
+    inner = verdict.tree.copy()
+    group = inner.args.get("group")
+    keys = [exp.alias_(key.copy(), f"__g_{n}") for n, key in enumerate(group.expressions if group else [])]
+    counts = [f"__k_{n}" for n in range(len(verdict.thresholds))]
+    for part in ("order", "limit"):
+        inner.set(part, None)
+    helpers = _with_helpers(inner, verdict, [])[len(verdict.outputs) :]
+    inner.set("expressions", [*keys, *helpers])
+    names = (*(f"__g_{n}" for n in range(len(keys))), *counts)
+    outer = exp.select(*map(_column, names)).from_(inner.subquery("__groups"))
+    outer = outer.where(exp.and_(*(_enough(n, threshold) for n, threshold in enumerate(verdict.thresholds))))
+    return RunnableQuery(_duckdb(outer), verdict.tables, names, verdict.thresholds)
 
 
 def _column(name: str) -> exp.Column:

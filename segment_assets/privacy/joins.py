@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from segment_assets.privacy.mapping import is_on_the_inner_side
 from segment_assets.privacy.redaction import reason
+from segment_assets.privacy.refusals import Refusal
+from segment_assets.privacy.rules import AggregationRule, IdMappingRule, ListRule
 from segment_assets.privacy.scope import kind_of
-from segment_assets.privacy.verdicts import Reason, Refusal
+from segment_assets.privacy.verdicts import Documented, Reason, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from segment_assets.privacy.collaboration import ConfiguredTable
     from segment_assets.privacy.scope import Scope
+    from segment_assets.privacy.situation import Table
 
 Pair = frozenset[str]
 
@@ -36,6 +39,13 @@ def check_joins(select: exp.Select, scope: Scope) -> list[Reason]:
 def _check_join(join: exp.Join, alias: str, seen: set[str], scope: Scope) -> Iterator[Reason]:
     page = kind_of(scope).documented
     condition = join.args.get("on")
+    if join.side and is_on_the_inner_side(join, alias, seen, scope):
+        message = "the page on ID mapping tables allows this join and the rule's own page does not; write INNER JOIN"
+        yield reason(Refusal.NOT_DOCUMENTED, message, join, Documented.ID_MAPPING_TABLE, weight=Weight.DOUBTS)
+    elif join.side:
+        message = "only INNER JOIN … ON is supported, without outer sides"
+        yield reason(Refusal.JOIN_NOT_INNER, message, join, page)
+        return
     if condition is None or isinstance(condition, exp.Boolean) or (join.kind or "INNER") != "INNER":
         message = "only INNER JOIN … ON is supported, no comma, no CROSS JOIN"
         yield reason(Refusal.JOIN_NOT_INNER, message, join, page)
@@ -84,9 +94,15 @@ def _check_equality(leaf: exp.Expression, seen: set[str], scope: Scope) -> Itera
         if column.table not in seen:
             message = "the table is joined further below; move the condition there"
             yield reason(Refusal.JOIN_CONDITION, message, column, page, table)
-        if table.policy is None or column.name not in table.policy.join_columns:
+        if column.name not in _join_columns(table):
             message = f"{column.name} is not in joinColumns"
             yield reason(Refusal.JOIN_COLUMN, message, column, page, table)
+
+
+def _join_columns(table: Table) -> set[str]:
+    if isinstance(table.policy, IdMappingRule):
+        return table.policy.joins
+    return set(table.policy.join_columns) if isinstance(table.policy, (AggregationRule, ListRule)) else set()
 
 
 def _check_operators(condition: exp.Expression, scope: Scope) -> Iterator[Reason]:
@@ -94,7 +110,8 @@ def _check_operators(condition: exp.Expression, scope: Scope) -> Iterator[Reason
     for node in condition.find_all(exp.And, exp.Or):
         word = "AND" if isinstance(node, exp.And) else "OR"
         for table in scope.tables.values():
-            if table.policy is not None and word not in table.policy.allowed_join_operators:
+            rule = table.policy if isinstance(table.policy, (AggregationRule, ListRule)) else None
+            if rule and word not in rule.allowed_join_operators:
                 message = f"{word} is not in allowedJoinOperators"
                 yield reason(Refusal.JOIN_OPERATOR, message, node, kind_of(scope).documented, table)
 
@@ -125,10 +142,10 @@ def _certain_pairs(node: exp.Expression) -> set[Pair]:
     return {frozenset({node.this.table, node.expression.table})}
 
 
-def unlinked(select: exp.Select, scope: Scope, wanted: Callable[[ConfiguredTable, ConfiguredTable], bool]) -> list[str]:
+def unlinked(select: exp.Select, scope: Scope, wanted: Callable[[Table, Table], bool]) -> list[str]:
     """The aliases from which no chain of joins leads to another table that `wanted(table, other)` accepts.
 
-    Call it only when `check_joins` found nothing.
+    Call it only when `check_joins` refused nothing.
     """
     pairs = {pair for join in select.args.get("joins") or [] for pair in _certain_pairs(join.args["on"])}
     return [

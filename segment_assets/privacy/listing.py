@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from segment_assets.privacy.collaboration import ListRule
 from segment_assets.privacy.conditions import Opened, check_condition
 from segment_assets.privacy.joins import check_joins, unlinked
+from segment_assets.privacy.mapping import check_mapping_columns, check_overlap_columns
 from segment_assets.privacy.redaction import reason
-from segment_assets.privacy.verdicts import Documented, Reason, Refusal
+from segment_assets.privacy.refusals import Refusal
+from segment_assets.privacy.rules import ListRule
+from segment_assets.privacy.verdicts import Documented, Reason, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from segment_assets.privacy.collaboration import ConfiguredTable
     from segment_assets.privacy.scope import Scope
+    from segment_assets.privacy.situation import Table
 
 _PAGE = Documented.LIST
 _CLAUSES = {
@@ -34,13 +36,20 @@ def check_list(select: exp.Select, scope: Scope) -> list[Reason]:
     reasons = [*_check_clauses(select), *_check_outputs(select, scope)]
     if where := select.args.get("where"):
         reasons += check_condition(where.this, _opened(scope))
+    reasons += check_mapping_columns(select, scope)
+    for name in [] if reasons else sorted(scope.called):
+        reasons.append(reason(Refusal.FUNCTION_NOT_ALLOWED, f"{name}: this rule allows no function", select, _PAGE))
     joins = check_joins(select, scope)
-    return reasons + (joins or list(_check_overlap(select, scope)))
+    if any(found.weight is Weight.REFUSES for found in joins):
+        return reasons + joins
+    return [*reasons, *joins, *_check_overlap(select, scope), *check_overlap_columns(select, scope)]
 
 
 def _opened(scope: Scope) -> Opened:
     def column(node: exp.Column) -> Iterator[Reason]:
         table = scope.table_of(node)
+        if table.is_mapping:
+            return
         assert isinstance(table.policy, ListRule), "read_scope refuses mixed rules"
         if node.name not in table.policy.list_columns:
             message = f"{node.name} is not in listColumns, so it is used in joins only, if at all"
@@ -59,8 +68,9 @@ def _check_clauses(select: exp.Select) -> Iterator[Reason]:
         if node := select.args.get(clause):
             yield reason(code, message, node, _PAGE)
     limit = select.args.get("limit")
-    if limit and not (isinstance(limit.expression, exp.Literal) and limit.expression.this.isdigit()):
-        yield reason(Refusal.LIMIT, "LIMIT takes a whole number", limit, _PAGE)
+    number = limit.expression.this if limit and isinstance(limit.expression, exp.Literal) else ""
+    if limit and not (number.isdigit() and int(number)):
+        yield reason(Refusal.LIMIT, "LIMIT takes a positive whole number", limit, _PAGE)
 
 
 def _check_outputs(select: exp.Select, scope: Scope) -> Iterator[Reason]:
@@ -76,12 +86,12 @@ def _check_outputs(select: exp.Select, scope: Scope) -> Iterator[Reason]:
 def _check_overlap(select: exp.Select, scope: Scope) -> Iterator[Reason]:
     """Each table needs a chain of joins to a table of the runner, other than itself."""
 
-    def overlaps(_: ConfiguredTable, other: ConfiguredTable) -> bool:
+    def overlaps(_: Table, other: Table) -> bool:
         return other.owner == scope.runner
 
     for alias in unlinked(select, scope, overlaps):
         table = scope.tables[alias]
         # The runner's only table of the query is itself the overlap that the others are joined to.
-        if table.owner != scope.runner or len(scope.tables) == 1:
+        if not table.is_mapping and (table.owner != scope.runner or len(scope.tables) == 1):
             message = f"an inner join to a table of the query runner is required for {table.name}"
             yield reason(Refusal.RUNNER_JOIN_REQUIRED, message, select.args["from_"], _PAGE, table)

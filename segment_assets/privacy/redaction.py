@@ -14,12 +14,13 @@ from sqlglot.dialects.spark import Spark
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
-from segment_assets.privacy.verdicts import Documented, Reason, Refusal
+from segment_assets.privacy.verdicts import Documented, Reason, Weight
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-    from segment_assets.privacy.collaboration import ConfiguredTable
+    from segment_assets.privacy.refusals import Refusal
+    from segment_assets.privacy.situation import Table
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Words and keywords ("GROUP BY" is one token); a name that is nothing but a digest is one, unquoted by mistake.
@@ -66,9 +67,14 @@ def reason(
     message: str,
     node: exp.Expression | None,
     rule: Documented,
-    table: ConfiguredTable | None = None,
+    table: Table | None = None,
+    *,
+    weight: Weight | None = None,
 ) -> Reason:
-    """A reason that names the place of `node` in the query, without repeating a literal."""
+    """A reason that names the place of `node` in the query, without repeating a literal.
+
+    Without a weight it refuses, or, where it is about our own engine, only keeps the query from running here.
+    """
     line, column = _position(node)
     return Reason(
         code=code,
@@ -79,6 +85,7 @@ def reason(
         column=column,
         table=table.name if table else None,
         owner=table.owner if table else None,
+        weight=weight or (Weight.LOCAL if rule is Documented.LOCAL else Weight.REFUSES),
     )
 
 

@@ -1,4 +1,4 @@
-"""The scalar functions of analysis rules that have a proven translation.
+"""The scalar functions of analysis rules, and which of them have a proven translation.
 
 Belongs here: which function a node is, and which arguments it takes. Not here: which columns a rule opens.
 """
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from segment_assets.privacy.redaction import reason
-from segment_assets.privacy.verdicts import Documented, Reason, Refusal
+from segment_assets.privacy.refusals import Refusal
+from segment_assets.privacy.verdicts import Documented, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,40 @@ _NAMES: dict[type[exp.Expression], str] = {
     exp.Round: "ROUND",
     exp.Substring: "SUBSTRING",
     exp.Upper: "UPPER",
+    exp.Anonymous: "GETDATE",  # the only one that the door before lets through
+    exp.CurrentDate: "CURRENT_DATE",
+    exp.DateTrunc: "TRUNC",
+    exp.Ln: "LN",
+    exp.Log: "LOG",
+    exp.Sqrt: "SQRT",
+    exp.StrToTime: "TO_TIMESTAMP",
+    exp.TimestampAdd: "DATEADD",
+    exp.ToChar: "TO_CHAR",
+    exp.ToNumber: "TO_NUMBER",
+    exp.TsOrDsAdd: "DATEADD",
+    exp.TsOrDsToDate: "TO_DATE",
 }
+# One node for several written functions: which of them it is, only the text tells.
+_WRITTEN: dict[type[exp.Expression], frozenset[str]] = {
+    exp.Cast: frozenset({"CAST", "TO_TIMESTAMP", "CONVERT", "TIMESTAMP", "DATE", "STRING", "INT", "DOUBLE"}),
+    exp.TryCast: frozenset({"CAST", "TRY_CAST", "CONVERT", "INT", "STRING", "DOUBLE", "BIGINT"}),
+    exp.Ceil: frozenset({"CEIL", "CEILING"}),
+    exp.Coalesce: frozenset({"COALESCE", "NVL", "IFNULL"}),
+    exp.DateTrunc: frozenset({"TRUNC", "DATE_TRUNC"}),
+    exp.Extract: frozenset({"EXTRACT", "DATE_PART"}),
+    exp.Ln: frozenset({"LN", "LOG"}),
+    exp.Lower: frozenset({"LOWER", "LCASE"}),
+    exp.Substring: frozenset({"SUBSTRING", "SUBSTR"}),
+    exp.TsOrDsAdd: frozenset({"DATEADD", "DATE_ADD", "DATE_SUB"}),
+    exp.TimestampAdd: frozenset({"DATEADD", "TIMESTAMPADD", "DATE_ADD"}),
+    exp.Upper: frozenset({"UPPER", "UCASE"}),
+}
+# The guide names these as one function; of the others in SYNONYMS it does not say whether one allows the other.
+SAME = {"CEIL": "CEILING", "SUBSTR": "SUBSTRING"}
+SYNONYMS = {"NVL": "COALESCE", "IFNULL": "COALESCE", "DATE_ADD": "DATEADD", "DATE_PART": "EXTRACT", "TRY_CAST": "CAST"}
+_TRANSLATED = frozenset(
+    {"ABS", "CAST", "CEILING", "COALESCE", "EXTRACT", "FLOOR", "LOWER", "ROUND", "RTRIM", "SUBSTRING", "TRIM", "UPPER"}
+)
 # Spark truncates a double that is cast to an integer, DuckDB rounds it: those casts are left out.
 _CAST_TARGETS = frozenset({"TEXT", "DATE", "DOUBLE"})
 # The parts that count days of the week are translated wrongly without an error (facts, D1).
@@ -46,6 +80,16 @@ def scalar_name(node: exp.Expression) -> str | None:
     if isinstance(node, exp.Trim):
         return {"": "TRIM", "BOTH": "TRIM", "TRAILING": "RTRIM"}.get(node.args.get("position") or "", "LTRIM")
     return _NAMES.get(type(node))
+
+
+def names_of(node: exp.Expression, called: frozenset[str]) -> frozenset[str]:
+    """The names that a function may have been written with, as the API spells them; several where the text has both.
+
+    >>> names_of(sqlglot.parse_one("TO_TIMESTAMP(a)", read="spark"), frozenset({"TO_TIMESTAMP"}))
+    frozenset({'TO_TIMESTAMP'})
+    """
+    written = _WRITTEN.get(type(node), frozenset()) & called
+    return frozenset(SAME.get(name, name) for name in written) or frozenset({scalar_name(node) or ""})
 
 
 def is_typed_literal(node: exp.Expression) -> bool:
@@ -75,7 +119,11 @@ def arguments(node: exp.Expression) -> list[exp.Expression]:
     """What a scalar function is applied to, without the parts that are not values (types, units, positions)."""
     if isinstance(node, exp.Extract):
         return [node.expression]
-    names = ("this", "decimals", "start", "length")
+    if isinstance(node, exp.Anonymous):
+        return list(node.expressions)
+    names: tuple[str, ...] = ("this", "decimals", "start", "length", "format")
+    if isinstance(node, (exp.Log, exp.TsOrDsAdd, exp.TimestampAdd)):
+        names += ("expression",)
     return [node.args[name] for name in names if node.args.get(name) is not None] + list(node.expressions)
 
 
@@ -92,7 +140,9 @@ def check_arguments(node: exp.Expression) -> Iterator[Reason]:
 def _check_translation(node: exp.Expression) -> Iterator[Reason]:
     """Forms of a permitted function that mean something else in DuckDB."""
     problem = ""
-    if isinstance(node, (exp.Cast, exp.TryCast)) and node.to.this.name not in _CAST_TARGETS:
+    if scalar_name(node) not in _TRANSLATED:
+        problem = f"{scalar_name(node)} gives other results on this machine; use another function to run it here"
+    elif isinstance(node, (exp.Cast, exp.TryCast)) and node.to.this.name not in _CAST_TARGETS:
         problem = "CAST is supported to STRING, DATE and DOUBLE"
     elif isinstance(node, exp.Extract) and node.this.name.upper() not in _EXTRACTED:
         problem = f"EXTRACT is supported for {', '.join(sorted(_EXTRACTED))}"

@@ -12,27 +12,34 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from segment_assets.privacy.redaction import reason
-from segment_assets.privacy.verdicts import Documented, Reason, Refusal, RuleKind
+from segment_assets.privacy.refusals import Refusal
+from segment_assets.privacy.verdicts import Documented, Reason, RuleKind, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from segment_assets.privacy.collaboration import Collaboration, ConfiguredTable
+    from segment_assets.privacy.situation import Situation, Table
 
 _MOST_TABLES = 15
 # Names starting with two underscores are the helper columns of `enforcement`.
-_OUTPUT_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,127}")
+OUTPUT_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NAMING = "a name has letters, digits and underscores and does not start with two of these"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scope:
-    """The tables of a query by alias, in the order of the query, and the account that runs it."""
+    """The tables of a query by alias, in the order of the query, the account that runs it, the functions it calls."""
 
-    tables: Mapping[str, ConfiguredTable]
+    tables: Mapping[str, Table]
     runner: str
+    called: frozenset[str] = frozenset()
 
-    def table_of(self, column: exp.Column) -> ConfiguredTable:
+    @property
+    def ruled(self) -> dict[str, Table]:
+        """The tables with a rule of their own, without ID mapping tables."""
+        return {alias: table for alias, table in self.tables.items() if not table.is_mapping}
+
+    def table_of(self, column: exp.Column) -> Table:
         """The table of a qualified column."""
         return self.tables[column.table]
 
@@ -48,18 +55,20 @@ def table_nodes(select: exp.Select) -> list[exp.Expression]:
     return ([from_.this] if from_ else []) + [join.this for join in joins]
 
 
-def read_scope(select: exp.Select, collaboration: Collaboration, runner: str) -> tuple[Scope, list[Reason]]:
+def read_scope(
+    select: exp.Select, situation: Situation, called: frozenset[str] = frozenset()
+) -> tuple[Scope, list[Reason]]:
     """The tables of the query, and the reasons why they cannot be queried together."""
     nodes = table_nodes(select)
-    tables: dict[str, ConfiguredTable] = {}
-    reasons = list(_runner_may_query(collaboration, runner))
+    tables: dict[str, Table] = {}
+    reasons: list[Reason] = []
     if not nodes:
         reasons.append(reason(Refusal.NO_TABLE, "the query reads no table; add FROM", select, Documented.RULES))
     if len(nodes) > _MOST_TABLES:
         message = f"at most {_MOST_TABLES} tables may be joined, here are {len(nodes)}"
         reasons.append(reason(Refusal.TOO_MANY_TABLES, message, nodes[_MOST_TABLES], Documented.QUOTAS))
     for node in nodes:
-        table = collaboration.table(node.name)
+        table = situation.table(node.name)
         alias = node.alias_or_name.lower()
         if table is None:
             message = "no member associated a table of this name; look at configuredTables"
@@ -68,44 +77,41 @@ def read_scope(select: exp.Select, collaboration: Collaboration, runner: str) ->
         if alias in tables:
             message = "two tables have the same alias; rename one"
             reasons.append(reason(Refusal.DUPLICATE_ALIAS, message, node, Documented.RULES, table))
-        if not _OUTPUT_NAME.fullmatch(alias):
+        if not OUTPUT_NAME.fullmatch(alias):
             reasons.append(reason(Refusal.OUTPUT_NAME, _NAMING, node, Documented.LOCAL, table))
-        reasons += _unusable(table, node)
+        reasons += unusable(table, node)
         tables[alias] = table
-    return Scope(tables, runner), reasons or list(_mixed(tables, select))
+    refused = any(found.weight is Weight.REFUSES for found in reasons)
+    return Scope(tables, situation.runner, called), reasons if refused else [*reasons, *mixed(tables.values(), select)]
 
 
-def _runner_may_query(collaboration: Collaboration, runner: str) -> Iterator[Reason]:
-    if "CAN_QUERY" not in collaboration.abilities().get(runner, set()):
-        message = f"account {runner} has not the ability CAN_QUERY; run as the member who has"
-        yield Reason(Refusal.RUNNER_MAY_NOT_QUERY, message, Documented.RULES)
-
-
-def _unusable(table: ConfiguredTable, node: exp.Expression) -> Iterator[Reason]:
-    rule = table.analysis_rule
+def unusable(table: Table, node: exp.Expression) -> Iterator[Reason]:
+    """The reasons why a table cannot be queried at all."""
     if not table.directly_queryable:
         message = "its owner allows jobs only; ask for analysisMethod DIRECT_QUERY"
         yield reason(Refusal.NOT_DIRECTLY_QUERYABLE, message, node, Documented.RULES, table)
-    if rule is None:
+    if table.policy is None:
         message = "a table without an analysis rule cannot be queried; its owner must add one"
         yield reason(Refusal.NO_RULE, message, node, Documented.RULES, table)
-    elif rule.policy is None:
-        message = f"a table with a {rule.kind.value} rule is not supported yet; use its AGGREGATION or LIST twin"
-        yield reason(Refusal.RULE_NOT_SUPPORTED_YET, message, node, Documented.CUSTOM, table)
 
 
-def _mixed(tables: Mapping[str, ConfiguredTable], select: exp.Select) -> Iterator[Reason]:
-    kinds = sorted({table.analysis_rule.kind for table in tables.values() if table.analysis_rule})
+def mixed(tables: Iterable[Table], node: exp.Expression) -> Iterator[Reason]:
+    """All tables share one type of rule; ID mapping tables take it over and have none of their own."""
+    known = list(tables)
+    kinds = sorted({table.kind for table in known if table.kind and not table.is_mapping})
     if len(kinds) > 1:
         message = f"all tables of a query need the same type of rule, here are {' and '.join(kinds)}"
-        yield reason(Refusal.MIXED_RULES, message, select.args["from_"], Documented.RULES)
+        yield reason(Refusal.MIXED_RULES, message, node, Documented.RULES)
+    elif known and not kinds:
+        message = "an ID mapping table is queried in a join with tables that have a rule of their own; join it to them"
+        yield reason(Refusal.MAPPING_ALONE, message, node, Documented.ID_MAPPING_TABLE, known[0])
 
 
 def kind_of(scope: Scope) -> RuleKind:
     """The type of rule that all tables of the query share."""
-    rule = next(iter(scope.tables.values())).analysis_rule
-    assert rule is not None, "read_scope refuses tables without a rule"
-    return rule.kind
+    kind = next(iter(scope.ruled.values())).kind
+    assert kind is not None, "read_scope refuses tables without a rule"
+    return kind
 
 
 def qualify(select: exp.Select, scope: Scope) -> tuple[exp.Select, list[Reason]]:
@@ -138,7 +144,7 @@ def _is_output(node: exp.Expression, outputs: Mapping[str, exp.Expression]) -> b
 
 
 def _owners(column: exp.Column, scope: Scope) -> list[str]:
-    return [alias for alias, table in scope.tables.items() if column.name.lower() in table.allowed_columns]
+    return [alias for alias, table in scope.tables.items() if column.name.lower() in table.columns]
 
 
 def _resolve(column: exp.Column, scope: Scope) -> Iterator[Reason]:
@@ -159,7 +165,9 @@ def _resolve(column: exp.Column, scope: Scope) -> Iterator[Reason]:
         meta = dict(column.this.meta)
         column.set("this", exp.to_identifier(column.name.lower()))
         column.this.meta.update(meta)
-        column.set("table", exp.to_identifier(owners[0]))
+        alias = exp.to_identifier(owners[0])
+        alias.meta.update(column.args["table"].meta if column.table else {})
+        column.set("table", alias)
 
 
 def name_outputs(select: exp.Select) -> tuple[tuple[str, ...], list[Reason]]:
@@ -172,7 +180,7 @@ def name_outputs(select: exp.Select) -> tuple[tuple[str, ...], list[Reason]]:
     reasons: list[Reason] = []
     for position, item in enumerate(select.expressions):
         name = item.alias_or_name if isinstance(item, (exp.Alias, exp.Column)) else f"_c{position}"
-        if not _OUTPUT_NAME.fullmatch(name):
+        if not OUTPUT_NAME.fullmatch(name):
             reasons.append(reason(Refusal.OUTPUT_NAME, _NAMING, item, Documented.LOCAL))
         if name.lower() in (other.lower() for other in names):
             message = "two columns of the result have the same name; rename one with AS"

@@ -1,6 +1,6 @@
 """What the judge says: a verdict with its reasons and the thresholds that will apply.
 
-Belongs here: the vocabulary of refusals. Not here: how a refusal is found.
+Belongs here: verdicts, reasons, thresholds. Not here: the codes (`refusals`), how a reason is found.
 Source of the rules: the AWS Clean Rooms user guide, as read in autumn 2026.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 from typing import TYPE_CHECKING
+
+from segment_assets.privacy.refusals import Refusal, control_of
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -23,6 +25,16 @@ class Documented(enum.StrEnum):
     AGGREGATION = f"{_GUIDE}/analysis-rules-aggregation.html"
     LIST = f"{_GUIDE}/analysis-rules-list.html"
     CUSTOM = f"{_GUIDE}/analysis-rules-custom.html"
+    ALLOWED_ANALYSES = f"{_GUIDE}/custom-allowed-analyses.html"
+    DISALLOWED_OUTPUT = f"{_GUIDE}/disallowed-columns.html"
+    THRESHOLDS = f"{_GUIDE}/custom-min-agg-thresholds.html"
+    COMPARISONS = f"{_GUIDE}/custom-comparison-controls.html"
+    CAPABILITIES = f"{_GUIDE}/custom-sql-capabilities.html"
+    DP_CAPABILITIES = f"{_GUIDE}/dp-sql-capabilities.html"
+    DP_SETTINGS = f"{_GUIDE}/dp-settings.html"
+    ID_MAPPING_TABLE = f"{_GUIDE}/analysis-rules-id-mapping-table.html"
+    BUDGETS = f"{_GUIDE}/working-with-intermediate-tables.html"
+    API = "https://docs.aws.amazon.com/clean-rooms/latest/apireference/API_AnalysisRulePolicyV1.html"
     QUOTAS = f"{_GUIDE}/clean-rooms-quotas.html"
     LOCAL = "segment_assets.privacy: narrower than AWS on purpose"
 
@@ -33,6 +45,7 @@ class RuleKind(enum.StrEnum):
     AGGREGATION = "AGGREGATION"
     LIST = "LIST"
     CUSTOM = "CUSTOM"
+    ID_MAPPING_TABLE = "ID_MAPPING_TABLE"
 
     @property
     def documented(self) -> Documented:
@@ -40,63 +53,28 @@ class RuleKind(enum.StrEnum):
         return Documented[self.name]
 
 
-class Refusal(enum.StrEnum):
-    """Why a query was refused. Codes are stored in logs, so a code is never renamed."""
+class Outcome(enum.StrEnum):
+    """What AWS Clean Rooms would say to a query, as far as its documentation tells."""
 
-    SYNTAX = "syntax"
-    QUERY_TOO_LONG = "query_too_long"
-    SEVERAL_STATEMENTS = "several_statements"
-    NOT_A_SELECT = "not_a_select"
-    SET_OPERATION = "set_operation"
-    UNKNOWN_SYNTAX = "unknown_syntax"
-    UNRENDERED_PARAMETER = "unrendered_parameter"
-    COMMON_TABLE_EXPRESSION = "common_table_expression"
-    SUBQUERY = "subquery"
-    STAR = "star"
-    WINDOW_FUNCTION = "window_function"
-    HINT = "hint"
-    LIMIT = "limit"
-    OFFSET = "offset"
-    NO_TABLE = "no_table"
-    UNKNOWN_TABLE = "unknown_table"
-    TOO_MANY_TABLES = "too_many_tables"
-    DUPLICATE_ALIAS = "duplicate_alias"
-    NO_RULE = "no_rule"
-    RULE_NOT_SUPPORTED_YET = "rule_not_supported_yet"
-    MIXED_RULES = "mixed_rules"
-    NOT_DIRECTLY_QUERYABLE = "not_directly_queryable"
-    RUNNER_MAY_NOT_QUERY = "runner_may_not_query"
-    COLUMN_NOT_ALLOWED = "column_not_allowed"
-    AMBIGUOUS_COLUMN = "ambiguous_column"
-    OUTPUT_NAME = "output_name"
-    DUPLICATE_OUTPUT = "duplicate_output"
-    JOIN_NOT_INNER = "join_not_inner"
-    JOIN_CONDITION = "join_condition"
-    JOIN_COLUMN = "join_column"
-    JOIN_OPERATOR = "join_operator"
-    RUNNER_JOIN_REQUIRED = "runner_join_required"
-    NO_AGGREGATE = "no_aggregate"
-    AGGREGATE_ARGUMENT = "aggregate_argument"
-    AGGREGATE_NOT_ALLOWED = "aggregate_not_allowed"
-    AGGREGATE_PLACE = "aggregate_place"
-    DISTINCT = "distinct"
-    DISTINCT_MISSING = "distinct_missing"
-    NOT_A_DIMENSION = "not_a_dimension"
-    NOT_A_LIST_COLUMN = "not_a_list_column"
-    NOT_GROUPED = "not_grouped"
-    GROUP_BY = "group_by"
-    ORDER_BY = "order_by"
-    HAVING = "having"
-    CONDITION = "condition"
-    LITERAL = "literal"
-    FUNCTION_NOT_ALLOWED = "function_not_allowed"
-    FUNCTION_NOT_SUPPORTED_YET = "function_not_supported_yet"
-    NESTED_FUNCTION = "nested_function"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    INVALID_CONFIGURATION = "invalid_configuration"
+    UNCERTAIN = "uncertain"
+
+
+class Weight(enum.StrEnum):
+    """What a reason does to the verdict."""
+
+    INVALID = "invalid"
+    REFUSES = "refuses"
+    DOUBTS = "doubts"
+    # AWS runs the query; the engine on this machine does not give the same result, so it is not run here.
+    LOCAL = "local"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason of a refusal. `snippet` has its literals masked; `line` and `column` count from 1."""
+    """One reason against a query. `snippet` has its literals masked; `line` and `column` count from 1."""
 
     code: Refusal
     message: str
@@ -106,6 +84,7 @@ class Reason:
     column: int | None = None
     table: str | None = None
     owner: str | None = None
+    weight: Weight = Weight.REFUSES
 
     def __str__(self) -> str:
         """One line for a person: place, code, message, source."""
@@ -113,6 +92,21 @@ class Reason:
         whose = f" (table {self.table} of account {self.owner})" if self.table else ""
         where = f" in [{self.snippet}]" if self.snippet else ""
         return f"{place}{self.code}: {self.message}{where}{whose}; see {self.rule.value}"
+
+    def to_json(self) -> dict[str, str | int | None]:
+        """The reason for machines: the documented control, the place, whose table, the page, what to do."""
+        return {
+            "rule": control_of(self.code),
+            "code": self.code.value,
+            "weight": self.weight.value,
+            "line": self.line,
+            "column": self.column,
+            "snippet": self.snippet,
+            "table": self.table,
+            "owner": self.owner,
+            "source": self.rule.value,
+            "message": self.message,
+        }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -125,10 +119,19 @@ class Threshold:
     column: str
     minimum: int
 
+    def to_json(self) -> dict[str, str | int]:
+        """The threshold for machines; `type` is the API's only one."""
+        return {**dataclasses.asdict(self), "type": "COUNT_DISTINCT"}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """Accepted when there is no reason against. `tree` is the qualified query that `enforce` rewrites."""
+    """What the documentation says to a query, and what `enforce` needs to run it.
+
+    `reasons` speak against it, `limits` only against running it on this machine. `tree` is the query that `enforce`
+    rewrites: qualified under AGGREGATION and LIST. `thresholds` is what AWS withholds; under CUSTOM `enforced` is what
+    is withheld here, which is never less.
+    """
 
     sql: str = dataclasses.field(repr=False)
     reasons: tuple[Reason, ...]
@@ -136,24 +139,43 @@ class Verdict:
     tables: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
-    tree: exp.Select | None = dataclasses.field(default=None, repr=False, compare=False)
+    tree: exp.Query | None = dataclasses.field(default=None, repr=False, compare=False)
+    limits: tuple[Reason, ...] = ()
+    noised: bool = False
+    enforced: tuple[Threshold, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The heaviest reason decides: a configuration that AWS would not take, a refusal, a doubt."""
+        weights = {reason.weight for reason in self.reasons}
+        if Weight.INVALID in weights:
+            return Outcome.INVALID_CONFIGURATION
+        if Weight.REFUSES in weights:
+            return Outcome.REFUSED
+        return Outcome.UNCERTAIN if weights else Outcome.ACCEPTED
 
     @property
     def accepted(self) -> bool:
-        """Whether the query may run."""
-        return not self.reasons
+        """Whether AWS would run it."""
+        return self.outcome is Outcome.ACCEPTED
+
+    @property
+    def runnable(self) -> bool:
+        """Whether it may run on this machine: AWS would run it, and the result here is the same."""
+        return self.accepted and not self.limits
 
     @property
     def strictest(self) -> int | None:
-        """The highest minimum over all tables, which is the one that decides; None for a LIST query."""
+        """The highest minimum over all tables, which is the one that decides; None where no row is withheld."""
         return max((threshold.minimum for threshold in self.thresholds), default=None)
 
     def explain(self) -> str:
         """The verdict in plain lines, safe to log."""
         if self.reasons:
-            return "\n".join(["refused", *(f"- {reason}" for reason in self.reasons)])
+            return "\n".join([self.outcome.value, *(f"- {reason}" for reason in self.reasons)])
         lines = [
             f"- groups below {t.minimum} distinct {t.alias}.{t.column} are withheld (table {t.table} of {t.owner})"
             for t in self.thresholds
         ]
+        lines += [f"- not on this machine: {limit}" for limit in self.limits]
         return "\n".join(["accepted", *lines])

@@ -78,7 +78,7 @@ DOCUMENT = {
                {"joinColumns": ["id2"], "listColumns": ["internal_id", "category"]}),
         _table(PUBLISHER, "segments", ["id2", "seg3", "score"], "LIST",
                {"joinColumns": ["id2"], "listColumns": ["seg3", "score"]}),
-        _table(PUBLISHER, "events", ["user_id", "day"], "CUSTOM", {"allowedAnalyses": ["ANY_QUERY"]}),
+        _table(PUBLISHER, "events", ["user_id", "day"], "CUSTOM", {"allowedAnalyses": ["ANY_QUERY"], "allowedAnalysisProviders": [RUNNER]}),
     ],
 }  # fmt: skip
 
@@ -95,9 +95,10 @@ def examples():
 
 @pytest.fixture
 def codes(examples):
-    """The codes of the reasons against a query; none when it is accepted."""
+    """The codes of the reasons against a query, or against running it here; none when it is accepted and runs."""
 
     def of(sql, collaboration=examples, runner=RUNNER):
-        return {str(reason.code) for reason in judge(sql, collaboration, runner).reasons}
+        verdict = judge(sql, collaboration, runner)
+        return {str(reason.code) for reason in (*verdict.reasons, *verdict.limits)}
 
     return of

@@ -85,7 +85,7 @@ class TestOurOwn:
 
     def test_the_partner_s_tables_and_only_these_are_the_partner_s(self, ours):
         partner = {t.name for t in ours.configured_tables if t.owner != ours.creator_account_id}
-        assert partner == {"impressions", "impressions_list"}
+        assert partner == {"impressions", "impressions_list", "impressions_journeys"}
 
     @pytest.mark.parametrize(
         ("operation", "pick", "ids"),

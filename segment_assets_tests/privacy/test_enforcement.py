@@ -180,7 +180,7 @@ def test_a_list_gives_each_row_once_and_its_limit_the_same_rows_each_time(connec
 
 
 def test_a_refused_query_cannot_be_enforced(examples):
-    with pytest.raises(PermanentError, match="cannot be enforced"):
+    with pytest.raises(PermanentError, match="correct the query"):
         enforce(judge("SELECT COUNT(DISTINCT user_id) FROM impressions", examples, RUNNER))
 
 

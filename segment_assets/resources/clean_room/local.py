@@ -28,6 +28,7 @@ from segment_assets.resources.clean_room import (
     Statistics,
     query_log,
 )
+from segment_assets.resources.clean_room.answers import Answers
 from segment_assets.resources.clean_room.local_queries import LocalQueries, digest_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class LocalCleanRoom:
 
     `tables` gives the files of a Glue table by name. Results go to `results/prefix/<query id>/`, the log to
     `results/query_log.jsonl`, what is known of a query to `results/queries`. The work is done by whoever starts the
-    query; for `answers_after` seconds from then on every process is told that it is STARTED. `memory_limit` bounds
+    query; for `answers_after` seconds from then on every process is told that it is STARTED. With `apart_at_least`, a
+    result that together with an earlier one would tell fewer people apart is refused. `memory_limit` bounds
     DuckDB; what does not fit is spilled to `temp`, removed after. Nothing is billed, so
     `billed_units` is always 0.
     """
@@ -75,6 +77,7 @@ class LocalCleanRoom:
         memory_limit: str = "600MB",
         temp: Path | None = None,
         answers_after: float = 0.0,
+        apart_at_least: int | None = None,
     ) -> None:
         if not _KEY_PREFIX.fullmatch(prefix):
             raise PermanentError(
@@ -89,6 +92,7 @@ class LocalCleanRoom:
         self._memory_limit = memory_limit
         self._temp = temp
         self._answers_after = answers_after
+        self._answers = Answers(results / "answers.jsonl", apart_at_least) if apart_at_least else None
         self._queries = LocalQueries(results / "queries")
 
     def __repr__(self) -> str:
@@ -169,12 +173,16 @@ class LocalCleanRoom:
 
     def _answer(self, query: ProtectedQuery, query_id: str, verdict: Verdict) -> tuple[str, int]:
         """The result's location and rows. Everything that goes wrong is a `_Failure`."""
-        if not verdict.accepted:
+        if not verdict.runnable:
             raise _Failure(QueryError(ErrorCode.MALFORMED_QUERY, f"{query.name}: {verdict.explain()}", retryable=False))
         files = {name: self._files(name) for name in verdict.tables}
         with _failures(query.name), self._engine() as connection:
             for name, paths in files.items():
                 self._show(connection, name, paths)
+            if self._answers and (close := self._answers.too_close(connection, verdict, query_id)):
+                message = f"{query.name}: together with query {close[0].query_id} the result would tell fewer people "
+                message += "apart than may be; ask for it without the condition that makes the difference"
+                raise _Failure(QueryError(ErrorCode.MALFORMED_QUERY, message, retryable=False))
             return self._write(connection, enforce(verdict), query_id, query.result_format)
 
     def _files(self, name: str) -> list[str]:
