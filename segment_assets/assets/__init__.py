@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
     """Every asset of the project for a plan: activations are made from its accounts."""
     from segment_assets.assets import (
+        activation_tables,
         activations,
         audiences,
         clean_room,
         collaboration,
         dashboards,
         experiments,
+        incrementality,
         insights,
         segments,
     )
@@ -38,6 +40,8 @@ def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
         *activations.build(plan),
         *insights.ASSETS,
         *experiments.ASSETS,
+        *incrementality.ASSETS,
+        *activation_tables.ASSETS,
         *dashboards.ASSETS,
     ]
     return with_column_lineage(assets)

@@ -23,11 +23,15 @@ from segment_assets.resources.clean_room.record import QueryRecord
 from segment_assets.tables import (
     AUDIENCE_BY_BIRTH_COUNTRY,
     CAMPAIGN_REACH,
+    CHANNEL_STEPS,
     CUSTOMER_REACH,
     EXPOSED_CUSTOMERS,
+    EXPOSURE_FREQUENCY,
+    EXPOSURE_SETS,
     OVERLAP,
     OVERLAP_BY_CREATIVE,
     OVERLAP_BY_PRICE_BAND,
+    TOUCH_CREDITS,
     Table,
 )
 
@@ -143,4 +147,8 @@ ASSETS = [
     _protected_query(CUSTOMER_REACH, _CUSTOMERS, _IMPRESSIONS),
     _protected_query(CAMPAIGN_REACH, _CUSTOMERS, _IMPRESSIONS),
     _protected_query(EXPOSED_CUSTOMERS, _CUSTOMERS, _IMPRESSIONS),
+    _protected_query(EXPOSURE_SETS, _CUSTOMERS, _CONVERSIONS, _IMPRESSIONS),
+    _protected_query(EXPOSURE_FREQUENCY, _CUSTOMERS, _CONVERSIONS, _IMPRESSIONS),
+    _protected_query(TOUCH_CREDITS, _CONVERSIONS, _IMPRESSIONS),
+    _protected_query(CHANNEL_STEPS, _CONVERSIONS, _IMPRESSIONS),
 ]

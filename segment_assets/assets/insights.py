@@ -5,13 +5,15 @@ Belongs here: which tables a query reads, running it, publishing. Not here: the 
 
 import dataclasses
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.common import Owner, published, table_metadata
+from segment_assets.assets.invariants import checked, invariant_specs
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.partitions import WEEKS
@@ -19,26 +21,36 @@ from segment_assets.queries import read, render
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.warehouse import LocalWarehouse
 from segment_assets.tables import (
+    ATTRIBUTION,
     AUDIENCE_BY_BIRTH_COUNTRY,
     AUDIENCE_OVERLAP,
     AUDIENCE_PROFILE_INDEX,
     CAMPAIGN_REACH,
+    CHANNEL_STEPS,
+    CHANNELS,
     CONVERSIONS,
     CREATIVE_OVERLAP,
     CUSTOMER_REACH,
     CUSTOMERS,
     DELIVERIES,
     DELIVERY_SUMMARY,
+    EXPOSURE_FREQUENCY,
+    EXPOSURE_OVERLAP_GROUPS,
+    EXPOSURE_SETS,
+    INCREMENTAL_REACH,
     OVERLAP,
     OVERLAP_BY_CREATIVE,
     OVERLAP_BY_PRICE_BAND,
     REACH_BY_CAMPAIGN_CHANNEL,
+    REACH_FREQUENCY,
     TABLES,
+    TOUCH_CREDITS,
     VALUE_BANDS,
     Table,
 )
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import pyarrow.dataset as pads
 
 ALL = "all"
@@ -46,7 +58,10 @@ ALL = "all"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class WeeklyInsight:
-    """One table per reporting week. `key` is also the path of its query; `room` and `own` are the tables it reads."""
+    """One table per reporting week. `room` and `own` are the tables it reads.
+
+    `key` is also the path of its query, where it has one; `attribution` is computed by code.
+    """
 
     key: tuple[str, str]
     table: Table
@@ -94,6 +109,37 @@ WEEKLY = (
         own=(CUSTOMERS,),
         description="Customers reached, impressions and average frequency of every campaign on every channel.",
     ),
+    WeeklyInsight(
+        ("measurement", "reach_frequency"),
+        REACH_FREQUENCY,
+        room=(EXPOSURE_FREQUENCY, CUSTOMER_REACH),
+        own=(),
+        description="Customers by the number of impressions that they saw, and how many converted (descriptive).",
+    ),
+    WeeklyInsight(
+        ("measurement", "exposure_overlap_groups"),
+        EXPOSURE_OVERLAP_GROUPS,
+        room=(EXPOSURE_SETS,),
+        own=(),
+        description="Customers by exactly the channels that they saw, and how many of these converted (descriptive).",
+    ),
+    WeeklyInsight(
+        ("measurement", "incremental_reach"),
+        INCREMENTAL_REACH,
+        room=(EXPOSURE_SETS, CUSTOMER_REACH),
+        own=(),
+        description="Customers that a channel reached, and those of them that no other channel reached.",
+    ),
+    WeeklyInsight(
+        ("measurement", "attribution"),
+        ATTRIBUTION,
+        room=(TOUCH_CREDITS, CHANNEL_STEPS, EXPOSURE_SETS),
+        own=(),
+        description=(
+            "How eight models share out the week's conversions among channels. None of them says what a channel "
+            "caused: that is `audience_incrementality`."
+        ),
+    ),
 )
 
 
@@ -102,9 +148,9 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
         key=list(insight.key),
         group_name=insight.key[0],
         owners=[Owner.INSIGHTS.value],
-        kinds={"athena", "sql"},
+        kinds={"athena", "sql"} if insight.table.query else {"python", "parquet"},
         description=(
-            f"{insight.description}\n\n"
+            f"{insight.table.question}\n\n{insight.description}\n\n"
             "A number that the clean room withheld is empty and `below_threshold` is true; it is never shown as 0."
         ),
         partitions_def=WEEKS,
@@ -113,6 +159,7 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
             *(dg.AssetDep(["account_a", table.name]) for table in insight.own),
         ],
         metadata=table_metadata(insight.table.name),
+        check_specs=invariant_specs(insight.table, dg.AssetKey(list(insight.key)), WEEKS),
         automation_condition=ON_NEW_VERSIONS,
     )
     def weekly_insight(
@@ -120,36 +167,57 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
         lake: dg.ResourceParam[Lake],
         accounts: dg.ResourceParam[LocalAccountTables],
         warehouse: dg.ResourceParam[LocalWarehouse],
+        workdir: dg.ResourceParam[Path],
     ) -> dg.MaterializeResult:
         week = context.partition_key
         sources = {table.name: _rows(lake, table.name, week) for table in insight.room}
         sources |= {table.name: _own_rows(accounts, table, week) for table in insight.own}
-        sql = render(read("/".join(insight.key)), {"reporting_week": dt.date.fromisoformat(week)})
-        rows = warehouse.select(sql, sources, insight.table.arrow_schema())
+        rows = _answer(insight, dt.date.fromisoformat(week), sources, warehouse)
         writer = lake.writer(insight.table.name, week)
         writer.write(rows)
         withheld = sum(rows["below_threshold"].to_pylist())
-        return published(writer.publish({"rows_below_threshold": withheld}), {"rows_below_threshold": withheld})
+        made = published(writer.publish({"rows_below_threshold": withheld}), {"rows_below_threshold": withheld})
+        return checked(made, insight.table, rows, workdir)
 
     return weekly_insight
 
 
+def _answer(
+    insight: WeeklyInsight, week: dt.date, sources: "Mapping[str, pads.Dataset]", warehouse: LocalWarehouse
+) -> "pa.Table":
+    schema = insight.table.arrow_schema()
+    if insight.table.query:
+        return warehouse.select(render(read(insight.table.query), {"reporting_week": week}), sources, schema)
+    import pyarrow as pa
+
+    from segment_assets.measurement.attribution_rows import attribution_rows
+
+    results = {name: rows.to_table().to_pylist() for name, rows in sources.items()}
+    return pa.Table.from_pylist(attribution_rows(week, results, CHANNELS), schema)
+
+
+SUMMARY = dg.AssetKey(["activation_insights", DELIVERY_SUMMARY.name])
+
+
 @dg.asset(
-    key=["activation_insights", DELIVERY_SUMMARY.name],
+    key=SUMMARY,
     group_name="activation_insights",
     owners=[Owner.INSIGHTS.value],
     kinds={"athena", "sql"},
     deps=[dg.AssetDep(["ledger", table.name]) for table in LEDGER_TABLES],
     metadata=table_metadata(DELIVERY_SUMMARY.name),
+    check_specs=invariant_specs(DELIVERY_SUMMARY, SUMMARY),
     automation_condition=ON_NEW_VERSIONS,
 )
-def delivery_summary(lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[LocalWarehouse]) -> dg.MaterializeResult:
+def delivery_summary(
+    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[LocalWarehouse], workdir: dg.ResourceParam[Path]
+) -> dg.MaterializeResult:
     """Where every person of each activated segment stands on each platform account, from the ledger's deliveries."""
-    sources = {DELIVERIES.name: _all_rows(lake, DELIVERIES.name)}
+    sources = {DELIVERIES.name: all_rows(lake, DELIVERIES.name)}
     rows = warehouse.select(read(f"activation/{DELIVERY_SUMMARY.name}"), sources, DELIVERY_SUMMARY.arrow_schema())
     writer = lake.writer(DELIVERY_SUMMARY.name, ALL)
     writer.write(rows)
-    return published(writer.publish({}))
+    return checked(published(writer.publish({})), DELIVERY_SUMMARY, rows, workdir)
 
 
 def _own_rows(accounts: LocalAccountTables, table: Table, week: str) -> "pads.Dataset":
@@ -163,7 +231,8 @@ def _rows(lake: Lake, table: str, partition: str) -> "pads.Dataset":
     return lake.dataset(snapshot) if snapshot else pads.dataset(TABLES[table].arrow_schema().empty_table())
 
 
-def _all_rows(lake: Lake, table: str) -> "pads.Dataset":
+def all_rows(lake: Lake, table: str) -> "pads.Dataset":
+    """The current rows of every partition of a table."""
     import pyarrow.dataset as pads
 
     parts = [snapshot for name in lake.partitions(table) if (snapshot := lake.current(table, name))]

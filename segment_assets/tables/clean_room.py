@@ -90,3 +90,75 @@ EXPOSED_CUSTOMERS = Table(
     query="clean_room/exposed_customers",
     columns=(text("customer_id", "Account A's customer number", PSEUDONYM),),
 )
+
+_FLAG = "1 where the people of the row saw {0}, else 0"
+_CONVERTERS = "Of people, converted after their first impression of the week"
+CHANNELS = ("audio", "ctv", "display", "olv", "social")
+
+EXPOSURE_SETS = Table(
+    name="exposure_sets",
+    description="Customers by exactly the channels that they saw in the week. Groups are disjoint.",
+    computed_in=ComputedIn.ROOM,
+    grain=("ctv", "olv", "display", "audio", "social"),
+    retention_days=400,
+    query="clean_room/exposure_sets",
+    columns=(
+        *(
+            Column(name, Type.INTEGER, _FLAG.format(f"the channel {name}"))
+            for name in ("ctv", "olv", "display", "audio", "social")
+        ),
+        Column("people", Type.INTEGER, "Distinct customers; additive, since nobody is in two groups"),
+        Column("impressions", Type.INTEGER, "Impressions that they saw"),
+        Column("converters", Type.INTEGER, _CONVERTERS),
+    ),
+)
+
+EXPOSURE_FREQUENCY = Table(
+    name="exposure_frequency",
+    description="Customers by the number of impressions that they saw in the week. Groups are disjoint.",
+    computed_in=ComputedIn.ROOM,
+    grain=("frequency",),
+    retention_days=400,
+    query="clean_room/exposure_frequency",
+    columns=(
+        Column("frequency", Type.INTEGER, "Impressions per person; 10 is ten and more"),
+        Column("people", Type.INTEGER, "Distinct customers; additive, since nobody is in two groups"),
+        Column("impressions", Type.INTEGER, "Impressions that they saw"),
+        Column("converters", Type.INTEGER, _CONVERTERS),
+    ),
+)
+
+TOUCH_CREDITS = Table(
+    name="touch_credits",
+    description="What five fixed rules of attribution give each channel for the converters of the week.",
+    computed_in=ComputedIn.ROOM,
+    grain=("channel",),
+    retention_days=400,
+    query="clean_room/touch_credits",
+    columns=(
+        text("channel", "Channel"),
+        Column("converters", Type.INTEGER, "Distinct converters who saw it before they converted: never add up"),
+        Column("first_touch", Type.INTEGER, "Conversions whose first touch it was"),
+        Column("last_touch", Type.INTEGER, "Conversions whose last touch it was"),
+        Column("linear", Type.DOUBLE, "Conversions, shared equally among all touches"),
+        Column("position_based", Type.DOUBLE, "Conversions, 40 % to the first touch, 40 % to the last"),
+        Column("time_decay", Type.DOUBLE, "Conversions, a touch seven days older has half the weight"),
+    ),
+)
+
+CHANNEL_STEPS = Table(
+    name="channel_steps",
+    description="Steps of people from channel to channel in the week, and how their journeys ended.",
+    computed_in=ComputedIn.ROOM,
+    grain=("channel_before", "channel"),
+    retention_days=400,
+    query="clean_room/channel_steps",
+    columns=(
+        text("channel_before", "Channel of the touch before; empty at the beginning of a journey"),
+        text("channel", "Channel of the touch"),
+        Column("people", Type.INTEGER, "Distinct people who took the step: never add up over rows"),
+        Column("steps", Type.INTEGER, "Steps taken; additive"),
+        Column("conversions", Type.INTEGER, "Of steps, the journey's last one and then a conversion; additive"),
+        Column("ends_without", Type.INTEGER, "Of steps, the journey's last one and no conversion; additive"),
+    ),
+)

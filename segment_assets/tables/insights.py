@@ -24,6 +24,7 @@ def _people(name: str, description: str) -> Column:
 AUDIENCE_OVERLAP = Table(
     name="audience_overlap",
     description="How much of account A's base account B reached, and how many of those converted, by week.",
+    question="How much of our customer base can we reach on this publisher, and does it buy?",
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week",),
     retention_days=400,
@@ -37,12 +38,19 @@ AUDIENCE_OVERLAP = Table(
         Column("conversion_rate", Type.DOUBLE, "matched_converters / exposed_customers"),
         _BELOW,
     ),
+    invariants=(
+        "exposed_customers <= customers",
+        "overlap_rate BETWEEN 0 AND 1",
+        "below_threshold = (exposed_customers IS NULL OR matched_converters IS NULL)",
+        "exposed_customers <> 0 AND matched_converters <> 0",
+    ),
 )
 
 # Named unlike clean_room's overlap_by_creative, of which it is the table for readers.
 CREATIVE_OVERLAP = Table(
     name="creative_overlap",
     description="Matched converters by the creative that they saw, for every creative that account A knows, by week.",
+    question="Which creatives did the people see who converted?",
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "creative_id"),
     retention_days=400,
@@ -54,11 +62,17 @@ CREATIVE_OVERLAP = Table(
         Column("share_of_matched", Type.DOUBLE, "matched_converters / all matched converters; shares exceed 1 in sum"),
         _BELOW,
     ),
+    invariants=(
+        "matched_converters <> 0",
+        "share_of_matched BETWEEN 0 AND 1",
+        "below_threshold = (matched_converters IS NULL)",
+    ),
 )
 
 VALUE_BANDS = Table(
     name="value_bands",
     description="Buyers by band of order value, and how many of them had seen an impression before, by week.",
+    question="Do people who saw the campaign spend more?",
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "price_band"),
     retention_days=400,
@@ -72,11 +86,17 @@ VALUE_BANDS = Table(
         Column("matched_share", Type.DOUBLE, "matched_converters / converters"),
         _BELOW,
     ),
+    invariants=(
+        "matched_converters <> 0",
+        "matched_converters <= converters",
+        "below_threshold = (matched_converters IS NULL)",
+    ),
 )
 
 AUDIENCE_PROFILE_INDEX = Table(
     name="audience_profile_index",
     description="Which attribute values are more common among matched converters than in account A's base, by week.",
+    question="Whom does the campaign move, compared with our own base?",
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "attribute", "attribute_value"),
     retention_days=400,
@@ -94,11 +114,18 @@ AUDIENCE_PROFILE_INDEX = Table(
         Column("index_high", Type.DOUBLE, "Upper end of the index's 95 % interval"),
         _BELOW,
     ),
+    invariants=(
+        "matched_converters <> 0",
+        "base_share BETWEEN 0 AND 1",
+        "affinity_index BETWEEN index_low AND index_high",
+        "below_threshold = (matched_converters IS NULL)",
+    ),
 )
 
 REACH_BY_CAMPAIGN_CHANNEL = Table(
     name="reach_by_campaign_channel",
     description="Customers reached, impressions and average frequency by campaign and channel, by week.",
+    question="How many customers did each campaign reach, and how often?",
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "campaign_id", "channel"),
     retention_days=400,
@@ -113,11 +140,19 @@ REACH_BY_CAMPAIGN_CHANNEL = Table(
         Column("reach_rate", Type.DOUBLE, "reached_customers / customers with a join key"),
         _BELOW,
     ),
+    invariants=(
+        "reached_customers <> 0",
+        "reached_customers <= impressions",
+        "reach_rate BETWEEN 0 AND 1",
+        "below_threshold = (reached_customers IS NULL)",
+        "reached_customers <= (SELECT max(reached_customers) FROM this_table WHERE campaign_id = '(all)')",
+    ),
 )
 
 DELIVERY_SUMMARY = Table(
     name="delivery_summary",
     description="Where every person of each activated segment stands on each platform account.",
+    question="Of the people we wanted on a platform, how many are there?",
     computed_in=ComputedIn.LEDGER,
     grain=("destination", "account", "segment"),
     retention_days=400,
@@ -144,5 +179,9 @@ DELIVERY_SUMMARY = Table(
         Column("removed_in_total", Type.INTEGER, "Removals acknowledged over all deliveries"),
         Column("requests_in_total", Type.INTEGER, "Calls made over all deliveries"),
         Column("deliverable_share", Type.DOUBLE, "wanted / audience"),
+    ),
+    invariants=(
+        "audience = suppressed + no_consent + held_out + no_usable_key + wanted",
+        "wanted = acknowledged + refused + unproven + unsent",
     ),
 )

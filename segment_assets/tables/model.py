@@ -65,7 +65,9 @@ class Column:
 class Table:
     """One table. `grain` names the columns that identify a row; `retention_days` is how long versions are kept.
 
-    `query` is the SQL that fills it, in the form that `queries.read` takes; empty where code fills it.
+    `query` is the SQL that fills it, in the form that `queries.read` takes; empty where code fills it. `question` is
+    what a reader opens it for. `invariants` are SQL conditions that hold for every row of `this_table`; what is unknown
+    (withheld) breaks none.
     """
 
     name: str
@@ -75,6 +77,8 @@ class Table:
     columns: tuple[Column, ...]
     retention_days: int
     query: str = ""
+    question: str = ""
+    invariants: tuple[str, ...] = ()
 
     def column_names(self) -> list[str]:
         """Names in declared order."""

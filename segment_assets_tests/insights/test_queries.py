@@ -19,7 +19,7 @@ from segment_assets import collaboration, queries
 from segment_assets.assets.insights import WEEKLY, WeeklyInsight
 from segment_assets.resources.warehouse import LocalWarehouse
 from segment_assets.sandbox.world.orders import BANDS
-from segment_assets.tables import DELIVERY_SUMMARY, HOLD_OUTS, TABLES
+from segment_assets.tables import DELIVERY_SUMMARY, HOLD_OUTS, MATCH_RATE_TREND, TABLES
 
 MONDAY = dt.date(2026, 10, 5)
 ATHENA = [name for folder in ("planning", "measurement", "activation") for name in queries.names(folder)]
@@ -45,7 +45,9 @@ def people(count: int, **columns: object) -> list[dict[str, object]]:
 
 
 def test_every_query_is_the_one_of_a_table() -> None:
-    assert set(ATHENA) == {"/".join(insight.key) for insight in WEEKLY} | {DELIVERY_SUMMARY.query, HOLD_OUTS.query}
+    weekly = {insight.table.query for insight in WEEKLY} - {""}
+    assert set(ATHENA) == weekly | {DELIVERY_SUMMARY.query, HOLD_OUTS.query, MATCH_RATE_TREND.query}
+    assert weekly <= {"/".join(insight.key) for insight in WEEKLY}
 
 
 @pytest.mark.parametrize("others", [0, 1, 99, 100, 101])

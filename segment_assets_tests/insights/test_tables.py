@@ -20,6 +20,10 @@ WITHHOLDABLE = {
     "creative_overlap": ("matched_converters", "share_of_matched"),
     "value_bands": ("matched_converters", "matched_share"),
     "reach_by_campaign_channel": ("reached_customers", "reach_rate"),
+    "reach_frequency": ("people", "impressions", "converters", "conversion_rate", "rate_low", "rate_high"),
+    "exposure_overlap_groups": ("people", "impressions", "converters", "conversion_rate", "rate_low", "rate_high"),
+    "incremental_reach": ("incremental_people", "incremental_share_low", "incremental_share_high"),
+    "attribution": ("credit", "share"),
 }
 
 

@@ -1,0 +1,230 @@
+"""What activations cost and what they caused: `spend` and `audience_incrementality`.
+
+Belongs here: finding the inputs of both, publishing. Not here: reading files and statistics (`measurement`).
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from segment_assets.assets.activations import LEDGER_TABLES
+from segment_assets.assets.audiences import HASHED
+from segment_assets.assets.common import Owner, published, table_metadata
+from segment_assets.assets.experiments import ALL, PEOPLE
+from segment_assets.assets.insights import all_rows
+from segment_assets.assets.invariants import checked, invariant_specs
+from segment_assets.automation import ON_NEW_VERSIONS
+from segment_assets.contracts import Lake, PermanentError
+from segment_assets.plan import Plan, Use
+from segment_assets.resources.account_tables import LocalAccountTables
+from segment_assets.resources.landing import LocalLanding
+from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.tables import (
+    AUDIENCE_INCREMENTALITY,
+    AUDIENCE_SIZES,
+    CONVERSIONS,
+    DELIVERIES,
+    HASHED_AUDIENCE,
+    HOLD_OUT_PEOPLE,
+    SPEND,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow.dataset as pads
+
+    from segment_assets.measurement.incrementality import Trial
+
+SPENT = dg.AssetKey(["account_a", SPEND.name])
+CAUSED = dg.AssetKey(["activation_insights", AUDIENCE_INCREMENTALITY.name])
+# A week of the calendar or a segment that was never made, or spend that never landed, holds nothing up: what is missing
+# leaves numbers empty.
+ON_NEW_NUMBERS = ON_NEW_VERSIONS.replace(
+    "an input was never made",
+    dg.AutomationCondition.any_deps_missing()
+    .allow(dg.AssetSelection.assets(PEOPLE))
+    .with_label("nobody was ever assigned"),
+)
+# Beside the folder `segments` of the landing area.
+FOLDER = "spend"
+# The covariate's time. Four whole weeks, so that every weekday counts equally.
+_BEFORE = dt.timedelta(days=28)
+_DAY = dt.timedelta(days=1)
+_Rows = Sequence[Mapping[str, Any]]
+
+
+@dg.asset(
+    key=SPENT,
+    group_name="collaboration",
+    owners=[Owner.INSIGHTS.value],
+    kinds={"csv", "parquet"},
+    metadata=table_metadata(SPEND.name),
+    check_specs=invariant_specs(SPEND, SPENT),
+)
+def spend(
+    lake: dg.ResourceParam[Lake], landing: dg.ResourceParam[LocalLanding], workdir: dg.ResourceParam[Path]
+) -> dg.MaterializeResult:
+    """What each segment cost on each account by day, from the files in `landing/spend`.
+
+    Files are spend*.csv and exchange_rates*.csv. Several rows of one day add up. A row that cannot be read is left out
+    and counted by reason, with file and line.
+    """
+    import pyarrow as pa
+
+    from segment_assets.measurement.spend import read_spend
+
+    found = read_spend(LocalLanding(landing.root.parent).files(FOLDER))
+    sums: dict[tuple[Any, ...], float] = {}
+    for row in found.rows:
+        key = (row.day, row.destination, row.account, row.segment, row.currency)
+        sums[key] = sums.get(key, 0.0) + row.amount
+    rows = [
+        dict(zip(SPEND.grain, key, strict=True))
+        | {"amount": amount, "per_eur": (rate := found.per_eur.get(key[-1])), "amount_eur": rate and amount / rate}
+        for key, amount in sorted(sums.items())
+    ]
+    table = pa.Table.from_pylist(rows, SPEND.arrow_schema())
+    writer = lake.writer(SPEND.name, ALL)
+    writer.write(table)
+    # Refused rows by place and reason: their cells may hold anything, so none is shown.
+    refused = [f"{row.file}:{row.line} {row.reason}" for row in found.refused]
+    snapshot = writer.publish({"per_eur": found.per_eur, "refused_rows": len(refused)})
+    made = published(snapshot, {"refused_rows": len(refused), "refused": refused[:20]})
+    return checked(made, SPEND, table, workdir)
+
+
+@dg.asset(
+    key=CAUSED,
+    group_name="activation_insights",
+    owners=[Owner.INSIGHTS.value],
+    kinds={"python", "duckdb", "parquet"},
+    deps=[
+        dg.AssetDep(PEOPLE),
+        dg.AssetDep(HASHED, partition_mapping=dg.AllPartitionMapping()),
+        *(dg.AssetDep(["ledger", table.name]) for table in LEDGER_TABLES),
+        dg.AssetDep(["account_a", CONVERSIONS.name], partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep(SPENT),
+    ],
+    metadata=table_metadata(AUDIENCE_INCREMENTALITY.name),
+    check_specs=invariant_specs(AUDIENCE_INCREMENTALITY, CAUSED),
+    automation_condition=ON_NEW_NUMBERS,
+)
+def audience_incrementality(
+    *,
+    plan: dg.ResourceParam[Plan],
+    lake: dg.ResourceParam[Lake],
+    accounts: dg.ResourceParam[LocalAccountTables],
+    secrets: dg.ResourceParam[LocalSecrets],
+    workdir: dg.ResourceParam[Path],
+) -> dg.MaterializeResult:
+    """What activating each segment of an experiment caused, against its randomised hold-out, and what that cost.
+
+    People are compared by the arm that they were assigned to, whatever they were sent (intention to treat).
+    """
+    import pyarrow as pa
+
+    from segment_assets.measurement.incrementality import rows_of
+
+    trials = _trials(plan, lake, accounts, secrets.tenant_key(plan.tenant), workdir)
+    rows = [row for trial in trials for row in rows_of(trial)]
+    table = pa.Table.from_pylist(rows, AUDIENCE_INCREMENTALITY.arrow_schema())
+    writer = lake.writer(AUDIENCE_INCREMENTALITY.name, ALL)
+    writer.write(table)
+    measured = sum(row["state"] == "measured" for row in rows)
+    return checked(published(writer.publish({}), {"measured": measured}), AUDIENCE_INCREMENTALITY, table, workdir)
+
+
+def _trials(plan: Plan, lake: Lake, accounts: LocalAccountTables, key: bytes, workdir: Path) -> "Iterator[Trial]":
+    """Every segment of an experiment that was ever delivered where a hold-out counts."""
+    from segment_assets.audience.staging import pseudonyms
+    from segment_assets.measurement.arms import Period, add_up
+    from segment_assets.measurement.incrementality import OnAccount, Trial
+
+    excluding = {(*_account(plan, a.account), a.segment) for a in plan.activations if a.use is Use.EXCLUDE}
+    deliveries = [
+        row
+        for row in all_rows(lake, DELIVERIES.name).to_table().to_pylist()
+        if row["lane"] == "audience" and (row["destination"], row["account"], row["segment"]) not in excluding
+    ]
+    sizes = all_rows(lake, AUDIENCE_SIZES.name).to_table().to_pylist()
+    spent, rates = _spent(lake)
+    weeks = accounts.weeks(CONVERSIONS.name)
+    newest = dt.date.fromisoformat(weeks[-1]) + 6 * _DAY if weeks else dt.date.min
+    for segment, planned in sorted(plan.segments.items()):
+        mine = sorted((row for row in deliveries if row["segment"] == segment), key=lambda row: row["opened_at"])
+        if planned.experiment is None or not mine:
+            continue
+        first = min((row["day"] for row in spent if row["segment"] == segment), default=mine[0]["opened_at"].date())
+        period = Period(first - _BEFORE, first, max(newest, first - _DAY))
+        arms = add_up(
+            _versions(lake, segment, mine),
+            _in_experiment(lake, planned.experiment),
+            accounts.dataset(CONVERSIONS.name),
+            period=period,
+            per_eur=rates,
+            pseudonyms=lambda customers: pseudonyms(key, "customer", customers),
+            workdir=workdir,
+        )
+        places = sorted({(row["destination"], row["account"]) for row in mine})
+        on = [
+            OnAccount(*place, *_answered(mine, sizes, segment, place), _spent_on(spent, segment, place))
+            for place in places
+        ]
+        share = plan.experiments[planned.experiment].share
+        yield Trial(planned.experiment, segment, share, arms, period if newest >= first else None, on)
+
+
+def _account(plan: Plan, name: str) -> tuple[str, str]:
+    return plan.accounts[name].destination, plan.accounts[name].account
+
+
+def _versions(lake: Lake, segment: str, deliveries: _Rows) -> "Iterator[pads.Dataset]":
+    """The delivered audiences, oldest first. One that is not retained any more is passed over."""
+    for version in dict.fromkeys(row["to_snapshot"] for row in deliveries if row["to_snapshot"]):
+        try:
+            yield lake.dataset(lake.snapshot(HASHED_AUDIENCE.name, segment, version))
+        except PermanentError:
+            continue
+
+
+def _in_experiment(lake: Lake, experiment: str) -> "pads.Dataset":
+    import pyarrow.dataset as pads
+
+    people = all_rows(lake, HOLD_OUT_PEOPLE.name)
+    return people.filter(pads.field("experiment") == experiment)
+
+
+def _answered(
+    deliveries: _Rows, sizes: _Rows, segment: str, place: tuple[str, str]
+) -> tuple[int, int | None, int | None]:
+    """Accepted people after the last delivery to an account, and the range that the platform said last."""
+    newest = max((row for row in deliveries if _place(row) == place), key=lambda row: row["number"])
+    asked = [row for row in sizes if row["segment"] == segment and _place(row) == place]
+    last: Mapping[str, Any] = max(asked, key=lambda row: row["asked_at"], default={})
+    accepted = (newest["unchanged"] or 0) + (newest["accepted"] or 0)
+    return accepted, last.get("size_lower"), last.get("size_upper")
+
+
+def _spent(lake: Lake) -> tuple[_Rows, Mapping[str, float]]:
+    snapshot = lake.current(SPEND.name, ALL)
+    if snapshot is None:
+        return [], {"EUR": 1.0}
+    rates: Any = snapshot.stats["per_eur"]
+    return lake.dataset(snapshot).to_table().to_pylist(), rates
+
+
+def _spent_on(spent: _Rows, segment: str, place: tuple[str, str]) -> float | None:
+    """In EUR; None where nothing has landed, or a currency has no rate."""
+    amounts = [row["amount_eur"] for row in spent if row["segment"] == segment and _place(row) == place]
+    return None if not amounts or None in amounts else sum(amounts)
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["destination"], row["account"]
+
+
+ASSETS = [spend, audience_incrementality]

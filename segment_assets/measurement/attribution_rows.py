@@ -1,0 +1,86 @@
+"""The rows of the table `attribution`: eight models side by side, from three results of the clean room.
+
+Belongs here: turning results into what the models take, and credits into rows. Not here: a model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.measurement.markov import CONVERSION, NULL, START, markov
+from segment_assets.measurement.shapley import of_conversions, of_rates
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from segment_assets.measurement.markov import Transitions
+    from segment_assets.measurement.shapley import Coalition
+
+RULES = ("first_touch", "last_touch", "linear", "position_based", "time_decay")
+
+
+def attribution_rows(
+    week: dt.date, results: Mapping[str, Sequence[Mapping[str, Any]]], channels: Sequence[str]
+) -> list[dict[str, Any]]:
+    """One row per model and channel, also for channels about which nothing was told.
+
+    `results` are rows of `touch_credits`, `channel_steps` and `exposure_sets` by table name. What the room withheld is
+    missing from them; a model then shares out the part that was told, and says how many cells are missing.
+    """
+    credit, steps, sets = (results[name] for name in ("touch_credits", "channel_steps", "exposure_sets"))
+    rows: list[dict[str, Any]] = []
+    for rule in RULES:
+        found = {row["channel"]: float(row[rule]) for row in credit if row["channel"] in channels}
+        rows += _rows(rule, found, channels, len(channels) - len(found))
+    chain = markov(_transitions(steps)) if _has_an_end(steps) else {}
+    rows += _rows("markov_removal", chain, channels, len(channels) * (len(channels) + 1) - len(steps))
+    told = _coalitions(sets, channels)
+    missing = 2 ** len(channels) - 1 - len(told)
+    rows += _rows("shapley_conversions", of_conversions(told), channels, missing)
+    rows += _rows("shapley_rates", of_rates(told) if told else {}, channels, missing)
+    return [{"reporting_week": week, **row} for row in rows]
+
+
+def _transitions(steps: Sequence[Mapping[str, Any]]) -> Transitions:
+    """The chain of the told steps. A channel that no told step leaves ends its journeys without a conversion."""
+    counted: Transitions = {}
+
+    def add(origin: str, target: str, count: float) -> None:
+        if count:
+            counted[origin, target] = counted.get((origin, target), 0.0) + count
+
+    for step in steps:
+        add(step["channel_before"] or START, step["channel"], step["steps"])
+        add(step["channel"], CONVERSION, step["conversions"])
+        add(step["channel"], NULL, step["ends_without"])
+    leaving = {origin for origin, _ in counted}
+    for channel in {target for _, target in counted} - leaving - {CONVERSION, NULL}:
+        counted[channel, NULL] = 1.0
+    return counted
+
+
+def _has_an_end(steps: Sequence[Mapping[str, Any]]) -> bool:
+    return any(step["channel_before"] is None for step in steps) and any(step["conversions"] for step in steps)
+
+
+def _coalitions(sets: Sequence[Mapping[str, Any]], channels: Sequence[str]) -> dict[Coalition, tuple[float, float]]:
+    return {
+        frozenset(name for name in channels if row[name]): (float(row["converters"]), float(row["people"]))
+        for row in sets
+    }
+
+
+def _rows(model: str, credit: Mapping[str, float], channels: Sequence[str], withheld: int) -> Iterator[dict[str, Any]]:
+    total = sum(credit.values())
+    for channel in channels:
+        own = credit.get(channel)
+        yield {
+            "model": model,
+            "channel": channel,
+            "unit": "conversion_rate" if model == "shapley_rates" else "conversions",
+            "credit": own,
+            "share": own / total if own is not None and total else None,
+            "withheld_cells": max(withheld, 0),
+            "below_threshold": own is None,
+        }

@@ -1,0 +1,35 @@
+-- How many customers saw how many impressions in the week, one row per frequency; 10 is ten and more.
+-- A frequency without a result was withheld or met nobody: unknown, never 0. The interval of the rate is Wilson's.
+WITH spine AS (
+  SELECT frequency
+  FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS listed (frequency)
+),
+told AS (
+  SELECT
+    frequency,
+    people,
+    impressions,
+    converters,
+    1 / CAST(people AS double) AS each_one,
+    CAST(converters AS double) / CAST(people AS double) AS rate
+  FROM exposure_frequency
+)
+SELECT
+  :reporting_week AS reporting_week,
+  spine.frequency,
+  told.people,
+  told.impressions,
+  CAST(told.people AS double) / NULLIF(CAST(reach.exposed_customers AS double), 0) AS reach_share,
+  told.converters,
+  told.rate AS conversion_rate,
+  (told.rate + 1.9207 * told.each_one
+    - 1.96 * SQRT(told.rate * (1 - told.rate) * told.each_one + 0.9604 * told.each_one * told.each_one))
+    / CAST(1 + 3.8415 * told.each_one AS double) AS rate_low,
+  (told.rate + 1.9207 * told.each_one
+    + 1.96 * SQRT(told.rate * (1 - told.rate) * told.each_one + 0.9604 * told.each_one * told.each_one))
+    / CAST(1 + 3.8415 * told.each_one AS double) AS rate_high,
+  (told.people IS NULL) AS below_threshold
+FROM spine
+LEFT JOIN told ON told.frequency = spine.frequency
+CROSS JOIN (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
+ORDER BY spine.frequency

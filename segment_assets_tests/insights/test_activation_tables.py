@@ -1,0 +1,122 @@
+"""What platforms made of our audiences: ranges, minimums, the last answer of a day, and nothing invented."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from segment_assets.assets.activation_tables import (
+    match_rate_trend,
+    optout_latency,
+    segment_size_by_destination,
+    size_row,
+)
+from segment_assets.delivery.errands import Errand
+from segment_assets.delivery.guards import GuardRails
+from segment_assets.delivery.ledger import Pair
+from segment_assets.delivery.run import DeliveryRoom
+from segment_assets.delivery.wanted import Wanted
+from segment_assets.plan import load_plan
+from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.warehouse import LocalWarehouse
+from segment_assets.tables import AUDIENCE_SIZES, MATCH_RATE_TREND, OPTOUT_LATENCY, SEGMENT_SIZE_BY_DESTINATION
+from segment_assets_tests.fakes import (
+    CONTRACT,
+    FakeDestination,
+    FakePlatform,
+    digest,
+    person,
+    publish_audience,
+    publish_suppressions,
+)
+from segment_assets_tests.insights.conftest import delivered
+
+
+def answer(day: int, hour: int, low: int | None, high: int | None, **more: Any) -> dict[str, Any]:
+    told = {"destination": "meta", "account": "1001", "segment": "list", "state": "ready", "acknowledged": 2000}
+    return (
+        told
+        | {"asked_at": dt.datetime(2026, 11, day, hour, tzinfo=dt.UTC), "size_lower": low, "size_upper": high}
+        | more
+    )
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LocalLake:
+    made = LocalLake(tmp_path / "lake")
+    delivered(made, [{"wanted": 2000, "unchanged": 1500, "accepted": 500, "audience": 2000}])
+    answers = [
+        answer(3, 6, 900, 1000), answer(3, 18, 1000, 1100), answer(5, 6, 800, 900),
+        answer(5, 6, None, None, segment="small", acknowledged=50, state="too_small"),
+    ]  # fmt: skip
+    schema = AUDIENCE_SIZES.arrow_schema()
+    writer = made.writer(AUDIENCE_SIZES.name, "meta")
+    writer.write(pa.Table.from_pylist([dict.fromkeys(schema.names) | row for row in answers], schema))
+    writer.publish({})
+    return made
+
+
+def made(lake: LocalLake, folder: Path, asset: dg.AssetsDefinition, name: str) -> list[dict[str, Any]]:
+    resources = {"lake": lake, "workdir": folder, "warehouse": LocalWarehouse(folder), "plan": load_plan()}
+    result = dg.materialize([asset], resources=resources)
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+    snapshot = lake.current(name, "all")
+    assert snapshot is not None
+    return lake.dataset(snapshot).to_table().to_pylist()
+
+
+def test_the_last_answer_of_a_day_counts_and_is_compared_with_the_day_before(lake: LocalLake, tmp_path: Path) -> None:
+    rows = made(lake, tmp_path / "work", match_rate_trend, MATCH_RATE_TREND.name)
+    told = [(row["asked_on"].day, row["match_rate_low"], row["match_rate_high"], row["change_low"]) for row in rows]
+    assert told == [(3, 0.5, 0.55, None), (5, 0.4, 0.45, pytest.approx(-0.1)), (5, None, None, None)]
+
+
+def test_a_segment_stands_beside_the_minimum_of_its_platform(lake: LocalLake, tmp_path: Path) -> None:
+    [row] = made(lake, tmp_path / "work", segment_size_by_destination, SEGMENT_SIZE_BY_DESTINATION.name)
+    assert (row["wanted"], row["acknowledged"], row["size_low"], row["size_high"]) == (2000, 2000, 800, 900)
+    assert row["asked_at"] == dt.datetime(2026, 11, 5, 6, tzinfo=dt.UTC)
+    assert row["verdict"] == "served"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "acknowledged", "verdict", "missing"),
+    [
+        (1000, 1100, 2000, "served", None),
+        (999, 1000, 2000, "perhaps", None),
+        (900, 999, 2000, "too_small", 1),
+        (None, None, 999, "too_small", 1),
+        (None, None, 1000, "not_told", None),
+    ],
+)
+def test_a_range_around_the_minimum_decides_only_what_it_can(low, high, acknowledged, verdict, missing) -> None:
+    row = {"destination": "x", "account": "1", "segment": "s", "wanted": 2000, "acknowledged": acknowledged}
+    found = size_row(row, {"size_lower": low, "size_upper": high}, 1000)
+    assert (found["verdict"], found["missing"]) == (verdict, missing)
+
+
+def test_an_opt_out_counts_from_its_request_to_the_end_of_the_delivery_that_took_the_person_out(tmp_path: Path) -> None:
+    lake, platform, work = LocalLake(tmp_path / "lake"), FakePlatform(), tmp_path / "work"
+    pair = Pair(load_plan().tenant, "fake", "one", "list")
+
+    def deliver(suppressions: Any) -> None:
+        audience = publish_audience(lake, "list", [person("a", email="a@x"), person("b", email="b@x")])
+        errand = Errand(pair, Wanted(CONTRACT, CONTRACT.forms()), "seg", {}, GuardRails(1.0), b"key")
+        DeliveryRoom(lake, FakeDestination(), platform, workdir=work, clock=time.time).run(
+            errand, audience, suppressions
+        )
+
+    deliver(None)
+    said_no = publish_suppressions(lake, [("email", digest("a@x"))])
+    [waiting] = made(lake, work, optout_latency, OPTOUT_LATENCY.name)
+    deliver(said_no)
+    [done] = made(lake, work, optout_latency, OPTOUT_LATENCY.name)
+    assert (waiting["waiting"], waiting["taken_out"], waiting["in_time_share"]) == (1, 0, None)
+    assert (done["waiting"], done["taken_out"], done["in_time"]) == (0, 1, 0)
+    requested = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    assert done["slowest_hours"] == pytest.approx((dt.datetime.now(dt.UTC) - requested).total_seconds() / 3600, abs=0.1)

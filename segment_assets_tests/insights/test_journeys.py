@@ -1,0 +1,188 @@
+"""Journeys counted person by person in plain Python, and the models' rows on results made by hand."""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import itertools
+from typing import Any
+
+import pytest
+
+from segment_assets.measurement.attribution import Journey, first_touch, last_touch, linear, position, time_decay
+from segment_assets.measurement.attribution_rows import RULES, attribution_rows
+from segment_assets.measurement.markov import markov, transitions
+from segment_assets.measurement.shapley import coalitions, of_conversions
+from segment_assets.tables import CHANNELS
+from segment_assets_tests.insights.conftest import Insights
+from segment_assets_tests.insights.truth import _rows
+
+MONDAY = dt.date(2026, 10, 5)
+
+
+class Seen:
+    """Impressions of a week by join key, in order, and the last order of every buyer."""
+
+    def __init__(self, insights: Insights, week: str) -> None:
+        accounts = insights.deployment.home / "accounts"
+        self.base = {row["email_sha256"] for row in _rows(accounts / "a" / "customers")} - {None}
+        self.seen = collections.defaultdict(list)
+        for row in _rows(accounts / "b" / "impressions" / f"week={week}"):
+            if row["email_sha256"]:
+                self.seen[row["email_sha256"]].append((row["event_time"], row["impression_id"], row["channel"]))
+        for touches in self.seen.values():
+            touches.sort()
+        self.last: dict[str, dt.datetime] = {}
+        for row in _rows(accounts / "a" / "conversions" / f"week={week}"):
+            if row["email_sha256"]:
+                self.last[row["email_sha256"]] = max(
+                    row["event_time"], self.last.get(row["email_sha256"], row["event_time"])
+                )
+
+    def converted(self, person: str) -> bool:
+        return person in self.last and self.last[person] > self.seen[person][0][0]
+
+    def journeys(self) -> list[Journey]:
+        """Of all viewers: up to the last order, or all of the week."""
+        found = []
+        for person, touches in self.seen.items():
+            end = self.last.get(person)
+            mine = [touch for touch in touches if end is None or touch[0] < end]
+            if mine:
+                ages = [(end.date() - moment.date()).days for moment, _, _ in mine] if end else None
+                channels = [channel for _, _, channel in mine]
+                found.append(Journey(channels, conversions=end is not None, nulls=end is None, ages_days=ages))
+        return found
+
+    def groups(self, key) -> dict[Any, list[str]]:
+        found = collections.defaultdict(list)
+        for person, touches in self.seen.items():
+            if person in self.base:
+                found[key(touches)].append(person)
+        return found
+
+
+@pytest.fixture(scope="module")
+def seen(insights: Insights) -> dict[str, Seen]:
+    return {week: Seen(insights, week) for week in insights.weeks}
+
+
+def enough(seen: Seen, people: list[str]) -> bool:
+    """As both owners ask: 100 viewers, and 25 people with an order of the week, whenever it was."""
+    return len(people) >= 100 and sum(person in seen.last for person in people) >= 25
+
+
+def test_people_by_frequency_and_by_channels_are_those_counted_one_by_one(insights: Insights, seen) -> None:
+    withheld = 0
+    for week, truth in seen.items():
+        by_frequency = truth.groups(lambda touches: min(len(touches), 10))
+        by_set = truth.groups(lambda touches: " ".join(sorted({channel for _, _, channel in touches})))
+        for table, name, groups in (
+            ("reach_frequency", "frequency", by_frequency),
+            ("exposure_overlap_groups", "channels", by_set),
+        ):
+            rows = {row[name]: row for row in insights.rows(table, week)}
+            assert set(groups) <= set(rows)
+            for key, row in rows.items():
+                people = groups.get(key, [])
+                if not enough(truth, people):
+                    assert row["people"] is None, key
+                    withheld += 1
+                    continue
+                assert row["people"] == len(people)
+                assert row["impressions"] == sum(len(truth.seen[person]) for person in people)
+                assert row["converters"] == sum(map(truth.converted, people))
+                assert row["rate_low"] < row["converters"] / len(people) < row["rate_high"]
+    assert withheld
+
+
+def test_incremental_reach_bounds_hold_the_true_reach_of_every_channel(insights: Insights, seen) -> None:
+    for week, truth in seen.items():
+        by_set = truth.groups(lambda touches: frozenset(channel for _, _, channel in touches))
+        for row in insights.rows("incremental_reach", week):
+            reached = sum(len(people) for channels, people in by_set.items() if row["channel"] in channels)
+            assert row["reached_at_least"] <= reached <= row["reached_at_most"]
+            only = by_set[frozenset([row["channel"]])]
+            assert row["incremental_people"] == (len(only) if enough(truth, only) else None)
+
+
+def test_credits_of_the_fixed_rules_are_those_of_the_models_over_every_journey(insights: Insights, seen) -> None:
+    """The room computes them in SQL, the models person by person."""
+    models = dict(zip(RULES, (first_touch, last_touch, linear, position, time_decay), strict=True))
+    for week, truth in seen.items():
+        journeys = [journey for journey in truth.journeys() if journey.conversions]
+        rows = insights.rows("attribution", week)
+        told = 0
+        for rule, model in models.items():
+            expected = model(journeys)
+            for row in (row for row in rows if row["model"] == rule and row["credit"] is not None):
+                assert row["credit"] == pytest.approx(expected[row["channel"]], rel=1e-5), (rule, row["channel"])
+                told += 1
+        assert told == 5 * len(CHANNELS)
+
+
+def test_every_model_has_every_channel_and_shares_add_up(insights: Insights) -> None:
+    for week in insights.weeks:
+        rows = insights.rows("attribution", week)
+        assert len(rows) == 8 * len(CHANNELS)
+        for _, group in itertools.groupby(rows, key=lambda row: row["model"]):
+            shares = [row["share"] for row in group if row["share"] is not None]
+            assert sum(shares) == pytest.approx(1.0)
+
+
+def told_by_the_room(journeys: list[Journey]) -> dict[str, list[dict[str, Any]]]:
+    steps: dict[Any, collections.Counter] = collections.defaultdict(collections.Counter)
+    for journey in journeys:
+        for place, channel in enumerate(journey.channels):
+            cell = steps[journey.channels[place - 1] if place else None, channel]
+            cell["steps"] += journey.conversions + journey.nulls
+            if place == len(journey.channels) - 1:
+                cell["conversions"] += journey.conversions
+                cell["ends_without"] += journey.nulls
+    sets = [
+        {name: int(name in seen) for name in CHANNELS} | {"converters": won, "people": people}
+        for seen, (won, people) in coalitions(journeys).items()
+    ]
+    counted = ("steps", "conversions", "ends_without")
+    return {
+        "touch_credits": [],
+        "channel_steps": [
+            {"channel_before": before, "channel": channel, **{name: cell[name] for name in counted}}
+            for (before, channel), cell in steps.items()
+        ],
+        "exposure_sets": sets,
+    }
+
+
+JOURNEYS = [
+    Journey(("ctv", "display", "display"), conversions=3, nulls=10),
+    Journey(("social",), conversions=2, nulls=20),
+    Journey(("display", "social", "olv"), conversions=5, nulls=1),
+    Journey(("audio", "ctv"), conversions=1, nulls=6),
+]
+
+
+def test_a_table_of_steps_gives_the_credits_of_the_journeys_behind_it() -> None:
+    rows = attribution_rows(MONDAY, told_by_the_room(JOURNEYS), CHANNELS)
+    credit = {(row["model"], row["channel"]): row["credit"] for row in rows}
+    for model, expected in (
+        ("markov_removal", markov(transitions(JOURNEYS))),
+        ("shapley_conversions", of_conversions(coalitions(JOURNEYS))),
+    ):
+        assert {channel: credit[model, channel] for channel in CHANNELS} == pytest.approx(expected)
+
+
+def test_without_any_result_every_model_says_that_it_knows_nothing() -> None:
+    rows = attribution_rows(MONDAY, {"touch_credits": [], "channel_steps": [], "exposure_sets": []}, CHANNELS)
+    assert len(rows) == 8 * len(CHANNELS)
+    assert all(row["below_threshold"] and row["credit"] is None for row in rows)
+    assert {row["withheld_cells"] for row in rows if row["model"] == "markov_removal"} == {30}
+
+
+def test_a_channel_whose_ends_were_withheld_gives_no_error_and_no_credit_that_is_not_told() -> None:
+    results = told_by_the_room(JOURNEYS)
+    results["channel_steps"] = [row for row in results["channel_steps"] if row["channel"] != "olv"]
+    rows = [row for row in attribution_rows(MONDAY, results, CHANNELS) if row["model"] == "markov_removal"]
+    told = {row["channel"]: row["credit"] for row in rows}
+    assert told["olv"] is None
+    assert sum(value for value in told.values() if value is not None) == pytest.approx(6)
