@@ -8,6 +8,7 @@ import dagster as dg
 
 from segment_assets import compliance, followers, withdrawals
 from segment_assets.alerting import run_failures
+from segment_assets.announcements import audience_ready
 from segment_assets.assets import all_assets
 from segment_assets.assets.activations import checks as activation_checks
 from segment_assets.assets.activations import resource_name
@@ -49,6 +50,7 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
             clean_room_queries,
             *followers.build(plan),
             run_failures,
+            audience_ready,
             withdrawals.build_sensor(withdraw),
             dg.AutomationConditionSensorDefinition(
                 AUTOMATION,

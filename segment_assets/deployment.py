@@ -17,6 +17,7 @@ from segment_assets.contracts import PermanentError
 from segment_assets.plan import load_plan
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.events import LocalEvents
 from segment_assets.resources.identity_engine import LocalSpark
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.landing import LocalLanding
@@ -89,6 +90,7 @@ class Deployment:
             "secrets": LocalSecrets(self.home / "secrets"),
             "warehouse": LocalWarehouse(workdir),
             "alerts": Alerts(self.home / "alerts", self.webhook, *self.mail),
+            "events": LocalEvents(self.sandbox_home),
             "workdir": workdir,
             "identity_engine": LocalSpark(checkout() / "deploy" / "glue" / "digest_identifiers.py", workdir),
             "dashboards": self.home / "dashboards",

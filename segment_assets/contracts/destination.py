@@ -59,6 +59,15 @@ class InquiringDestination(Protocol):
         ...
 
 
+@runtime_checkable
+class CarriedDestination(Protocol):
+    """A destination with a request that takes several calls, or something that no kept request may hold."""
+
+    def carried(self, transport: Transport) -> Transport:
+        """The whole way to the platform, over the account's own transport."""
+        ...
+
+
 class WorkflowDestination(Destination, Protocol):
     """A destination whose contract has `workflow`: `request` makes an upload, and these the steps around the uploads.
 

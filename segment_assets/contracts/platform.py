@@ -146,6 +146,8 @@ class Contract:
     `endpoint`: the platform's published address; a deployment may name another (a sandbox, a region).
     `token_header`: the header that carries the access token: as a bearer token in `Authorization`, bare in any other.
     `secret_headers`: headers that carry further secrets of an account -> each one's name in its secret.
+    `identity_map`: address of the service that makes a platform's ids of hashes while they are sent, for a destination
+    that is a MappedDestination. Its keys are `identity_map_key` and `identity_map_secret` of the account's secret.
     `verified_by`: what the connector is checked against in tests, and `verified_with` the name and version of it.
     """
 
@@ -172,6 +174,7 @@ class Contract:
     workflow: Workflow | None = None
     token_header: str = "Authorization"  # noqa: S105 - the name of a header
     secret_headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    identity_map: str = ""
     modes: tuple[Mode, ...] = (Mode.MIRROR, Mode.ADD_ONLY, Mode.REMOVE_ONLY)
     replacing: Replacing | None = None
     refresh_share: float = 0.8

@@ -37,7 +37,7 @@ def broken_by(plan: Plan, activation: Activation) -> Iterator[str]:
         modes = ", ".join(mode.value for mode in contract.modes)
         yield f"mode: {contract.platform} has no {activation.mode.value}; it has {modes}"
     yield from _unstated(contract, activation)
-    if "CONSENT_GRANTED" in activation.statements.values() and not segment.opt_in_everywhere:
+    if _says_that_everybody_consented(activation) and not segment.opt_in_everywhere:
         yield (
             "states that everybody consented, but where the law does not ask for a yes "
             f"{activation.segment} keeps people who said nothing; set opt_in_everywhere on the segment"
@@ -62,6 +62,12 @@ def needs_care(plan: Plan, segment: CleanRoomSegment | LandingSegment) -> str:
     if plan.is_author(segment.allowed_by):
         return f"{said}, and the plan's author allows it; somebody else has to (allowed_by)"
     return ""
+
+
+def _says_that_everybody_consented(activation: Activation) -> bool:
+    """In the words of Google or of Amazon. Amazon's `removal_signal` has the same word and says nothing of anybody."""
+    said = activation.statements
+    return "CONSENT_GRANTED" in said.values() or said.get("amzn_user_data") == "GRANTED"
 
 
 def _unstated(contract: Contract, activation: Activation) -> Iterator[str]:

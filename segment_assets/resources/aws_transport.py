@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from segment_assets.contracts import NeedsHumanError, PermanentError, Response, TransientError
+from segment_assets.contracts import NeedsHumanError, Response, TransientError
 from segment_assets.resources.transport import refuse_plain_http
 
 if TYPE_CHECKING:
@@ -47,24 +47,23 @@ class AwsTransport:
     _client: httpx.Client | None = dataclasses.field(default=None, repr=False)
 
     def send(self, request: Request) -> Response:
-        """Sign and send one request over a kept connection."""
+        """Sign and send one request over a kept connection. An address that AWS gave us has its signature in itself."""
         import httpx
 
-        if request.is_elsewhere:
-            raise PermanentError("an AWS service was asked at an address of its own; report this as a defect")
         if self._client is None:
             self._client = httpx.Client(timeout=self.timeout, transport=self.carrier)
-        service, path = self._addressed(request.path)
+        service, url = self._addressed(request)
         headers = dict(request.headers)
         if request.json is not None or request.content is not None:
             headers = {"Content-Type": request.content_type or "application/json", **headers}
         built = self._client.build_request(
             request.method,
-            f"{self._endpoint(service)}{quote(path)}{_query(request.params)}",
+            url,
             content=request.body(),
             headers=headers,
         )
-        self._sign(built, service)
+        if service:
+            self._sign(built, service)
         try:
             answer = self._client.send(built)
         except httpx.HTTPError as failure:
@@ -82,11 +81,18 @@ class AwsTransport:
             self._client.close()
             self._client = None
 
-    def _addressed(self, path: str) -> tuple[str, str]:
-        for beginning, service in self.services.items():
+    def _addressed(self, request: Request) -> tuple[str, str]:
+        """The service that signs a request, none for an address that was given to us, and where it goes."""
+        path = request.path
+        if request.is_elsewhere:
+            refuse_plain_http(path)
+            return "", path
+        service = self.service
+        for beginning, of_path in self.services.items():
             if path.startswith(f"{beginning}/"):
-                return service, path.removeprefix(beginning)
-        return self.service, path
+                service, path = of_path, path.removeprefix(beginning)
+                break
+        return service, f"{self._endpoint(service)}{quote(path)}{_query(request.params)}"
 
     def _endpoint(self, service: str) -> str:
         url = self.endpoints.get(service) or f"https://{service}.{self.region}.amazonaws.com"
@@ -97,7 +103,8 @@ class AwsTransport:
         from botocore.auth import S3SigV4Auth, SigV4Auth
         from botocore.awsrequest import AWSRequest
 
-        kept = {name: built.headers[name] for name in ("content-type",) if name in built.headers}
+        # AWS wants every header of its own signed.
+        kept = {name: value for name, value in built.headers.items() if name == "content-type" or name[:6] == "x-amz-"}
         plain = AWSRequest(built.method, str(built.url), kept, built.content)
         auth = S3SigV4Auth if service == "s3" else SigV4Auth
         auth(self._frozen(), service, self.region).add_auth(plain)

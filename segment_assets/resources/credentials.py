@@ -7,7 +7,8 @@ library is asked.
 A secret holds `access_token`, and for renewal `refresh_token`, `token_url`, `client_id` and `client_secret`; we add
 `issued_at` (seconds since the epoch). Nothing of it is in any message. Where a platform gives an app tokens without a
 refresh token (Criteo) it holds `grant_type: client_credentials`, and need not hold a token; where a platform takes id
-and secret of the app in a Basic header only (Pinterest), `client_auth: basic`.
+and secret of the app in a Basic header only (Pinterest), `client_auth: basic`. The Trade Desk has no OAuth: there it
+holds `grant_type: login`, `login` and `password`, or no more than a token that a person made.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from segment_assets.contracts import NeedsHumanError, TransientError
@@ -80,10 +81,9 @@ class AccountToken:
 
         url = values.get("token_url", "")
         refuse_plain_http(url)
-        form, basic = _form(values)
         host = urlsplit(url).hostname
         try:
-            answer = httpx.post(url, data=form, auth=basic, timeout=30.0, trust_env=False)
+            answer = httpx.post(url, **_question(values), timeout=30.0, trust_env=False)
             told = answer.json()
         except httpx.HTTPError as failure:
             raise TransientError(f"{host}: no answer to the renewal of a token ({type(failure).__name__})") from None
@@ -91,6 +91,7 @@ class AccountToken:
             told = None
         if answer.status_code in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED}:
             raise _RefusedError
+        told = _as_oauth(told)
         given = {k: v for k in _KEPT if isinstance(told, dict) and isinstance(v := told.get(k), str) and v}
         if "access_token" not in given:
             raise TransientError(f"{host}: answer {answer.status_code} to the renewal of a token is not understood")
@@ -104,9 +105,10 @@ class AccountToken:
                 return self._of(held.values)
             self.sleep(pause)
         if _is_of_the_app(values):
+            who = "login and password" if values.get("grant_type") == _LOGIN else "client id and secret"
             raise NeedsHumanError(
-                f"client id and secret of {self.name} are not accepted; look at the app on the platform, and put its "
-                "new secret into the secret store"
+                f"{who} of {self.name} are not accepted; look at the app or the user on the platform, and put the new "
+                "secret into the secret store"
             )
         raise NeedsHumanError(
             f"the refresh token of {self.name} is not accepted; authorise the account anew and put the new tokens "
@@ -127,8 +129,22 @@ class AccountToken:
 
 
 def _is_of_the_app(values: Mapping[str, str]) -> bool:
-    """Whether a token is asked for with the app's own credentials, so that there is always one to be had."""
-    return values.get("grant_type") == _APP_GRANT
+    """Whether a token is asked for with the app's or user's own credentials, so that there is always one to be had."""
+    return values.get("grant_type") in {_APP_GRANT, _LOGIN}
+
+
+def _question(values: Mapping[str, str]) -> dict[str, Any]:
+    """The body that asks for a token, and the credentials that go in a header."""
+    if values.get("grant_type") == _LOGIN:
+        asked = {"Login": values.get("login", ""), "Password": values.get("password", "")}
+        return {"json": {**asked, "TokenExpirationInMinutes": _MINUTES}}
+    form, basic = _form(values)
+    return {"data": form, "auth": basic}
+
+
+def _as_oauth(told: object) -> object:
+    """An answer under the names of OAuth; The Trade Desk calls a token Token."""
+    return {"access_token": told["Token"]} if isinstance(told, dict) and "Token" in told else told
 
 
 def _form(values: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
@@ -139,6 +155,8 @@ def _form(values: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | 
     return form, (form.pop("client_id", ""), form.pop("client_secret", ""))
 
 
-_APP_GRANT = "client_credentials"
+_APP_GRANT, _LOGIN = "client_credentials", "login"
+# The Trade Desk's longest.
+_MINUTES = 1_440
 _SENT = ("refresh_token", "client_id", "client_secret")
 _KEPT = ("access_token", "refresh_token")

@@ -6,20 +6,25 @@ Not here: what is sent, what the gate does (`delivery.gate`).
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import dagster as dg
 from pydantic import Field
 
 from segment_assets.contracts import NeedsHumanError
+from segment_assets.contracts.destination import CarriedDestination
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from segment_assets.contracts import Destination, Transport
+    from segment_assets.contracts.mapping import MappedDestination
     from segment_assets.resources.credentials import AccountToken
+    from segment_assets.resources.transport import HttpTransport
 
 D = TypeVar("D", bound="Destination")
 
@@ -54,14 +59,17 @@ class DestinationAccount(dg.ConfigurableResource):
         from segment_assets.resources.transport import HttpTransport
 
         destination, token = self._destination(statements or {}), self._token()
-        transport: Transport = HttpTransport(
+        transport = HttpTransport(
             self.endpoint or self._own_sandbox(),
             token.current() if token else self.token,
             refresh=_renewal(token),
             token_header=destination.contract.token_header,
             secret_headers=self._secret_headers(destination.contract.secret_headers),
         )
-        return destination, self._gated(destination, transport, to_follow=to_follow)
+        way = self._mapped(destination, transport) if destination.contract.identity_map else transport
+        if isinstance(destination, CarriedDestination):
+            way = destination.carried(way)
+        return destination, self._gated(destination, way, to_follow=to_follow)
 
     def _gated(self, destination: Destination, transport: Transport, *, to_follow: bool) -> Transport:
         if not self.lake_home:
@@ -97,6 +105,23 @@ class DestinationAccount(dg.ConfigurableResource):
         otherwise = self.token if self.sandbox_home and not self.endpoint else ""
         found = {header: held.get(name) or otherwise for header, name in names.items()}
         return {header: value for header, value in found.items() if value}
+
+    def _mapped(self, destination: Destination, transport: HttpTransport) -> Transport:
+        """The same way behind the identity map, whose keys are asked for when there is something to map.
+
+        The sandbox's own map takes its token for the key, and the token's digest for the secret.
+        """
+        from segment_assets.resources.identity_map import IdentityMap
+        from segment_assets.resources.mapped_transport import MappedTransport
+        from segment_assets.resources.transport import HttpTransport
+
+        held = self._secret_headers({name: name for name in ("identity_map_key", "identity_map_secret")})
+        secret = held.get("identity_map_secret", "")
+        if secret == self.token:
+            secret = base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
+        address = destination.contract.identity_map if self.endpoint else self._own_sandbox()
+        to_map = HttpTransport(address, held.get("identity_map_key", ""))
+        return MappedTransport(transport, IdentityMap(to_map, secret), cast("MappedDestination", destination))
 
     @property
     def _secret(self) -> str:

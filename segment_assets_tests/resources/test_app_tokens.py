@@ -1,4 +1,7 @@
-"""Tokens of platforms with ways of their own, on their sandboxes: Criteo's app signs in, Pinterest wants a Basic header."""
+"""Tokens of platforms with ways of their own, on their sandboxes.
+
+Criteo's app signs in, Pinterest wants a Basic header, a user of The Trade Desk logs in.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from segment_assets.resources.secrets import LocalSecrets
 from segment_assets.resources.transport import HttpTransport
 from segment_assets.sandbox.platforms.criteo import tokens as criteo
 from segment_assets.sandbox.platforms.pinterest import tokens as pinterest
+from segment_assets.sandbox.platforms.the_trade_desk import logins as the_trade_desk
 from segment_assets_tests.conformance.kit.outside import InProcess, Outside
 
 LISTS = "/pinterest/v5/ad_accounts/549756359984/customer_lists"
@@ -117,3 +121,34 @@ def test_the_app_of_a_platform_that_wants_a_basic_header_is_named_there_and_the_
     assert kept["client_secret"] == pinterest.CLIENT[1]
     outside.admin("platforms/pinterest", {"tokens": ["of-another-login"]})
     assert status(outside, token, Request("GET", LISTS)) == 200, "the refresh token that was kept is good"
+
+
+def at_the_desk(outside: Outside, url: str, folder: Path, password: str) -> int:
+    """The status of a call with a token that was asked for with a login."""
+    secret = {"grant_type": "login", "token_url": f"{url}/the_trade_desk/v3/authentication", "password": password}
+    token = put(folder, "the_trade_desk.adv12345", login=the_trade_desk.USER[0], **secret)
+    device = {"DAID": "6d92078a-8246-4ba4-ae5b-76104861e7dc", "Data": [{"Name": "x"}]}
+    transport = HttpTransport(
+        outside.url, token.current(), refresh=token.renewed, carrier=outside.inside, token_header="TTD-Auth"
+    )
+    body = {"AdvertiserId": "adv12345", "Items": [device]}
+    statuses = []
+    for seconds in (0, the_trade_desk.LONGEST_MINUTES * 60 + 1):
+        outside.later(seconds)
+        statuses.append(transport.send(Request("POST", "/the_trade_desk/data/advertiser", json=body)).status)
+    transport.close()
+    assert len(set(statuses)) == 1
+    return statuses[0]
+
+
+def test_a_user_logs_in_where_there_is_no_oauth_and_again_a_day_later(outside, url, tmp_path):
+    assert at_the_desk(outside, url, tmp_path, the_trade_desk.USER[1]) == 200
+    kept = LocalSecrets(tmp_path).read("the_trade_desk.adv12345").values
+    assert kept["access_token"] == "sandbox-the_trade_desk-token-2"
+    assert kept["password"] == the_trade_desk.USER[1]
+
+
+def test_a_login_that_is_refused_asks_a_person_and_names_no_secret(outside, url, tmp_path):
+    with pytest.raises(NeedsHumanError, match=r"login and password of the_trade_desk\.adv12345") as refusal:
+        at_the_desk(outside, url, tmp_path, "another-secret")
+    assert "another-secret" not in str(refusal.value)

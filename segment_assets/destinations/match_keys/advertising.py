@@ -147,8 +147,6 @@ MICROSOFT_ADS = Platform(
 )
 
 _TTD_IDS = {
-    K.UID2: Sent("UID2", "uid2", PLAIN),
-    K.EUID: Sent("EUID", "euid", PLAIN),
     K.RAMP_ID: Sent("RampID", "ramp_id", PLAIN),
     K.MOBILE_AD_ID: Sent("DAID", "mobile_ad_id", PLAIN),
 }
@@ -164,9 +162,11 @@ THE_TRADE_DESK = Platform(
             },
             groups=alone(K.EMAIL, K.PHONE, *_TTD_IDS),
             identifying=(K.EMAIL, K.PHONE, *_TTD_IDS),
+            also_taken={K.UID2: Sent("UID2", "uid2", PLAIN), K.EUID: Sent("EUID", "euid", PLAIN)},
             source="https://unifiedid.com/docs and The Trade Desk's Data API",
             notes=(
                 "email_hash and phone_hash go to UID2's or EUID's identity map; the wire then carries UID2 or EUID.",
+                "UID2s and EUIDs of a source are not sent: they change, and would have to be kept until then.",
             ),
         ),
         "crm": Route(

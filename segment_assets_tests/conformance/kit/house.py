@@ -10,7 +10,7 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import Mode, Quota, SegmentAssetsError, Session
+from segment_assets.contracts import Mode, Operation, Quota, SegmentAssetsError, Session, Step
 from segment_assets.delivery.courier import Patience
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, Pair
@@ -56,6 +56,8 @@ class House:
 
     def __post_init__(self) -> None:
         self.line = Line(self.outside.inside, lambda text: people_in(self.record, text))
+        if self.record.switches:
+            self.outside.admin(f"platforms/{self.record.destination}", self.record.switches)
 
     @property
     def lake(self) -> LocalLake:
@@ -68,16 +70,17 @@ class House:
     def destination(self, **changed: object) -> Destination:
         return self.record.connect(**{"batch_members": self.batch, "quota": UNPACED} | changed)
 
-    def transport(self) -> HttpTransport:
+    def transport(self) -> Any:
         name, contract = self.record.destination, self.record.contract
         token = f"sandbox-{name}-token"
-        return HttpTransport(
+        transport = HttpTransport(
             f"{URL}/{name}",
             token,
             carrier=self.line,
             token_header=contract.token_header,
             secret_headers=dict.fromkeys(contract.secret_headers, token),
         )
+        return self.record.carried(transport, self.line, self.record.connect())
 
     def wants(self, numbers: Iterable[int], *others: Mapping[str, Any]) -> None:
         """These people, and rows of others."""
@@ -190,8 +193,18 @@ def people_in(record: Record, text: str) -> list[int]:
 
 
 def whole_lanes(contract: Contract, size: int) -> list[Session]:
-    """For each lane the place of a batch that is its whole phase."""
+    """For each lane the place of a batch that is its whole phase. An opening named what a preview shows for it."""
+    noted = contract.workflow.placeholders if contract.workflow else {}
     return [
-        Session(token=1, sequence=1, last=True, members_in_total=size, received_before=0, lane=lane)
+        Session(token=1, sequence=1, last=True, members_in_total=size, received_before=0, lane=lane, noted=noted)
         for lane in contract.lanes or ((),)
     ]
+
+
+def opened(destination: Any, transport: Any, audience: str, session: Session) -> Session:
+    """A session whose uploads can be made."""
+    workflow = destination.contract.workflow
+    if workflow is None or not workflow.opens:
+        return session
+    answer = transport.send(destination.step_request(Step.OPEN, audience, Operation.ADD, session))
+    return dataclasses.replace(session, noted=destination.read_step(Step.OPEN, session, answer).noted)

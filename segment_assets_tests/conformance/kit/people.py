@@ -62,7 +62,8 @@ def member(contract: Contract, number: int, lane: tuple[MatchKey, ...]) -> Membe
 def identifiers(record: Record, number: int, *, like: Mapping[MatchKey, int] | None = None) -> set[str]:
     """Everything that names a person alone, as the platform has it. `like` as in `row`."""
     keys, values = record.contract.match_keys, like or {}
-    return {record.written(cell(keys[k].form, values.get(k, number)), keys[k]) for k in record.contract.identifying}
+    as_held = record.held or record.written
+    return {as_held(cell(keys[k].form, values.get(k, number)), keys[k]) for k in record.contract.identifying}
 
 
 def all_identifiers(record: Record, numbers: Iterable[int]) -> set[str]:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
+    from httpx import BaseTransport
+
     from segment_assets.contracts import Contract, Destination, Sent
+    from segment_assets.resources.transport import HttpTransport
     from segment_assets.sandbox.platforms.kit.exchange import Platform
 
 
@@ -40,13 +43,17 @@ class Record:
     `later`: seconds on the sandbox's clock after which jobs have ended (contracts with `follow`).
     `poison`, `throttle`: fault rules of the sandbox; identifiers and the place of the call are filled in.
     `written`: a cell as it is on the wire and in the sandbox.
+    `held`: a cell as it is on the wire and in the sandbox where the request of the connector has it otherwise.
+    `carried`: the whole way to the platform, made of the transport and of how its bytes travel.
     `refuses_more_members`: the platform refuses a request with one member more than the contract's `batch_members`;
     False, with a comment that gives the source, where the limit is ours.
+    `names_refused`: the platform tells whom it will not have; False, with a comment, where it passes over them.
     `published`: the platform's own numbers, copied from its facts and not from the contract: `batch_members`,
     `batch_bytes`, `quota` (requests, seconds), `minimum_members`, `expiry_days`, `first_party_only`, and whatever else
     of the contract is worth a second entry. `not_published` are those of them that no page of the platform gives, and
     `chosen` what we took for some of these, so that nobody changes them unnoticed.
     `lists`: how many audiences the connector makes for one of ours (one per lane on some platforms).
+    `switches`: of the sandbox's platform, where the kit's few people would not do.
     `connector`, `platform`: for a destination that is not in the package.
     """
 
@@ -61,8 +68,12 @@ class Record:
     poison: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"kind": "poison"})
     throttle: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"kind": "throttle"})
     written: Callable[[bytes | str, Sent], str] = written
+    held: Callable[[bytes | str, Sent], str] | None = None
+    carried: Callable[[HttpTransport, BaseTransport, Destination], Any] = lambda transport, line, destination: transport
     refuses_more_members: bool = True
+    names_refused: bool = True
     lists: int = 1
+    switches: Mapping[str, object] = dataclasses.field(default_factory=dict)
     connector: ModuleType | None = None
     platform: Callable[[], Platform] | None = None
 

@@ -21,7 +21,7 @@ from segment_assets.destinations import registry
 from segment_assets.identity import NORMAL_FORMS
 from segment_assets.sandbox.platforms.app import LARGEST_BODY, found_platforms
 from segment_assets_tests.conformance.kit import people
-from segment_assets_tests.conformance.kit.house import whole_lanes
+from segment_assets_tests.conformance.kit.house import opened, whole_lanes
 from segment_assets_tests.conformance.kit.record import records
 
 NUMBERS = {"batch_members", "batch_bytes", "quota", "minimum_members", "expiry_days", "first_party_only"}
@@ -101,7 +101,7 @@ def test_the_largest_batch_is_taken_and_one_member_more_is_not(house):
     members = [people.member(contract, number, lane) for number in range(1_000, 1_001 + contract.batch_members)]
 
     def sent(size: int):
-        session = whole_lanes(contract, size)[0]
+        session = opened(destination, transport, audience, whole_lanes(contract, size)[0])
         response = transport.send(destination.request(audience, Operation.ADD, members[:size], session))
         return destination.read(members[:size], session, response)
 

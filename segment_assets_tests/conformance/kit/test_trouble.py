@@ -31,7 +31,8 @@ def test_a_poisoned_member_costs_only_that_member(house):
     house.until_done()
     house.holds_exactly(number for number in range(PEOPLE) if number != bad)
     house.is_balanced()
-    assert sum(row["rejected"] for row in house.rows) == 1
+    assert sum(row["rejected"] for row in house.rows) == (1 if house.record.names_refused else 0)
+    assert house.record.names_refused or all(row["accepted"] == 0 for row in house.rows)
     assert house.run().deliveries == [], "who was refused is not sent again as they are"
 
 
@@ -97,6 +98,7 @@ def at_the_end(contract):
 def test_an_answer_that_cannot_be_read_is_asked_for_again_and_changes_nothing(house, spoil):
     house.wants(range(PEOPLE))
     house.line.after = first_of_each_kind(spoil)
-    house.until_done()
+    # A job that has an address of its own is a kind of its own.
+    house.until_done(runs=8)
     assert not any(isinstance(error, PermanentError | NeedsHumanError) for error in house.errors)
     everybody_is_there(house)

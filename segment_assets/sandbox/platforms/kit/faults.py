@@ -31,7 +31,9 @@ class Kind(enum.StrEnum):
     BAD_JSON = "bad_json"
 
 
-_IDENTIFIER = re.compile(rb"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|X[Yi][A-Za-z0-9_-]{20,98}")
+_IDENTIFIER = re.compile(
+    rb"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9+/]{43}=|X[Yi][A-Za-z0-9_-]{20,98}"
+)
 
 UNPROCESSED = frozenset({Kind.STATUS, Kind.THROTTLE, Kind.EXPIRED_TOKEN, Kind.RESET_BEFORE, Kind.ANSWER, Kind.POISON})
 """Kinds that take the place of the platform: nothing is stored."""
@@ -41,8 +43,9 @@ UNPROCESSED = frozenset({Kind.STATUS, Kind.THROTTLE, Kind.EXPIRED_TOKEN, Kind.RE
 class Rule:
     """One rule: which calls (method, path pattern, from the nth on, so many) and what happens to them.
 
-    `identifiers` are digests, mobile ids or RampIDs, for `poison` only: a call is hit when it holds any of them. It is
-    then refused as a whole; `names_members` says whether the platform tells which, where its published form can.
+    `identifiers` are digests (in base64 too, as UID2s are), mobile ids or RampIDs, for `poison` only: a call is hit
+    when it holds any of them. It is then refused as a whole; `names_members` says whether the platform tells which,
+    where its published form can.
     """
 
     kind: Kind

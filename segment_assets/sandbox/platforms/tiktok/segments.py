@@ -66,8 +66,8 @@ def listed(visit: Visit) -> Answer:
     """One page of the advertiser's audiences."""
     query = visit.call.query
     advertiser = visit.reach(query.get("advertiser_id"))
-    page, size = _whole(query.get("page"), 1, 10**6), _whole(query.get("page_size"), 10, _MOST_OF_A_PAGE)
-    asked = _ids(query.get("custom_audience_ids"))
+    page, size = whole(query.get("page"), 1, 10**6), whole(query.get("page_size"), 10, _MOST_OF_A_PAGE)
+    asked = asked_ids(query.get("custom_audience_ids"))
     rows = [row for row in audiences.of_account(visit.db, PLATFORM, advertiser) if asked is None or row["id"] in asked]
     some = rows[(page - 1) * size : page * size]
     info = {"page": page, "page_size": size, "total_number": len(rows), "total_page": -(-len(rows) // size)}
@@ -78,7 +78,7 @@ def got(visit: Visit) -> Answer:
     """Some audiences in detail. Those that are not there are left out."""
     query = visit.call.query
     advertiser = visit.reach(query.get("advertiser_id"))
-    asked = _ids(query.get("custom_audience_ids"))
+    asked = asked_ids(query.get("custom_audience_ids"))
     if asked is None or not 1 <= len(asked) <= _MOST_IDS:
         envelope.invalid(f"custom_audience_ids: a JSON list of 1 to {_MOST_IDS} is required")
     rows = [row for row in audiences.of_account(visit.db, PLATFORM, advertiser) if row["id"] in asked]
@@ -123,19 +123,21 @@ def _details(row: sqlite3.Row, now: float) -> dict[str, Any]:
     }
 
 
-def _ids(text: str | None) -> list[str] | None:
+def asked_ids(text: str | None) -> list[str] | None:
+    """The ids of a query, None where it has none. Refuses anything but a JSON list of texts."""
     if text is None:
         return None
     try:
-        ids = json.loads(text)
+        named = json.loads(text)
     except ValueError:
-        ids = None
-    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        named = None
+    if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
         envelope.invalid("custom_audience_ids: must be a JSON list of texts")
-    return ids
+    return named
 
 
-def _whole(text: str | None, default: int, highest: int) -> int:
+def whole(text: str | None, default: int, highest: int) -> int:
+    """A number of a query. Refuses one that is not from 1 to `highest`."""
     if text is None:
         return default
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= highest:

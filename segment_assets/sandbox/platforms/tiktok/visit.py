@@ -20,17 +20,20 @@ if TYPE_CHECKING:
     from segment_assets.sandbox.platforms.kit.exchange import Answer, Call
 
 PLATFORM = "tiktok"
-DEFAULT_TOKEN = "sandbox-tiktok-token"  # noqa: S105  the sandbox's well-known token, good for nothing else
 CALLS_PER_SECOND = 200
 
 
 @dataclasses.dataclass(slots=True)
 class Visit:
-    """One call: its request, the state, the time. `account`, `audience` and `records` are for the request log."""
+    """One call: its request, the state, the time. `account`, `audience` and `records` are for the request log.
+
+    `platform`: which of the sandbox's platforms is asked; that of files shares these checks.
+    """
 
     call: Call
     db: sqlite3.Connection
     now: float
+    platform: str = PLATFORM
     account: str | None = None
     audience: str | None = None
     records: int = 0
@@ -40,17 +43,17 @@ class Visit:
         token = self.call.headers.get("access-token", "")
         if not token:
             return envelope.envelope(envelope.TOKEN_MISSING, "Access token is empty")
-        if token not in self.switch("tokens", [DEFAULT_TOKEN]):
+        if token not in self.switch("tokens", [f"sandbox-{self.platform}-token"]):
             return envelope.envelope(envelope.TOKEN_INVALID, "Access token is incorrect or has been revoked")
         budget = self.switch("calls_per_second", CALLS_PER_SECOND)
-        name = f"{PLATFORM}{self.call.template}"
+        name = f"{self.platform}{self.call.template}"
         if windows.spend(self.db, name, budget=budget, seconds=1.0, now=self.now) is None:
             return None
         return envelope.envelope(envelope.TOO_FREQUENT, "Too many requests. Please retry in some seconds")
 
     def switch(self, name: str, default: object) -> Any:
         """A switch of the platform."""
-        return settings.read(self.db, PLATFORM, name, default)
+        return settings.read(self.db, self.platform, name, default)
 
     def body(self) -> dict[str, Any]:
         """The JSON object of the call. Refuses anything else."""
@@ -66,7 +69,7 @@ class Visit:
         """Refuse an advertiser that cannot be reached."""
         if not isinstance(advertiser, str) or not advertiser:
             envelope.invalid("advertiser_id: a text is required")
-        if not audiences.account_exists(self.db, PLATFORM, advertiser):
+        if not audiences.account_exists(self.db, self.platform, advertiser):
             envelope.refuse(envelope.NO_PERMISSION, "No permission to operate this advertiser")
         self.account = advertiser
         return advertiser

@@ -1,0 +1,298 @@
+"""TikTok by file: people of customer file audiences of an advertiser, brought by files of digests.
+
+Belongs here: TikTok's contract and wire format for `dmp/custom_audience`. Not here: streaming into partner audiences
+(`tiktok`; one audience never mixes the two), reading answers (`tiktok_file_answers`), pacing, receipts.
+Source: TikTok API for Business v1.3; tiktok-business-api-sdk-official 1.1.3 (calls, fields, envelope, codes); the
+connector of AWS's guidance and Treasure Data's (a file has no header; 50 MB a file). As of autumn 2026.
+
+A file and an audience hold one kind of identifier, so one of our audiences is one list of TikTok's for each kind that
+the plan sends: campaigns name all of them. A list cannot be made empty: it begins with one digest that is nobody's,
+made of our marker, which also stands at the end of each name. No retention is set, since nothing would renew it:
+without one a list ends 365 days after its last change or use, and every delivery is a change.
+
+TikTok takes no change after which a list has fewer than a thousand people, and says so only later. Smaller kinds
+belong to the streaming connector, or are left out in the plan (`match_keys`). The removal of somebody who said no is
+refused as well then: every run tries it again, and opt_out_deadlines alerts until a person deletes the audience.
+
+Whether a change has been worked through shows from the list's history, where one has to stand that was not there
+before it. If TikTok's history should not show it, the setting `followed_by: state` goes by the list's state alone, and
+may then take the state before the change for the one after it.
+
+The phone has no plus here, as the only digest that TikTok publishes; `match_keys` has the other reading as a setting.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from segment_assets.contracts import (
+    Answer,
+    Contract,
+    Follow,
+    Operation,
+    Pattern,
+    PermanentError,
+    Quota,
+    Request,
+    Step,
+    StepAnswer,
+    TransientError,
+    VerifiedBy,
+    Workflow,
+)
+from segment_assets.destinations import tiktok_file_answers as answers
+from segment_assets.destinations.form_data import CONTENT_TYPE, form_data
+from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.tiktok_answers import GONE, accepted, audience_list, is_throttle, told_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from segment_assets.contracts import AudienceSpec, JobReport, MatchKey, Member, Response, Session, Transport
+    from segment_assets.contracts.sizes import SizeReport
+
+_ROUTE = route("tiktok", "file")
+
+CONTRACT = Contract(
+    platform="tiktok_file",
+    version=1,
+    pattern=Pattern.MULTI_STEP,
+    match_keys=_ROUTE.match_keys,
+    match_groups=_ROUTE.groups,
+    identifying=_ROUTE.identifying,
+    lanes=tuple((key,) for key in _ROUTE.match_keys),
+    # Ours: a file of 3 MB. Other vendors cut at 50 MB, which is more than a process should hold several times.
+    batch_members=50_000,
+    batch_bytes=30_000_000,
+    # Of an app of the basic level, reported and not published.
+    quota=Quota(requests=10, per_seconds=1),
+    minimum_members=1_000,
+    # A list ends as a whole (see above); whoever is in it stays as long.
+    expiry_days=None,
+    first_party_only=False,
+    # A list that would become too small is left as it is, which shows a day later.
+    on_refused_removal="delete",
+    evidence="a list whose change was worked through, and whether all rows could be read; nothing about one person",
+    # TikTok speaks of 24 to 48 hours; how often it may be asked is ours.
+    follow=Follow(first=3_600.0, multiplier=1.5, longest=21_600.0, give_up=259_200.0),
+    # Fewer than 50 files in a call are recommended. The opening only looks at the list as it is before.
+    workflow=Workflow(batches=49, placeholders={"list": "{list}", "before": "", "file_path": "{file}"}),
+    endpoint="https://business-api.tiktok.com",
+    token_header="Access-Token",  # noqa: S106  the name of a header
+    verified_by=VerifiedBy.OFFICIAL_SDK,
+    verified_with="tiktok-business-api-sdk-official 1.1.3",
+)
+
+_API = "/open_api/v1.3/dmp/custom_audience"
+_ACCOUNT = re.compile(r"[0-9]{1,20}")
+_PAGE = 100
+# More than an account can fill (400 audiences): what was not seen in a list without an end may still be there.
+_PAGES = 100
+_LONGEST_NAME = 128
+_MARKER_DIGITS = 16
+_DIGEST_BYTES = 32
+_HISTORY = 20
+_FOLLOWED_BY = ("history", "state")
+_USED_IN = ("NORMAL", "REACH_FREQUENCY")
+_SETTINGS = ("followed_by", "audience_sub_type")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TikTokFiles:
+    """One advertiser. `account` is its number.
+
+    An audience's id names a list for each kind: `email:7038 phone:7039 mobile_ad_id:7040`.
+    `followed_by`: `history` (the default) or `state`, by what the end of a change is told. `audience_sub_type`: what
+    ads the lists are for, `NORMAL` (the default) or `REACH_FREQUENCY`.
+    """
+
+    account: str
+    followed_by: str = _FOLLOWED_BY[0]
+    audience_sub_type: str = _USED_IN[0]
+    contract: Contract = CONTRACT
+
+    def __post_init__(self) -> None:
+        if not _ACCOUNT.fullmatch(self.account):
+            raise PermanentError(f"tiktok_file: account {self.account!r} is not a number; correct it in the plan")
+        for name, known in (("followed_by", _FOLLOWED_BY), ("audience_sub_type", _USED_IN)):
+            if getattr(self, name) not in known:
+                raise PermanentError(f"tiktok_file: {name} {getattr(self, name)!r} is not one of {', '.join(known)}")
+
+    def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
+        """The lists whose names end with their kind and our marker; those that lack beside others are made now."""
+        found: dict[MatchKey, str] = {}
+        for audience, key in itertools.product(self._audiences(transport), self.contract.match_keys):
+            if str(audience.get("name", "")).endswith(_ending(spec, key)):
+                found.setdefault(key, self._id_of(audience.get("audience_id")))
+        return self._with_lists(transport, spec, found) if found else None
+
+    def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
+        """Make a list for each kind, that holds nobody's digest."""
+        return self._with_lists(transport, spec, {})
+
+    def delete_audience(self, transport: Transport, audience_id: str) -> None:
+        """Delete the lists with everybody in them. One that TikTok does not know any more counts as deleted."""
+        for list_id in answers.lists_of(audience_id):
+            body = {"advertiser_id": self.account, "custom_audience_ids": [list_id]}
+            response = transport.send(Request("POST", f"{_API}/delete/", json=body))
+            if told_code(response) != GONE:
+                accepted(response, self._us)
+
+    def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
+        """The file of one batch: a digest a line, in the order of the batch. It reaches nobody before the update."""
+        del audience_id, operation
+        (key,) = session.lane
+        return self._upload(key, (self._digest(member, key) for member in members))
+
+    def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """Where TikTok keeps the file. A file that is refused for something in it is sent in halves."""
+        path = answers.file_path(accepted(response, self._us, has_people=True), self._us)
+        count = len(members)
+        received, code = session.received_before + count, str(told_code(response))
+        return Answer(count, 0, {}, count, received, code, noted={"file_path": path})
+
+    def step_request(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request:
+        """Opening looks at the list; committing names the files, and what becomes of the people in them."""
+        (key,) = session.lane
+        list_id = answers.list_for(audience_id, key, self._us)
+        if step is Step.OPEN:
+            return self._look([list_id])
+        body = {
+            "advertiser_id": self.account,
+            "custom_audience_id": list_id,
+            # Without it TikTok replaces everybody; and without the other a list is for ordinary ads.
+            "action": _ACTIONS[operation],
+            "audience_sub_type": self.audience_sub_type,
+            "file_paths": [upload["file_path"] for upload in session.uploads],
+        }
+        return Request("POST", f"{_API}/update/", json=body)
+
+    def read_step(self, step: Step, session: Session, response: Response) -> StepAnswer:
+        """The list and its newest change before this one; and, of an update, that there is something to follow."""
+        body = accepted(response, self._us)
+        code = str(told_code(response))
+        if step is Step.OPEN:
+            (shown,) = answers.shown(body, 1, self._us)
+            return StepAnswer(code, noted={"list": shown.list_id, "before": shown.changed})
+        return StepAnswer(code, job=f"{session.noted['list']} {session.members_in_total} {session.noted['before']}")
+
+    def step_question(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request | None:
+        """Nothing: who is in a list already is not added twice, nor taken out twice."""
+        del step, audience_id, operation, session
+        return None
+
+    def read_step_question(self, step: Step, session: Session, response: Response) -> None:
+        """Never asked."""
+
+    def ask_job(self, transport: Transport, job: str) -> JobReport:
+        """How the list is since its change was asked for."""
+        list_id, people, before = job.split(" ", 2)
+        body = accepted(transport.send(self._look([list_id])), self._us)
+        return answers.report(body, int(people), before if self.followed_by == _FOLLOWED_BY[0] else None)
+
+    def size_request(self, audience_id: str) -> Request:
+        """The call that asks about all lists."""
+        return self._look(answers.lists_of(audience_id))
+
+    def read_size(self, response: Response) -> SizeReport:
+        """Size and state. Raises as `read` does."""
+        return answers.size_report(accepted(response, self._us))
+
+    @staticmethod
+    def is_throttle(response: Response) -> bool:
+        """Whether an answer asks for a slower pace."""
+        return is_throttle(response)
+
+    def _with_lists(self, transport: Transport, spec: AudienceSpec, found: Mapping[MatchKey, str]) -> str:
+        """The audience's id, once every kind has its list."""
+        return " ".join(
+            f"{key.value}:{found.get(key) or self._created(transport, spec, key)}" for key in self.contract.match_keys
+        )
+
+    def _created(self, transport: Transport, spec: AudienceSpec, key: MatchKey) -> str:
+        nobody = hashlib.sha256(f"segment_assets {spec.marker}".encode()).hexdigest()
+        uploaded = accepted(transport.send(self._upload(key, [nobody])), self._us)
+        body = {
+            "advertiser_id": self.account,
+            "custom_audience_name": _name(spec, key),
+            "calculate_type": self.contract.match_keys[key].field,
+            "file_paths": [answers.file_path(uploaded, self._us)],
+            "audience_sub_type": self.audience_sub_type,
+            "audience_enhancement": False,
+        }
+        made = accepted(transport.send(Request("POST", f"{_API}/create/", json=body)), self._us)
+        return self._id_of(made.get("custom_audience_id"))
+
+    def _upload(self, key: MatchKey, digests: Iterable[str]) -> Request:
+        file = "".join(f"{digest}\n" for digest in digests).encode()
+        fields = {
+            "advertiser_id": self.account,
+            "calculate_type": self.contract.match_keys[key].field,
+            "file_signature": hashlib.md5(file, usedforsecurity=False).hexdigest(),
+        }
+        form = form_data(fields, "people.csv", file)
+        return Request("POST", f"{_API}/file/upload/", content=form, content_type=CONTENT_TYPE)
+
+    def _look(self, list_ids: Sequence[str]) -> Request:
+        params = {
+            "advertiser_id": self.account,
+            "custom_audience_ids": json.dumps(list(list_ids)),
+            "history_size": str(_HISTORY),
+        }
+        return Request("GET", f"{_API}/get/", params=params)
+
+    def _audiences(self, transport: Transport) -> Iterator[Mapping[str, Any]]:
+        for page in range(1, _PAGES + 1):
+            params = {"advertiser_id": self.account, "page": str(page), "page_size": str(_PAGE)}
+            body = accepted(transport.send(Request("GET", f"{_API}/list/", params=params)), self._us)
+            audiences, pages = audience_list(body, self._us)
+            yield from audiences
+            if not audiences or page >= pages:
+                return
+        raise TransientError(f"tiktok_file account {self.account}: the list of audiences has no end; it is asked again")
+
+    def _digest(self, member: Member, key: MatchKey) -> str:
+        """A raw value never passes for a digest."""
+        cell = member.keys.get(self.contract.match_keys[key].form)
+        if isinstance(cell, bytes) and len(cell) == _DIGEST_BYTES:
+            return cell.hex()
+        raise PermanentError(
+            f"tiktok_file account {self.account}: a person of the batch has no digest of the lane; nothing was sent; "
+            "report this as a defect"
+        )
+
+    def _id_of(self, told: object) -> str:
+        list_id = answers.id_of(told)
+        if list_id is None:
+            raise TransientError(f"tiktok_file account {self.account}: a list came without its id; it is looked for")
+        return list_id
+
+    @property
+    def _us(self) -> str:
+        """The account in messages of errors, which begin with the vendor's name."""
+        return f"{self.account} (files)"
+
+
+_ACTIONS = {Operation.ADD: "APPEND", Operation.REMOVE: "REMOVE"}
+
+
+def _ending(spec: AudienceSpec, key: MatchKey) -> str:
+    return f" {key.value} {spec.marker[:_MARKER_DIGITS]}"
+
+
+def _name(spec: AudienceSpec, key: MatchKey) -> str:
+    ending = _ending(spec, key)
+    return spec.name[: _LONGEST_NAME - len(ending)].rstrip() + ending
+
+
+def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> TikTokFiles:
+    """One advertiser of the plan; settings: `followed_by`, `audience_sub_type`. It asks for no statements."""
+    del statements
+    given = known_settings("tiktok_file", settings, _SETTINGS)
+    return TikTokFiles(account, given.get("followed_by", _FOLLOWED_BY[0]), given.get("audience_sub_type", _USED_IN[0]))

@@ -1,0 +1,25 @@
+"""TikTok by file in the kit: a list for each kind of identifier.
+
+Its numbers: Ads help on audience sizes and on the time that a list takes. The sandbox works through a change in a day;
+the kit's audiences are smaller than any that TikTok would leave behind.
+"""
+
+from segment_assets_tests.conformance.kit.record import Record
+
+RECORD = Record(
+    "tiktok_file",
+    account="7012345678901234567",
+    published={"minimum_members": 1_000, "expiry_days": None, "first_party_only": False},
+    not_published=frozenset({"batch_members", "batch_bytes", "quota", "follow"}),
+    chosen={
+        "batch_members": 50_000,
+        "batch_bytes": 30_000_000,
+        "quota": (10, 1),
+        "follow": (3_600.0, 1.5, 21_600.0, 259_200.0),
+    },
+    later=86_401.0,
+    lists=3,
+    switches={"smallest_audience": 0},
+    # 50 MB a file, and nobody counts its lines.
+    refuses_more_members=False,
+)

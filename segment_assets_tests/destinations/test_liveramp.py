@@ -1,0 +1,254 @@
+"""The files that our LiveRamp connector puts into a bucket, and what it makes of S3's answers.
+
+That S3's own package sends and reads the same is in `conformance`, behaviour against a bucket that is fetched in
+`test_liveramp_road`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segment_assets.contracts import (
+    AudienceSpec,
+    MatchKey,
+    Member,
+    NeedsHumanError,
+    Operation,
+    Pattern,
+    PermanentError,
+    Response,
+    SegmentAssetsError,
+    Session,
+    Step,
+    TransientError,
+    VerifiedBy,
+    Workflow,
+)
+from segment_assets.destinations import connect
+from segment_assets.destinations.liveramp import CONTRACT
+from segment_assets.identity import NORMAL_FORMS
+from segment_assets.identity import digest as hashed
+from segment_assets_tests.fakes import digest
+
+SETTINGS = {"bucket": "lumen-liveramp"}
+FILES = connect("liveramp", "lumen", SETTINGS)
+MARKED = connect("liveramp", "lumen", {**SETTINGS, "completion": "marker"})
+SPEC = AudienceSpec("Lumen Shop: VIP 90+ days!", "0123456789abcdef" * 2, {})
+FIELD = "lumen_shop_vip_90_days_0123456789ab"
+STORED = Response(200, {"ETag": '"abc"'}, None)
+# As segmentio's tests of its connector for LiveRamp have it.
+PUBLISHED = "973dfe463ec85785f5f95af5ba3906eedb2d931c24e69824a89ea65dba4e813b"
+# As LiveRamp's page on hashing has the address to be written before it is hashed.
+PAGE = (" MyName@liveramp.com ", "myname@liveramp.com")
+
+
+def person(name: str) -> Member:
+    return Member(digest(f"id:{name}"), {"email_spaceless": digest(name)})
+
+
+PEOPLE = [person("a"), person("b"), person("c")]
+PLACE = Session(token=0xABC, sequence=2, last=True, members_in_total=3, received_before=4)
+
+
+def made(operation: Operation = Operation.ADD, members=PEOPLE, files=FILES, place: Session = PLACE):
+    return files.request(FIELD, operation, members, place)
+
+
+def rows(request) -> list[list[str]]:
+    return list(csv.reader(io.StringIO((request.content or b"").decode("utf-8"))))
+
+
+def refused(status: int, code: str = "", headers: dict | None = None) -> Response:
+    return Response(status, headers or {}, None, f"<Error><Code>{code}</Code></Error>".encode() if code else b"")
+
+
+def test_the_contract_says_what_is_not_in_the_kit():
+    assert CONTRACT.pattern is Pattern.FILE
+    assert {key: (sent.field, sent.form) for key, sent in CONTRACT.match_keys.items()} == {
+        MatchKey.EMAIL: ("email1_SHA-256", "email_spaceless")
+    }
+    assert (CONTRACT.match_groups, CONTRACT.identifying) == (((MatchKey.EMAIL,),), (MatchKey.EMAIL,))
+    assert (CONTRACT.workflow, CONTRACT.follow, CONTRACT.verified_by) == (None, None, VerifiedBy.FACTS_ONLY)
+    assert CONTRACT.endpoint == "https://s3.us-east-1.amazonaws.com"
+
+
+def test_an_address_is_hashed_as_published():
+    for raw, digest_of in (
+        ("test@example.com", PUBLISHED),
+        (PAGE[0], hashed(NORMAL_FORMS["email"], PAGE[1], None).value.hex()),
+    ):
+        member = Member(b"m", {"email_spaceless": hashed(NORMAL_FORMS["email_spaceless"], raw, None).value})
+        assert rows(made(members=[member]))[1][1] == digest_of
+
+
+class TestSettings:
+    def test_a_file_goes_into_the_bucket_and_folder_of_the_plan(self):
+        assert made().path == f"/s3/lumen-liveramp/segment-assets/lumen/{FIELD}_add_abc_0002.csv"
+        other = connect("liveramp", "lumen", {**SETTINGS, "prefix": "uploads/eu.1"})
+        assert made(files=other).path.startswith("/s3/lumen-liveramp/uploads/eu.1/")
+
+    def test_where_there_is_a_marker_a_delivery_is_several_calls(self):
+        assert MARKED.contract.workflow == Workflow(opens=False)
+        assert connect("liveramp", "lumen", {**SETTINGS, "completion": "file"}) == FILES
+
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            {"bucket": "Lumen"},
+            {"bucket": ""},
+            {"bucket": "a" * 64},
+            {"bucket": "ab-"},
+            {"prefix": "/uploads"},
+            {"prefix": "uploads/"},
+            {"prefix": "a b"},
+            {"removals_prefix": "x/"},
+            {"completion": "rename"},
+            {"sftp": "1"},
+        ],
+    )
+    def test_a_setting_that_there_is_not_is_refused_by_name(self, setting):
+        with pytest.raises(PermanentError, match=rf"\b{next(iter(setting))}\b"):
+            connect("liveramp", "lumen", {**SETTINGS, **setting})
+
+    def test_the_shortest_and_the_longest_bucket_are_taken(self):
+        for name in ("abc", "a" * 63):
+            assert connect("liveramp", "lumen", {"bucket": name}).bucket == name
+
+
+class TestTheField:
+    def test_it_is_a_header_with_our_marker_and_nothing_is_sent_for_it(self):
+        assert FILES.create_audience(None, SPEC) == FILES.find_audience(None, SPEC) == FIELD
+        FILES.delete_audience(None, FIELD)
+        assert FILES.create_audience(None, AudienceSpec("(xmas box)", SPEC.marker, {})) == "xmas_box_0123456789ab"
+
+    def test_the_longest_name_leaves_room_for_what_liveramp_adds(self):
+        name = FILES.create_audience(None, AudienceSpec("a" * 300, SPEC.marker, {}))
+        assert name == f"{'a' * 200}_0123456789ab"
+
+
+class TestFiles:
+    def test_a_file_has_a_header_and_a_row_for_each_person(self):
+        request = made()
+        assert (request.method, request.content_type) == ("PUT", "text/csv")
+        cells = [member.keys["email_spaceless"].hex() for member in PEOPLE]
+        assert rows(request) == [["audience_key", "email1_SHA-256", FIELD], *([one, one, "1"] for one in cells)]
+        first = (request.content or b"").decode().splitlines()[0]
+        assert first == f'"audience_key","email1_SHA-256","{FIELD}"'
+        assert request.content.endswith(b'"1"\n')
+        assert b"\r" not in request.content
+
+    def test_who_goes_has_a_zero(self):
+        request = made(Operation.REMOVE)
+        assert request.path.endswith(f"/segment-assets/lumen/{FIELD}_remove_abc_0002.csv")
+        assert {row[2] for row in rows(request)[1:]} == {"0"}
+
+    def test_in_a_deletion_file_who_goes_has_a_one(self):
+        files = connect("liveramp", "lumen", {**SETTINGS, "removals_prefix": "deletions/lumen"})
+        request = made(Operation.REMOVE, files=files)
+        assert request.path == f"/s3/lumen-liveramp/deletions/lumen/{FIELD}_remove_abc_0002.csv"
+        assert {row[2] for row in rows(request)[1:]} == {"1"}
+        assert made(files=files).path == made().path
+
+    def test_one_e_mail_of_two_people_is_one_row(self):
+        assert len(rows(made(members=[*PEOPLE, PEOPLE[0]]))) == 1 + 3
+
+    def test_every_batch_and_part_of_one_is_a_file_of_its_own(self):
+        places = [
+            PLACE,
+            Session(0xABD, 2, last=True, members_in_total=1, received_before=0),
+            Session(0xABC, 3, last=True, members_in_total=1, received_before=0),
+        ]
+        assert len({made(place=place).path for place in places} | {made(Operation.REMOVE).path}) == 4
+
+    @pytest.mark.parametrize("cell", [None, "jane@x.example", b"short"])
+    def test_nothing_passes_for_a_digest(self, cell):
+        with pytest.raises(PermanentError, match="nothing was sent") as error:
+            made(members=[Member(b"m", {"email_spaceless": cell} if cell is not None else {})])
+        assert "jane" not in str(error.value)
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=6, unique=True))
+    def test_a_file_reads_back_as_its_people_in_their_order(self, digests):
+        members = [Member(bytes([n]), {"email_spaceless": one}) for n, one in enumerate(digests)]
+        assert [bytes.fromhex(row[1]) for row in rows(made(members=members))[1:]] == digests
+
+
+class TestTheMarker:
+    def test_it_lists_the_files_of_the_session_also_those_of_parts(self):
+        answers = [
+            MARKED.read(PEOPLE, place, STORED)
+            for place in (PLACE, Session(0xF, 1, last=True, members_in_total=1, received_before=0))
+        ]
+        place = Session(
+            0xABC, 2, last=True, members_in_total=6, received_before=0, uploads=tuple(one.noted for one in answers)
+        )
+        request = MARKED.step_request(Step.COMMIT, FIELD, Operation.ADD, place)
+        assert request.path == f"/s3/lumen-liveramp/segment-assets/lumen/{FIELD}_add_abc.done"
+        assert (request.method, request.content_type) == ("PUT", "text/plain")
+        assert request.content == f"{FIELD}_add_abc_0002.csv\n{FIELD}_add_f_0001.csv\n".encode()
+        assert answers[0].noted["rows"] == "3"
+
+    def test_it_lies_beside_its_files(self):
+        files = connect("liveramp", "lumen", {**SETTINGS, "completion": "marker", "removals_prefix": "deletions/l"})
+        request = files.step_request(Step.COMMIT, FIELD, Operation.REMOVE, PLACE)
+        assert request.path == f"/s3/lumen-liveramp/deletions/l/{FIELD}_remove_abc.done"
+
+    def test_it_is_there_or_not_and_can_always_be_put_again(self):
+        answer = MARKED.read_step(Step.COMMIT, PLACE, STORED)
+        assert (answer.code, answer.accepted, answer.job) == ("200", 0, "")
+        assert MARKED.step_question(Step.COMMIT, FIELD, Operation.ADD, PLACE) is None
+        with pytest.raises(TransientError, match="not understood"):
+            MARKED.read_step(Step.COMMIT, PLACE, Response(200, {}, None))
+
+
+class TestAnswers:
+    def test_a_file_that_is_kept_proves_nobody(self):
+        answer = FILES.read(PEOPLE, PLACE, STORED)
+        assert (answer.received, answer.accepted, answer.rejected, answer.unproven) == (3, 0, {}, 3)
+        assert (answer.session_received, answer.code) == (7, "200")
+
+    @pytest.mark.parametrize(
+        "response", [Response(200, {}, None), Response(204, {"etag": ""}, None), Response(399, {}, {})]
+    )
+    def test_without_an_etag_nothing_is_kept(self, response):
+        with pytest.raises(TransientError, match="sent again"):
+            FILES.read(PEOPLE, PLACE, response)
+
+    @pytest.mark.parametrize(
+        ("status", "code", "kind", "words"),
+        [
+            *((403, code, NeedsHumanError, "renew") for code in ("ExpiredToken", "InvalidAccessKeyId", "InvalidToken")),
+            (403, "SignatureDoesNotMatch", NeedsHumanError, "renew"),
+            (400, "ExpiredToken", NeedsHumanError, "renew"),
+            (403, "AccessDenied", NeedsHumanError, "PutObject"),
+            (403, "Other", NeedsHumanError, "PutObject"),
+            (401, "", NeedsHumanError, "PutObject"),
+            (404, "NoSuchBucket", NeedsHumanError, "bucket"),
+            *((400, code, TransientError, "again") for code in ("SlowDown", "InternalError", "RequestTimeout")),
+            *((409, code, TransientError, "again") for code in ("OperationAborted", "ServiceUnavailable")),
+            (429, "", TransientError, "again"),
+            (500, "", TransientError, "again"),
+            (503, "New", TransientError, "again"),
+            (400, "EntityTooLarge", PermanentError, "changed"),
+            (404, "", PermanentError, "changed"),
+        ],
+    )
+    def test_a_refusal_says_what_to_do_and_keeps_the_code(self, status, code, kind, words):
+        with pytest.raises(SegmentAssetsError, match=words) as error:
+            FILES.read(PEOPLE, PLACE, refused(status, code))
+        assert type(error.value) is kind
+        assert error.value.code == (code or str(status))
+        assert str(error.value).startswith("liveramp lumen: ")
+        assert error.value.code in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("response", "is_throttle"),
+        [(refused(503, "SlowDown"), True), (refused(429), True), (refused(503), False), (STORED, False)],
+    )
+    def test_s3_asks_for_a_slower_pace_in_its_own_way(self, response, is_throttle):
+        assert FILES.is_throttle(response) is is_throttle

@@ -1,0 +1,38 @@
+"""What a plan states for everybody is held against whom its segment keeps."""
+
+from __future__ import annotations
+
+import pydantic
+import pytest
+import yaml
+
+from segment_assets.plan import Plan, default_plan
+from segment_assets_tests.conformance.kit.platforms import amazon_ads, amc
+
+
+def complaints(record, statements: dict[str, str], **segment: object) -> str:
+    """What is wrong with a plan of one activation on an account of this destination."""
+    document = yaml.safe_load(default_plan().read_text("utf-8"))
+    activation = document["activations"][0] | {"statements": {**record.said, **statements}}
+    account = {"destination": record.destination, "account": record.account, "settings": dict(record.settings)}
+    document["accounts"] = {activation["account"]: document["accounts"][activation["account"]] | account}
+    document["segments"][activation["segment"]] |= segment
+    try:
+        Plan.model_validate(document | {"activations": [activation]})
+    except pydantic.ValidationError as refused:
+        return str(refused)
+    return ""
+
+
+@pytest.mark.parametrize("record", [amazon_ads.RECORD, amc.RECORD], ids=lambda one: one.destination)
+def test_that_everybody_said_yes_is_stated_of_a_segment_only_that_keeps_nobody_else(record):
+    words = "states that everybody consented"
+    assert words in complaints(record, {"amzn_user_data": "GRANTED"})
+    assert words not in complaints(record, {"amzn_user_data": "GRANTED"}, opt_in_everywhere=True)
+    for unsaid in ("UNKNOWN", "NOT_APPLICABLE"):
+        assert words not in complaints(record, {"amzn_user_data": unsaid, "amzn_ad_storage": "GRANTED"})
+
+
+@pytest.mark.parametrize("record", [amazon_ads.RECORD, amc.RECORD], ids=lambda one: one.destination)
+def test_a_removal_signal_has_to_be_stated(record):
+    assert "statements.removal_signal is not in the words of" in complaints(record, {"removal_signal": "UNKNOWN"})
