@@ -11,7 +11,7 @@ WORKERS ?= 3
 # package again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev demo dev test test-fast lint drill mutation bench-identity bench-delivery docs screenshots lock clean
+.PHONY: help setup setup-dev demo dev test test-fast lint drill mutation bench-identity bench-delivery bench-truth bench-insights docs screenshots lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -53,7 +53,7 @@ lint: setup-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-## make drill       every fault at every place on loopback, kill -9 at 100 instants, poisoned members (DRILL="--quick")
+## make drill       every fault on one destination of each pattern, kill -9 on all, poisoned members (DRILL="--quick")
 drill: setup-dev
 	@$(BIN)/python -m segment_assets_tests.drill $(DRILL)
 
@@ -72,6 +72,17 @@ MEMBERS ?= 10000000
 ROAD ?= 100000
 bench-delivery: setup-dev
 	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_delivery --people $(MEMBERS) --road-people $(ROAD) --repeat $(REPEAT)
+
+## make bench-truth  do 95 % intervals hold the hidden truth in 95 of 100 worlds? (SEEDS=4000)
+SEEDS ?= 4000
+bench-truth: setup-dev
+	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_truth --seeds $(SEEDS)
+
+## make bench-insights attribution and reach beside pandas and PySpark (TOUCHPOINTS=10000000 IMPRESSIONS=100000000)
+TOUCHPOINTS ?= 10000000
+IMPRESSIONS ?= 100000000
+bench-insights: setup-dev
+	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_insights --touchpoints $(TOUCHPOINTS) --impressions $(IMPRESSIONS)
 
 ## make docs        write the generated pages again (docs/identity.md, docs/destinations/)
 docs: setup

@@ -44,6 +44,12 @@ class RunOutcome:
         return not self.success and bool(self.problems) and all(held)
 
 
+def what_is_run(keys: Sequence[Sequence[str]], partition: str | None) -> str:
+    """A run by its name: one asset, or how many, and the partition."""
+    name = "/".join(keys[0]) if len(keys) == 1 else f"{len(keys)} assets"
+    return f"{name}[{partition}]" if partition else name
+
+
 def open_instance(home: Path) -> dg.DagsterInstance:
     """The persistent instance below `home/dagster`, configured by the checkout's dagster.yaml.
 
@@ -108,8 +114,6 @@ class Road:
     def run(self, *keys: Sequence[str], partition: str | None = None) -> RunOutcome:
         """Materialise assets together in one run, with their checks."""
         selected = [dg.AssetKey(list(key)) for key in keys]
-        name = "/".join(keys[0]) if len(keys) == 1 else f"{len(keys)} assets"
-        what = f"{name}[{partition}]" if partition else name
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = self._job.execute_in_process(
@@ -120,7 +124,7 @@ class Road:
                 tags={PID_TAG: process_mark()},
                 raise_on_error=False,
             )
-        return RunOutcome(what, result.success, list(_problems(result)))
+        return RunOutcome(what_is_run(keys, partition), result.success, list(_problems(result)))
 
     def is_made(self, key: Sequence[str], partition: str | None = None) -> bool:
         """Whether an asset (partition) has been materialised on this instance."""

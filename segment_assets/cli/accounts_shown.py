@@ -73,38 +73,37 @@ def _platforms(lake: Lake, plan: Plan, since: float) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
+    from segment_assets.destinations import registry
+
     table = Table(title="Platforms: what this run sent, and what they answered", title_justify="left")
     table.add_column("audience", no_wrap=True)
     for name in ("wanted", "no usable key", "sent", "accepted", "rejected", "unproven", "removed", "requests"):
         table.add_column(name, justify="right")
     table.add_column("said")
-    rows = _rows_since(lake, since)
-    for name, account in plan.accounts.items():
-        for segment in plan.activations_of(name):
-            own = [r for r in rows if (r["account"], r["segment"]) == (account.account, segment)]
-            table.add_row(
-                escape(f"{account.destination}/{name}[{segment}]"), *_delivered(lake, account.account, segment, own)
-            )
+    rows = _rows(lake)
+    contracts = registry()
+    for pattern in dict.fromkeys(contracts[account.destination].pattern for account in plan.accounts.values()):
+        table.add_section()
+        table.add_row(f"[dim]{pattern.value.replace('_', ' ')}[/dim]")
+        of_pattern = {n: a for n, a in plan.accounts.items() if contracts[a.destination].pattern is pattern}
+        for name, account in of_pattern.items():
+            for segment in plan.activations_of(name):
+                pair = (account.destination, account.account, segment)
+                own = [row for row in rows if (row["destination"], row["account"], row["segment"]) == pair]
+                table.add_row(escape(f"{account.destination}/{name}[{segment}]"), *_delivered(own, since))
     return table
 
 
-def _delivered(lake: Lake, account: str, segment: str, own: Sequence[dict[str, Any]]) -> list[str]:
-    last = max(
-        (
-            r
-            for r in _rows_since(lake, 0.0)
-            if (r["account"], r["segment"], r["lane"]) == (account, segment, "audience")
-        ),
-        key=lambda row: row["number"],
-        default=None,
-    )
+def _delivered(own: Sequence[dict[str, Any]], since: float) -> list[str]:
+    last = max((row for row in own if row["lane"] == "audience"), key=lambda row: row["number"], default=None)
     standing = [f"{last['wanted']:,}", f"{last['no_usable_key']:,}"] if last else ["-", "-"]
+    new = [row for row in own if _closed(row) >= since]
     total = {
-        name: sum(row[name] for row in own)
+        name: sum(row[name] for row in new)
         for name in ("adds", "changed", "accepted", "rejected", "unproven", "removes_acknowledged", "requests")
     }
     sent = total["adds"] + total["changed"]
-    said = "nothing to send" if not total["requests"] else ", ".join(sorted({row["outcome"] for row in own}))
+    said = "nothing to send" if not total["requests"] else ", ".join(sorted({row["outcome"] for row in new}))
     numbers = (sent, *(total[n] for n in ("accepted", "rejected", "unproven", "removes_acknowledged", "requests")))
     return [*standing, *(f"{number:,}" for number in numbers), said if last else "not delivered"]
 
@@ -125,13 +124,18 @@ def _tables(lake: Lake) -> Any:
 
 
 def _sent_since(lake: Lake, since: float) -> int:
-    return sum(row["requests"] for row in _rows_since(lake, since))
+    return sum(row["requests"] for row in _rows(lake) if _closed(row) >= since)
 
 
-def _rows_since(lake: Lake, since: float) -> list[dict[str, Any]]:
+def _closed(row: dict[str, Any]) -> float:
+    closed: float = row["closed_at"].timestamp()
+    return closed
+
+
+def _rows(lake: Lake) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for partition in lake.partitions(DELIVERIES.name):
         snapshot = lake.current(DELIVERIES.name, partition)
         assert snapshot is not None
         rows += lake.dataset(snapshot).to_table().to_pylist()
-    return [row for row in rows if row["closed_at"].timestamp() >= since]
+    return rows

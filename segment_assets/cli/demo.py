@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
@@ -17,8 +18,10 @@ from segment_assets.assets.activations import activation_key
 from segment_assets.deployment import Deployment
 from segment_assets.processes import clear_leftovers
 from segment_assets.road import Road, RunOutcome, clear_up_after_killed_runs, only_daemons, open_instance
+from segment_assets.workers import Wanted, Workers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from segment_assets.contracts import Sleep
@@ -43,14 +46,15 @@ def run_demo(people: int, seed: int) -> int:
     deployment = _deployment(people, seed)
     show = Progress(begun)
     plan = deployment.plan()
-    facts = _world(deployment.home, people, seed, show)
-    platforms, ours = _sandbox(deployment)
-    show.done(f"platform sandbox on {platforms}")
-    try:
-        outcomes = _walk_and_show(deployment, plan, facts.weeks, show)
-    finally:
-        if ours:
-            _stop(deployment)
+    with Workers(deployment) as workers:
+        facts = _world(deployment.home, people, seed, show)
+        platforms, ours = _sandbox(deployment)
+        show.done(f"platform sandbox on {platforms}")
+        try:
+            outcomes = _walk_and_show(deployment, plan, facts.weeks, show, workers)
+        finally:
+            if ours:
+                _stop(deployment)
     failed = [outcome for outcome in outcomes if not outcome.success and not outcome.stopped_by_a_guard]
     failed += [outcome for outcome in outcomes if any(ACCOUNTING in problem for problem in outcome.problems)]
     stopped = sum(outcome.stopped_by_a_guard for outcome in outcomes)
@@ -60,7 +64,9 @@ def run_demo(people: int, seed: int) -> int:
     return 1 if failed else 0
 
 
-def _walk_and_show(deployment: Deployment, plan: Plan, weeks: list[str], show: Progress) -> list[RunOutcome]:
+def _walk_and_show(
+    deployment: Deployment, plan: Plan, weeks: list[str], show: Progress, workers: Workers
+) -> list[RunOutcome]:
     from segment_assets.cli import accounts_shown
     from segment_assets.definitions import build_definitions
 
@@ -70,11 +76,11 @@ def _walk_and_show(deployment: Deployment, plan: Plan, weeks: list[str], show: P
         clear_leftovers(deployment.home)
         if cleared:
             show.done(f"{cleared} killed runs cleared up")
-        road = Road(deployment, instance, build_definitions(deployment))
+        walk = Walk(Road(deployment, instance, build_definitions(deployment)), workers, plan, show)
         started = time.time()
-        outcomes = _walk(road, plan, weeks, deployment.resources()["landing"], show)  # type: ignore[arg-type]
-        accounts_shown.show(deployment, plan, since=started, outcomes=outcomes)
-    return outcomes
+        walk.walk(weeks, deployment.resources()["landing"])  # type: ignore[arg-type]
+        accounts_shown.show(deployment, plan, since=started, outcomes=walk.outcomes)
+    return walk.outcomes
 
 
 @dataclasses.dataclass(slots=True)
@@ -123,62 +129,126 @@ def _stop(deployment: Deployment) -> None:
     process.stop(deployment.sandbox_home)
 
 
-def _walk(road: Road, plan: Plan, weeks: list[str], landing: LocalLanding, show: Progress) -> list[RunOutcome]:
-    """Run after run in the order of the road. A failed step holds up only what comes from it."""
-    outcomes: list[RunOutcome] = []
+@dataclasses.dataclass(slots=True)
+class Walk:
+    """Run after run in the order of the road. A failed run holds up only what comes from it."""
 
-    def run(*keys: tuple[str, ...], partition: str | None = None, say: str = "") -> bool:
-        outcome = road.run(*keys, partition=partition)
-        outcomes.append(outcome)
+    road: Road
+    workers: Workers
+    plan: Plan
+    show: Progress
+    outcomes: list[RunOutcome] = dataclasses.field(default_factory=list)
+
+    def walk(self, weeks: list[str], landing: LocalLanding) -> None:
+        """From account A's tables to the dashboard."""
+        landed = landing.segments()
+        self.road.sync_partitions(self.plan, landed)
+        self.workers.start()
+        account_a = (("account_a", "customers"), ("account_a", "opt_outs"), SUPPRESSIONS)
+        self.run(*account_a, say="account A's customers, opt-outs")
+        self._weeks(weeks)
+        self._segments(_sources(self.plan, landed))
+        self._announce()
+        self._activations()
+        self._follow()
+        tables = [tuple(key) for key in self.road.keys("activation_insights")]
+        self.run(("account_a", "spend"), *tables, say=f"account A's spend, {len(tables)} activation tables")
+        self.run(DASHBOARD)
+
+    def run(self, *keys: tuple[str, ...], partition: str | None = None, say: str = "") -> bool:
+        """A run in this process. Whether it succeeded."""
+        return self._told(self.road.run(*keys, partition=partition), say)
+
+    def _together(self, *lanes: Sequence[Wanted]) -> list[Wanted]:
+        """Runs in the workers, those of different lanes at the same time. Which of them succeeded."""
+        return [wanted for wanted, outcome in self.workers.run(lanes) if self._told(outcome, wanted.say)]
+
+    def _told(self, outcome: RunOutcome, say: str) -> bool:
+        self.outcomes.append(outcome)
         end = "" if outcome.success else ": STOPPED" if outcome.stopped_by_a_guard else ": FAILED"
-        show.done(f"{say or outcome.what}{end}")
+        self.show.done(f"{say or outcome.what}{end}")
         for problem in outcome.problems:
             click.echo(f"           {problem}")
         return outcome.success
 
-    landed = landing.segments()
-    road.sync_partitions(plan, landed)
-    run(("account_a", "customers"), ("account_a", "opt_outs"), SUPPRESSIONS, say="account A's customers, opt-outs")
-    _weeks(road, weeks, run, show)
-    made = [
-        segment
-        for segment, source in _sources(plan, landed).items()
-        if run(CLEAN_ROOM_MEMBERS if source == "clean_room" else LANDING_MEMBERS, partition=segment)
-    ]
-    for segment in made:
-        held = "" if segment in plan.segments else " (held: the plan does not name it)"
-        run(HASHED, partition=segment, say=f"hashed_audience[{segment}]{held}")
-    for name, account in plan.accounts.items():
-        for segment in plan.activations_of(name):
-            run(tuple(activation_key(name, account).path), partition=segment)
-    _follow(road, plan, run, show)
-    run(("activation_insights", "delivery_summary"))
-    run(("activation_insights", "hold_out_people"), ("activation_insights", "hold_outs"), say="hold_outs")
-    run(DASHBOARD)
-    return outcomes
+    def _weeks(self, weeks: list[str]) -> None:
+        """Every reporting week that has not been asked yet: a protected query is paid for once."""
+        queries = [tuple(key) for key in self.road.keys("clean_room")]
+        insights = [tuple(key) for group in ("planning", "measurement") for key in self.road.keys(group)]
+        for week in weeks:
+            missing = [key for key in (*queries, *insights) if not self.road.is_made(key, week)]
+            if missing:
+                self.run(
+                    ("account_a", "conversions"),
+                    ("account_b", "impressions"),
+                    *missing,
+                    partition=week,
+                    say=f"clean room, week of {week}: {len(queries)} protected queries, {len(insights)} insight tables",
+                )
+        for week in late_answers(self.road, self.run, self.show):
+            if all(self.road.is_made(key, week) for key in queries):
+                self.run(*insights, partition=week, say=f"week of {week}: {len(insights)} insight tables")
+
+    def _segments(self, sources: dict[str, str]) -> None:
+        members = {"clean_room": CLEAN_ROOM_MEMBERS, "landing": LANDING_MEMBERS}
+        made = self._together(*([Wanted((members[source],), segment)] for segment, source in sources.items()))
+        lanes = []
+        for segment in sorted(str(wanted.partition) for wanted in made):
+            held = "" if segment in self.plan.segments else " (held: the plan does not name it)"
+            lanes.append([Wanted((HASHED,), segment, f"hashed_audience[{segment}]{held}")])
+        self._together(*lanes)
+
+    def _announce(self) -> None:
+        """What the sensor does where there are daemons: tell other systems which audiences are ready."""
+        from segment_assets.announcements import announce
+
+        have = self.road.resources
+        told = announce(self.plan, have.lake, have.events)
+        if told.segments:
+            self.show.done(f"event bus: Audience Ready for {', '.join(told.segments)}")
+        for reason in told.said:
+            click.echo(f"           no event: {reason}")
+
+    def _activations(self) -> None:
+        """All accounts at the same time, and on each one segment after the other: an account has one pool."""
+        begun, keys = time.monotonic(), {n: tuple(activation_key(n, a).path) for n, a in self.plan.accounts.items()}
+        lanes = [[Wanted((key,), segment) for segment in self.plan.activations_of(n)] for n, key in keys.items()]
+        done, pairs = len(self._together(*lanes)), sum(map(len, lanes))
+        audiences = f"{pairs}" if done == pairs else f"{done} of {pairs}"
+        took = f"{time.monotonic() - begun:.1f} s"
+        self.show.done(f"{audiences} audiences on {len(keys)} platform accounts ({_patterns(self.plan)}) in {took}")
+
+    def _follow(self) -> None:
+        """What the followers do where there are daemons: ask about jobs until all have ended.
+
+        The platforms take their hour on the sandbox's clock, which the demo moves instead of waiting.
+        """
+        from segment_assets import followers
+        from segment_assets.destinations import registry
+
+        accounts = {n: a for n, a in self.plan.accounts.items() if registry()[a.destination].follow is not None}
+        for _ in range(_PATIENCE):
+            again, working = [], []
+            for name, account in accounts.items():
+                told = followers.follow_account(self.road.resources, name, {})
+                for event in told["asset_events"]:
+                    self.road.instance.report_runless_asset_event(event)
+                key = tuple(activation_key(name, account).path)
+                again.append([Wanted((key,), request.partition_key) for request in told["run_requests"]])
+                if told["open"]:
+                    working.append(f"{account.destination}/{name} works on {told['open']} jobs")
+            self._together(*again)
+            if not working:
+                return
+            self.show.done(f"{', '.join(working)}; an hour passes on their clock")
+            _an_hour_passes(self.road.deployment)
 
 
-def _follow(road: Road, plan: Plan, run, show: Progress) -> None:  # noqa: ANN001 - the closure of _walk
-    """What the followers do where there are daemons: ask about jobs until all have ended.
-
-    The platforms take their hour on the sandbox's clock, which the demo moves instead of waiting.
-    """
-    from segment_assets import followers
+def _patterns(plan: Plan) -> str:
     from segment_assets.destinations import registry
 
-    for name, account in plan.accounts.items():
-        if registry()[account.destination].follow is None:
-            continue
-        for _ in range(_PATIENCE):
-            told = followers.follow_account(road.resources, name, {})
-            for event in told["asset_events"]:
-                road.instance.report_runless_asset_event(event)
-            for request in told["run_requests"]:
-                run(tuple(activation_key(name, account).path), partition=request.partition_key)
-            if not told["open"]:
-                break
-            show.done(f"{account.destination}/{name} works on {told['open']} jobs; an hour passes on its clock")
-            _an_hour_passes(road.deployment)
+    found = Counter(registry()[account.destination].pattern for account in plan.accounts.values())
+    return ", ".join(f"{number} {pattern.value.replace('_', ' ')}" for pattern, number in found.items())
 
 
 def _an_hour_passes(deployment: Deployment) -> None:
@@ -191,25 +261,6 @@ def _an_hour_passes(deployment: Deployment) -> None:
     with httpx.Client(base_url=platforms.url, trust_env=False, timeout=120) as client:
         now = client.get("/_sandbox/clock").json()["offset"]
         client.post("/_sandbox/clock", json={"offset": now + 3600}).raise_for_status()
-
-
-def _weeks(road: Road, weeks: list[str], run, show: Progress) -> None:  # noqa: ANN001 - the closure of _walk
-    """Every reporting week that has not been asked yet: a protected query is paid for once."""
-    queries = [tuple(key) for key in road.keys("clean_room")]
-    insights = [tuple(key) for group in ("planning", "measurement") for key in road.keys(group)]
-    for week in weeks:
-        missing = [key for key in (*queries, *insights) if not road.is_made(key, week)]
-        if missing:
-            run(
-                ("account_a", "conversions"),
-                ("account_b", "impressions"),
-                *missing,
-                partition=week,
-                say=f"clean room, week of {week}: {len(queries)} protected queries, {len(insights)} insight tables",
-            )
-    for week in late_answers(road, run, show):
-        if all(road.is_made(key, week) for key in queries):
-            run(*insights, partition=week, say=f"week of {week}: {len(insights)} insight tables")
 
 
 def late_answers(road: Road, run, show: Progress, *, sleep: Sleep = time.sleep) -> list[str]:  # noqa: ANN001 - as above

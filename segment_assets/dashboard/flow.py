@@ -41,7 +41,7 @@ def flow(of: Figures) -> Section:
             "part": PARTS[door][0],
             "people": doors[door],
         }
-        for name, _, doors in standing[: look.SHOWN_ROWS]
+        for name, _, doors in standing[: look.SHOWN_AUDIENCES]
         for total in [sum(doors.values())]
         for door in PARTS
         if doors[door]
@@ -130,7 +130,7 @@ def deliveries(of: Figures) -> Section:
             "part": part,
             "people": row[column],
         }
-        for row in rows[: look.SHOWN_ROWS]
+        for row in rows[: look.SHOWN_AUDIENCES]
         for column, part, _ in answers
         if row[column]
     ]

@@ -17,6 +17,8 @@ FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-ser
 ROW_HEIGHT, BAR_HEIGHT, LETTER_WIDTH = 40, 14, 7
 # Charts show the largest groups; the numbers below them show all.
 SHOWN_ROWS = 12
+# Audiences are all shown where a dozen platforms have two each: a bar that lacks would look like people who lack.
+SHOWN_AUDIENCES = 24
 
 
 def data(rows: list[dict[str, Any]]) -> alt.InlineData:

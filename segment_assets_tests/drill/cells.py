@@ -8,6 +8,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from segment_assets_tests.conformance.kit.record import Record
 from segment_assets_tests.faults.room import FAULTS, Room, Sandbox
 
 if TYPE_CHECKING:
@@ -41,17 +42,29 @@ class Cell:
 
 
 class Ground:
-    """One sandbox and a folder for each try. A try that asserts in vain is a line in its cell, not the end."""
+    """One sandbox and a folder for each try. A try that asserts in vain is a line in its cell, not the end.
 
-    def __init__(self, side: Side, folder: Path, sandbox: Sandbox, deadline: float) -> None:
+    `new_room` makes what a try is given of a folder (`any_platform`); without it a room of the side.
+    """
+
+    def __init__(
+        self,
+        side: Side | Record,
+        folder: Path,
+        sandbox: Sandbox,
+        deadline: float,
+        new_room: Callable[..., Any] | None = None,
+    ) -> None:
         self.side, self.folder, self.sandbox, self.deadline = side, folder, sandbox, deadline
+        self.name = side.destination if isinstance(side, Record) else side.name
+        self._new_room = new_room or (lambda home, **settings: Room(home, sandbox, side=side, **settings))
         self.cells: dict[str, Cell] = {}
         self._tries = 0
 
     def cell(self, fault: str) -> Cell:
-        return self.cells.setdefault(fault, Cell(self.side.name, fault))
+        return self.cells.setdefault(fault, Cell(self.name, fault))
 
-    def tried(self, fault: str, place: str, work: Callable[[Room], None], *, clean: int = 0, **settings: Any) -> Room:
+    def tried(self, fault: str, place: str, work: Callable[[Any], None], *, clean: int = 0, **settings: Any) -> Any:
         """Let a scenario run in a fresh room. `clean`: the requests of the same without trouble, 0: not compared."""
         cell = self.cell(fault)
         if time.monotonic() > self.deadline:
@@ -71,13 +84,13 @@ class Ground:
             time.sleep(FAULTS["slow"]["seconds"])
         return room
 
-    def _room(self, settings: dict[str, Any]) -> Room:
+    def _room(self, settings: dict[str, Any]) -> Any:
         self.sandbox.reset()
         shutil.rmtree(self.folder / f"room-{self._tries}", ignore_errors=True)
         self._tries += 1
         home = self.folder / f"room-{self._tries}"
         home.mkdir(parents=True)
-        return Room(home, self.sandbox, side=self.side, **settings)
+        return self._new_room(home, **settings)
 
     @staticmethod
     def _compare(cell: Cell, room: Room, clean: int, place: str) -> None:

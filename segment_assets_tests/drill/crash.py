@@ -13,6 +13,7 @@ from segment_assets_tests.faults.scenarios import PEOPLE
 from segment_assets_tests.faults.sides import SIDES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from segment_assets_tests.drill.cells import Ground
@@ -30,13 +31,16 @@ def killed_at_random_instants(ground: Ground, kills: int) -> None:
     instants = random.Random(SEED)
     whole, done = [0.0], 0
 
+    def is_over(room: Room, seconds: float) -> bool:
+        return is_over_before(context, _deliver, (room.folder, room.sandbox.url, room.side.name), seconds)
+
     def one_audience(room: Room, wanted: int) -> None:
         nonlocal done
         room.wants(crowd(range(PEOPLE)))
         room.sandbox.faults({"kind": "slow", "seconds": CALL_SECONDS, "path": room.side.people})
         killed = 0
         # Some kills come too late: then the audience is there already.
-        while killed < wanted and not _is_over_before(context, room, instants.uniform(0, whole[0])):
+        while killed < wanted and not is_over(room, instants.uniform(0, whole[0])):
             killed += 1
         done += killed
         room.sandbox.faults()
@@ -52,7 +56,7 @@ def killed_at_random_instants(ground: Ground, kills: int) -> None:
         room.wants(crowd(range(PEOPLE)))
         room.sandbox.faults({"kind": "slow", "seconds": CALL_SECONDS, "path": room.side.people})
         began = time.monotonic()
-        assert _is_over_before(context, room, LONGEST_RUN), "a run that nobody kills does not end"
+        assert is_over(room, LONGEST_RUN), "a run that nobody kills does not end"
         whole[0] = time.monotonic() - began
 
     cell = ground.cell("kill -9")
@@ -64,9 +68,9 @@ def killed_at_random_instants(ground: Ground, kills: int) -> None:
     cell.more["kills"] = done
 
 
-def _is_over_before(context, room: Room, seconds: float) -> bool:
+def is_over_before(context, deliver: Callable[..., None], arguments: tuple, seconds: float) -> bool:
     """Start a courier process, and kill it after so long. Whether it had ended by then."""
-    process = context.Process(target=_deliver, args=(room.folder, room.sandbox.url, room.side.name))
+    process = context.Process(target=deliver, args=arguments)
     process.start()
     process.join(seconds)
     is_over = process.exitcode is not None

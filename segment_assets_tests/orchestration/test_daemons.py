@@ -107,11 +107,13 @@ class Dev:
 
 
 def plan_of_vip() -> dict[str, Any]:
-    """The shipped plan's accounts and their statements, with one small segment of its own."""
+    """The shipped plan's accounts on Meta and Google and their statements, with one small segment of its own."""
     document = yaml.safe_load(default_plan().read_text(encoding="utf-8"))
+    document["accounts"] = {name: document["accounts"][name] for name in ("lumen_eu", "lumen_ads")}
     shipped = document["segments"]["newsletter_subscribers"]
     document["segments"] = {VIP: {**shipped, "headers": {}, "guards": {"minimum_size": 1, "max_quarantine_share": 1}}}
-    there = {a["account"]: a for a in document["activations"] if a["segment"] == "newsletter_subscribers"}
+    shipped_there = [a for a in document["activations"] if a["segment"] == "newsletter_subscribers"]
+    there = {a["account"]: a for a in shipped_there if a["account"] in document["accounts"]}
     document["activations"] = [{**activation, "segment": VIP} for activation in there.values()]
     return document
 

@@ -15,6 +15,7 @@ import pytest
 
 from segment_assets.assets.activations import activation_key
 from segment_assets.assets.common import Owner
+from segment_assets.assets.insights import WEEKLY
 from segment_assets.checks import AUDIENCE_CHECKS
 from segment_assets.definitions import build_definitions
 from segment_assets.deployment import Deployment, Kind, checkout
@@ -110,7 +111,7 @@ def test_every_check_of_a_partitioned_asset_is_partitioned_like_it(definitions: 
     """An unpartitioned one lets a bad partition pass when another one was good last."""
     graph = definitions.resolve_asset_graph()
     partitioned = [spec for spec in checks_of(definitions) if graph.get(spec.asset_key).partitions_def]
-    assert len(partitioned) == len(AUDIENCE_CHECKS) + len(load_plan().accounts)
+    assert len(partitioned) == len(AUDIENCE_CHECKS) + len(load_plan().accounts) + len(WEEKLY)
     for spec in partitioned:
         assert spec.partitions_def == graph.get(spec.asset_key).partitions_def, spec.key
 
