@@ -39,7 +39,7 @@ _PRELOADED = (
     "phonenumbers", "pyarrow.dataset", "pyarrow.parquet", "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
 _STOPS_WITHIN = 10.0
-_DIED = "the process of this run has died; run it again, and look for a lack of memory if it happens again"
+DIED = "the process of this run has died; run it again, and look for a lack of memory if it happens again"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Workers:
             outcome: RunOutcome = line.recv()
         except (EOFError, ConnectionError):
             self._processes.pop(line).join(_STOPS_WITHIN)
-            return RunOutcome(what_is_run(wanted.keys, wanted.partition), success=False, problems=[_DIED])
+            return RunOutcome(what_is_run(wanted.keys, wanted.partition), success=False, problems=[DIED])
         return outcome
 
 

@@ -167,6 +167,8 @@ def _deliver(permit: Permit, workdir: Path, account: DestinationAccount) -> "Rep
 
     lake, task, planned = permit.lake, permit.errand, permit.plan.accounts[permit.permission.account]
     destination, transport = account.connect(task.statements)
+    # The account's settings may have changed it (how long members stay, for instance).
+    task = dataclasses.replace(task, wanted=dataclasses.replace(task.wanted, contract=destination.contract))
     suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
     before = set(_deliveries(lake, planned, task.pair.segment))
     try:

@@ -64,6 +64,7 @@ def build_suppressions(
         _name_requests(connection, key)
         matching.match_customers(connection, customers)
         _name_customers(connection, key)
+        _name_people_without_a_number(connection, key)
         rows = _write(connection, write)
         return SuppressionCounts(
             opt_outs=requests,
@@ -103,6 +104,24 @@ def _name_customers(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
         WHERE regexp_full_match(email_sha256, '[0-9a-f]{64}')
         """
     )
+
+
+def _name_people_without_a_number(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
+    """Whoever has no customer number is a member by their e-mail, phone or device.
+
+    So they are found also where a platform is sent these in a form of its own only, which no suppression names.
+    """
+    import pyarrow as pa
+
+    for form in staging.NAMING_FORMS:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE naming AS SELECT digest, opted_out_at FROM named WHERE kind = '{form}'"
+        )
+        for batch in matching.in_slices(connection, "naming", "digest, opted_out_at"):
+            ids = staging.pseudonyms(key, form, batch.column("digest"))
+            connection.register("batch", pa.table({"digest": ids, "opted_out_at": batch.column("opted_out_at")}))
+            connection.execute("INSERT INTO named SELECT 'member', digest, opted_out_at FROM batch")
+            connection.unregister("batch")
 
 
 def _stage_digests(connection: duckdb.DuckDBPyConnection) -> None:

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_assets.assets.activations import activation_key
+from segment_assets.contracts import SegmentAssetsError
 from segment_assets.deployment import Deployment
 from segment_assets.processes import clear_leftovers
 from segment_assets.road import Road, RunOutcome, clear_up_after_killed_runs, only_daemons, open_instance
-from segment_assets.workers import Wanted, Workers
+from segment_assets.workers import DIED, Wanted, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,6 +166,9 @@ class Walk:
 
     def _told(self, outcome: RunOutcome, say: str) -> bool:
         self.outcomes.append(outcome)
+        if DIED in outcome.problems:
+            # Its slot in the account's pool, which nobody else would free.
+            clear_up_after_killed_runs(self.road.instance, daemons=True)
         end = "" if outcome.success else ": STOPPED" if outcome.stopped_by_a_guard else ": FAILED"
         self.show.done(f"{say or outcome.what}{end}")
         for problem in outcome.problems:
@@ -203,7 +207,11 @@ class Walk:
         from segment_assets.announcements import announce
 
         have = self.road.resources
-        told = announce(self.plan, have.lake, have.events)
+        try:
+            told = announce(self.plan, have.lake, have.events)
+        except SegmentAssetsError as error:
+            click.echo(f"           no event: {error}")
+            return
         if told.segments:
             self.show.done(f"event bus: Audience Ready for {', '.join(told.segments)}")
         for reason in told.said:

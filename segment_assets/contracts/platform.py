@@ -148,6 +148,7 @@ class Contract:
     `secret_headers`: headers that carry further secrets of an account -> each one's name in its secret.
     `identity_map`: address of the service that makes a platform's ids of hashes while they are sent, for a destination
     that is a MappedDestination. Its keys are `identity_map_key` and `identity_map_secret` of the account's secret.
+    `known_by_member`: a removal names our id of the person, so that identifiers that people share part nobody.
     `verified_by`: what the connector is checked against in tests, and `verified_with` the name and version of it.
     """
 
@@ -169,6 +170,7 @@ class Contract:
     consent: tuple[str, ...] = ()
     on_refused_removal: Literal["delete", "needs_human"] = "needs_human"
     keeps_people: bool = False
+    known_by_member: bool = False
     endpoint: str = ""
     lanes: tuple[tuple[MatchKey, ...], ...] = ()
     workflow: Workflow | None = None

@@ -5,12 +5,13 @@ Belongs here: the chain of notes about the audience itself. Not here: its member
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hmac
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import AudienceSpec, NeedsHumanError
+from segment_assets.contracts import AudienceSpec, NeedsHumanError, PermanentError
 from segment_assets.delivery.ledger import AudienceLedger, minted
 
 if TYPE_CHECKING:
@@ -41,15 +42,29 @@ def audience_on_platform(
     token = minted(pair.tenant, pair.destination, pair.account, pair.segment)
     marker = hmac.new(errand.key, token.encode(), sha256).hexdigest()[:32]
     spec = AudienceSpec(errand.spec_name, marker, errand.statements)
-    unanswered = chain.entries[-1] if chain.entries and chain.entries[-1].kind == "intent" else None
+    last = chain.entries[-1] if chain.entries else None
     chain.append("intent", {"name": spec.name})
     found = None
-    if unanswered is not None:
-        is_young = ledger.clock() - unanswered.at < _CREATION_MAY_STILL_ARRIVE
+    if last is not None and last.kind == "intent":
+        is_young = ledger.clock() - last.at < _CREATION_MAY_STILL_ARRIVE
         found = _looked_for(spec, destination, transport, sleep, _LOOKS if is_young else ())
-    audience_id = found or destination.create_audience(transport, spec)
+    elif last is not None and last.kind == "refused":
+        # A part may have been made. Who cannot look need not: nothing was left without an answer.
+        with contextlib.suppress(NeedsHumanError):
+            found = destination.find_audience(transport, spec)
+    try:
+        audience_id = found or destination.create_audience(transport, spec)
+    except (PermanentError, NeedsHumanError):
+        chain.append("refused", {})
+        raise
     chain.append("created", {"id": audience_id})
     return audience_id
+
+
+def is_adopted(ledger: AudienceLedger) -> bool:
+    """Whether the audience that a pair has was on the platform before us, whatever the plan says by now."""
+    kinds = [entry.kind for entry in ledger.audience().entries if entry.kind in {"created", "adopted", "deleted"}]
+    return kinds[-1:] == ["adopted"]
 
 
 def _known(chain: Chain) -> str:

@@ -77,6 +77,8 @@ def late_refusals(ledger: AudienceLedger) -> int:
     """How many of the newest opt-outs a platform took and failed later, since it last let somebody out."""
     failures = 0
     for log in reversed(list(ledger.deliveries())):
+        if log.header["lane"] == "withdrawal":
+            break  # what was refused before was another audience
         if log.header["lane"] != "opt_out" or log.closed is None:
             continue
         if log.closed.body["outcome"] == "done":

@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import MatchKey
-from segment_assets.delivery.wanted import PHASES, SILENT
+from segment_assets.delivery.wanted import PHASES, SILENT, absent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +55,8 @@ def lanes_of(wanted: Wanted) -> list[Lane]:
 
 def record_id(forms: Sequence[str]) -> str:
     """SQL for the digest of all identifiers of a record."""
-    cells = [f"'{form}:' || coalesce(hex({form}), '')" for form in forms]
+    # A lane of which the plan lets no key be sent has no columns, and nobody has a record in it.
+    cells = [f"'{form}:' || coalesce(hex({form}), '')" for form in forms] or ["''"]
     return f"unhex(sha256(concat_ws('|', {', '.join(cells)})))"
 
 
@@ -70,7 +71,7 @@ def load_wanted(db: duckdb.DuckDBPyConnection, wanted: Wanted, columns: Mapping[
     for lane in lanes_of(wanted):
         usable = " OR ".join(f"({' AND '.join(f'{form} IS NOT NULL' for form in group)})" for group in lane.groups)
         own = [form for form in wanted.columns if form not in (columns or {})]
-        sent = [form if form in lane.forms else f"NULL AS {form}" for form in own]
+        sent = [form if form in lane.forms else f"{absent(form)} AS {form}" for form in own]
         parts.append(f"""
             SELECT member_id, {record_id(lane.forms)} AS record_id, {", ".join(sent)}{more}
             FROM audience WHERE eligibility IN ({doors}) AND ({usable or "false"})

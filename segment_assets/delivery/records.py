@@ -12,7 +12,7 @@ from segment_assets import engine
 from segment_assets.contracts import CONSENT_COLUMNS
 from segment_assets.delivery.lanes import number_batches, stretches_counted
 from segment_assets.delivery.ranges import in_columns
-from segment_assets.delivery.wanted import FORMS, ChangeCounts
+from segment_assets.delivery.wanted import FORMS, ChangeCounts, absent
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
@@ -42,8 +42,9 @@ def take_out_leaving(db: duckdb.DuckDBPyConnection, wanted: Wanted, holders: str
         db.execute(
             f"CREATE TEMP TABLE kept_{form} AS SELECT DISTINCT {form} AS v FROM {holders} WHERE {form} IS NOT NULL"
         )
+    by_id = wanted.contract.known_by_member
     sent = {
-        form: f"CASE WHEN l.{form} NOT IN (SELECT v FROM kept_{form}) THEN l.{form} END"
+        form: f"l.{form}" if by_id else f"CASE WHEN l.{form} NOT IN (SELECT v FROM kept_{form}) THEN l.{form} END"
         for form in wanted.identifying()
     }
     anything = " OR ".join(f"{cell} IS NOT NULL" for cell in sent.values())
@@ -84,17 +85,23 @@ def named_by(alias: str) -> dict[str, str]:
 
 
 def sent_to_remove(wanted: Wanted, alias: str, *, unless_held: bool = False) -> dict[str, str]:
-    """Cells of a removal: identifying keys, and the weaker ones only for a record that has no identifying key."""
+    """Cells of a removal: identifying keys, and the weaker ones only for a record that has no identifying key.
+
+    `unless_held`: without those that a remaining person holds. Where the platform goes by our id of the person
+    (`Contract.known_by_member`) a removal of nothing but such keys is sent with them: it concerns nobody else.
+    """
     strong = wanted.identifying()
     none_strong = " AND ".join(f"{alias}.{form} IS NULL" for form in strong) or "true"
     none_strong += " AND held_rest.v IS NULL" if unless_held else ""
+    all_held = " AND ".join(f"({alias}.{form} IS NULL OR held_{form}.v IS NOT NULL)" for form in strong)
+    or_all = f" OR ({all_held})" if wanted.contract.known_by_member else ""
     cells = {}
-    for form in (form for form in wanted.forms if form not in CONSENT_COLUMNS):
+    for form in dict.fromkeys(form for form in (*strong, *wanted.forms) if form not in CONSENT_COLUMNS):
         cell = f"{alias}.{form}"
         if form not in strong:
             cells[form] = f"CASE WHEN {none_strong} THEN {cell} END"
         else:
-            cells[form] = f"CASE WHEN held_{form}.v IS NULL THEN {cell} END" if unless_held else cell
+            cells[form] = f"CASE WHEN held_{form}.v IS NULL{or_all} THEN {cell} END" if unless_held else cell
     return cells
 
 
@@ -108,7 +115,9 @@ def weaker_keys(wanted: Wanted, alias: str) -> str:
 def columns(wanted: Wanted, alias: str | None = None, keep: Mapping[str, str] | None = None) -> str:
     """SQL for the columns of a record; `keep` replaces cells, and empties those that it does not name."""
     dot = f"{alias}." if alias else ""
-    cells = [f"{dot}{form}" if keep is None else f"{keep.get(form, 'NULL')} AS {form}" for form in wanted.columns]
+    cells = [
+        f"{dot}{form}" if keep is None else f"{keep.get(form) or absent(form)} AS {form}" for form in wanted.columns
+    ]
     return f"{dot}member_id, {dot}record_id, {', '.join(cells)}"
 
 

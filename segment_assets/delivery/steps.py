@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from segment_assets.contracts import Mode, NeedsHumanError, RefusedRemovalError, SegmentAssetsError, TransientError
 from segment_assets.delivery.changes import audience_changes
 from segment_assets.delivery.courier import Courier, Patience
-from segment_assets.delivery.creation import audience_on_platform
+from segment_assets.delivery.creation import audience_on_platform, is_adopted
 from segment_assets.delivery.filling import FilledBatches, known_id
 from segment_assets.delivery.following import LATE_FAILURES, follow, late_refusals
 from segment_assets.delivery.guards import stop_what_needs_a_human
@@ -146,7 +146,7 @@ class PairRun:
 
     def _deletes_what_lets_nobody_out(self) -> bool:
         # An adopted audience may hold people whom somebody else put there.
-        return self.platform.destination.contract.on_refused_removal == "delete" and not self.errand.adopt
+        return self.platform.destination.contract.on_refused_removal == "delete" and not is_adopted(self.ledger)
 
     def _said_no(self, suppressions: Snapshot | None, consents: Snapshot | None) -> pads.Dataset | None:
         known = self.lake.dataset(suppressions) if suppressions else None
@@ -202,7 +202,7 @@ class PairRun:
         if state is None or not state.rows:
             return None
         writer, held = self._changes(), self.lake.dataset(state)
-        if delete and not self.platform.destination.contract.keeps_people:
+        if delete and not is_adopted(self.ledger) and not self.platform.destination.contract.keeps_people:
             self.platform.destination.delete_audience(self.platform.transport, self._audience_id())
             self.ledger.audience().append("deleted", {})
             counts = deletion_changes(held, self.errand.wanted, write=writer, workdir=self.workdir)

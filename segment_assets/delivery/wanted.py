@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from segment_assets.contracts import Eligibility, Mode
 from segment_assets.delivery.ranges import filled
-from segment_assets.tables import ACKNOWLEDGED
+from segment_assets.tables import ACKNOWLEDGED, Type
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +34,14 @@ LATE_SECONDS = 300.0
 
 _NO_FORMS = {"member_id", "record_id", "standing", "answered_at"}
 FORMS = tuple(c.name for c in ACKNOWLEDGED.columns if c.name not in _NO_FORMS)
+
+_TEXTS = frozenset(c.name for c in ACKNOWLEDGED.columns if c.type is not Type.DIGEST)
+
+
+def absent(form: str) -> str:
+    """SQL for a cell that is not there, of its column's type: of a bare NULL a table makes a column of nothing else."""
+    return f"NULL::{'VARCHAR' if form in _TEXTS else 'BLOB'}"
+
 
 # What a suppression can name a person by, beside the member (see `records.named_by`).
 _NAMES = frozenset({"email", "email_gmail_folded", "phone_digits", "phone_e164", "mobile_ad_id"})
@@ -76,12 +84,9 @@ class Wanted:
         return [group for group in groups if all(form in self.forms for form in group)]
 
     def identifying(self) -> list[str]:
-        """Columns of which any single one makes the platform act on a person."""
-        return [
-            self.contract.match_keys[key].form
-            for key in self.contract.identifying
-            if self.contract.match_keys[key].form in self.forms
-        ]
+        """Columns of which any single one makes the platform act on a person, also those of earlier choices."""
+        forms = [self.contract.match_keys[key].form for key in self.contract.identifying]
+        return [form for form in forms if form in self.forms or form in self.held]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

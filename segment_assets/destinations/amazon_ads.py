@@ -39,6 +39,7 @@ from segment_assets.contracts import (
     Pattern,
     PermanentError,
     Quota,
+    RefusedBatchError,
     Request,
     VerifiedBy,
 )
@@ -82,6 +83,7 @@ CONTRACT = Contract(
     statements=STATEMENTS,
     consent=CONSENT_COLUMNS,
     keeps_people=True,
+    known_by_member=True,
     endpoint="https://advertising-api.amazon.com",
     secret_headers={"Amazon-Advertising-API-ClientId": "client_id"},
     verified_by=VerifiedBy.OPENAPI,
@@ -143,14 +145,20 @@ class AmazonDataManager:
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Amazon answers 200 even where it refuses some, and names these by their place.
 
-        Raises TransientError for the whole batch where somebody met trouble that passes: what was done for the others
-        may be done again.
+        Raises TransientError for the whole batch where somebody met trouble that passes, RefusedBatchError where one is
+        refused whose place is not told: what was done for the others may be done again.
         """
         body = accepted(response, self.account, has_people=True)
         rejected, of_whom_unknown = member_codes(body, len(members), self.account)
+        if of_whom_unknown:
+            # Acknowledged, a removal of theirs would be lost. What was done for the others may be done again.
+            raise RefusedBatchError(
+                f"amazon_ads account {self.account}: {of_whom_unknown} people are refused and not named; the batch is "
+                "sent in halves"
+            )
         others = len(members) - len(rejected)
         # Without an id of the upload nothing says that there was one.
-        unproven = min(others, of_whom_unknown) if body.get("ingressId") else others
+        unproven = 0 if body.get("ingressId") else others
         return Answer(
             received=len(members),
             accepted=others - unproven,

@@ -85,6 +85,7 @@ CONTRACT = Contract(
     statements=STATEMENTS,
     consent=CONSENT_COLUMNS,
     keeps_people=True,
+    known_by_member=True,
     endpoint="https://advertising-api.amazon.com",
     secret_headers={"Amazon-Advertising-API-ClientId": "client_id"},
     verified_by=VerifiedBy.OPENAPI,

@@ -10,7 +10,7 @@ import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import JobReport, JobState, PermanentError, TransientError
+from segment_assets.contracts import JobReport, JobState, Operation, PermanentError, TransientError
 from segment_assets.destinations import appflow_answers as aws
 
 if TYPE_CHECKING:
@@ -104,13 +104,20 @@ def report(body: Mapping[str, Any]) -> JobReport:
         return JobReport(state, 0, {})
     results = body.get("ResultsSummary")
     counts = results if isinstance(results, dict) else {}
-    good = _count(counts.get("UpdatedRecords")) + _count(counts.get("CreatedRecords"))
+    created = _count(counts.get("CreatedRecords"))
+    # A removal that creates a profile has not found the one that it is about: nobody was marked as out.
+    good = _count(counts.get("UpdatedRecords")) + (0 if _takes_out(body) else created)
     failed = _count(counts.get("FailedRecords"))
     if state is JobState.FAILED:
         reason = body.get("StatusReason")
         return JobReport(state, good + failed, {str(reason if reason in _REASONS else status): max(1, failed)})
     rejected = {_FAILED_RECORDS: failed} if failed else {}
     return JobReport(JobState.PARTIAL_SUCCESS if failed else state, good + failed, rejected)
+
+
+def _takes_out(body: Mapping[str, Any]) -> bool:
+    """Whether a job is of a removal, which its name says."""
+    return f" {Operation.REMOVE.value} " in f" {body.get('DisplayName')} "
 
 
 def _count(number: object) -> int:

@@ -12,13 +12,14 @@ keep no digest, and mobile ad ids in files of their own, whose header it does no
 
 That a 0 takes somebody out of a binary field is inferred of "extends and modifies"; where LiveRamp has set up a place
 for deletion files, `removals_prefix` is the documented way. Another vendor tells that a file of fewer than 25 rows
-fails: look at small removals on LiveRamp's page of files, above all at those of people who said no.
+fails, and whoever says no usually comes alone: so every file ends with 24 digests of nobody, who is not in the field.
 """
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+import hashlib
 import io
 import re
 from typing import TYPE_CHECKING
@@ -122,11 +123,15 @@ class LiveRampFiles:
         sent = self.contract.match_keys[MatchKey.EMAIL]
         takes_out = operation is Operation.REMOVE and not self.removals_prefix
         value = _NO_MEMBER if takes_out else _MEMBER
+        cells = dict.fromkeys(self._cell(member) for member in members)
         text = io.StringIO()
         rows = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
         rows.writerow([_KEY, sent.field, audience_id])
         # The key of a row is the identifier's own: whoever gets another e-mail has another row, and leaves by the old.
-        rows.writerows([cell, cell, value] for cell in dict.fromkeys(self._cell(member) for member in members))
+        rows.writerows([cell, cell, value] for cell in cells)
+        # In every file as many, so that each person weighs what they weigh (`delivery.filling`).
+        of_nobody = _MEMBER if operation is Operation.REMOVE and self.removals_prefix else _NO_MEMBER
+        rows.writerows([cell, cell, of_nobody] for cell in _digests_of_nobody(self.contract.minimum_members - 1))
         name = _file(audience_id, operation, f"{session.token:x}", session.sequence)
         return self._put(operation, name, text.getvalue(), "text/csv")
 
@@ -140,7 +145,7 @@ class LiveRampFiles:
             unproven=len(members),
             session_received=session.received_before + len(members),
             code=str(response.status),
-            noted={"token": f"{session.token:x}", "sequence": str(session.sequence), "rows": str(len(members))},
+            noted={"token": f"{session.token:x}", "sequence": str(session.sequence)},
         )
 
     def step_request(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request:
@@ -189,6 +194,10 @@ class LiveRampFiles:
 
 def _file(audience_id: str, operation: Operation, token: str, sequence: int) -> str:
     return f"{audience_id}_{_WORDS[operation]}_{token}_{sequence:04d}.csv"
+
+
+def _digests_of_nobody(count: int) -> list[str]:
+    return [hashlib.sha256(f"segment_assets: nobody {number}".encode()).hexdigest() for number in range(count)]
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> LiveRampFiles:

@@ -25,6 +25,7 @@ from segment_assets.contracts import (
     Pattern,
     PermanentError,
     Quota,
+    RefusedBatchError,
     Request,
     VerifiedBy,
 )
@@ -139,16 +140,21 @@ class TradeDeskSegments:
         return Request("POST", _ERASURE, json=body)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
-        """Whom no line names is in, or out. A line that names nobody leaves all others unproven."""
+        """Whom no line names is in, or out. Raises RefusedBatchError where a line names nobody."""
         holders = list(self._holders(members, session).values())
         codes, is_complete = refused_items(response, holders, self.account)
+        if not is_complete:
+            # Acknowledged, a removal of theirs would be lost. What was done for the others may be done again.
+            raise RefusedBatchError(
+                f"the_trade_desk advertiser {self.account}: somebody is refused and not named; the batch goes in halves"
+            )
         rejected = {place: code for item, code in codes.items() for place in holders[item]}
         others = len(members) - len(rejected)
         return Answer(
             received=len(members),
-            accepted=others if is_complete else 0,
+            accepted=others,
             rejected=rejected,
-            unproven=0 if is_complete else others,
+            unproven=0,
             session_received=session.received_before + len(members),
             code=str(response.status),
         )

@@ -6,13 +6,13 @@ Source: TikTok API for Business v1.3; tiktok-business-api-sdk-official 1.1.3 (ca
 connector of AWS's guidance and Treasure Data's (a file has no header; 50 MB a file). As of autumn 2026.
 
 A file and an audience hold one kind of identifier, so one of our audiences is one list of TikTok's for each kind that
-the plan sends: campaigns name all of them. A list cannot be made empty: it begins with one digest that is nobody's,
-made of our marker, which also stands at the end of each name. No retention is set, since nothing would renew it:
-without one a list ends 365 days after its last change or use, and every delivery is a change.
+TikTok knows, of which the plan may send fewer: campaigns name all of them. A list cannot be made empty: it begins with
+one digest that is nobody's, made of our marker, which also stands at the end of each name. No retention is set, since
+nothing would renew it: without one a list ends 365 days after its last change or use, and every delivery is a change.
 
 TikTok takes no change after which a list has fewer than a thousand people, and says so only later. Smaller kinds
 belong to the streaming connector, or are left out in the plan (`match_keys`). The removal of somebody who said no is
-refused as well then: every run tries it again, and opt_out_deadlines alerts until a person deletes the audience.
+refused as well then: after three tries the audience is deleted, and the next run makes a new one without them.
 
 Whether a change has been worked through shows from the list's history, where one has to stand that was not there
 before it. If TikTok's history should not show it, the setting `followed_by: state` goes by the list's state alone, and
@@ -180,7 +180,9 @@ class TikTokFiles:
         if step is Step.OPEN:
             (shown,) = answers.shown(body, 1, self._us)
             return StepAnswer(code, noted={"list": shown.list_id, "before": shown.changed})
-        return StepAnswer(code, job=f"{session.noted['list']} {session.members_in_total} {session.noted['before']}")
+        # With the token: two changes of as many people are two jobs, also where the history shows neither.
+        noted, people = session.noted, session.members_in_total
+        return StepAnswer(code, job=f"{noted['list']} {people} {session.token:x} {noted['before']}")
 
     def step_question(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request | None:
         """Nothing: who is in a list already is not added twice, nor taken out twice."""
@@ -192,7 +194,7 @@ class TikTokFiles:
 
     def ask_job(self, transport: Transport, job: str) -> JobReport:
         """How the list is since its change was asked for."""
-        list_id, people, before = job.split(" ", 2)
+        list_id, people, _, before = job.split(" ", 3)
         body = accepted(transport.send(self._look([list_id])), self._us)
         return answers.report(body, int(people), before if self.followed_by == _FOLLOWED_BY[0] else None)
 

@@ -117,7 +117,7 @@ class DestinationAccount(dg.ConfigurableResource):
 
         held = self._secret_headers({name: name for name in ("identity_map_key", "identity_map_secret")})
         secret = held.get("identity_map_secret", "")
-        if secret == self.token:
+        if self.sandbox_home and not self.endpoint and secret == self.token:
             secret = base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
         address = destination.contract.identity_map if self.endpoint else self._own_sandbox()
         to_map = HttpTransport(address, held.get("identity_map_key", ""))

@@ -35,7 +35,6 @@ _IV, _MOMENT, _NONCE = 12, 8, 8
 _SECRET_BYTES = 32
 # The map's own words for a hash that stands for nobody, and ours for them.
 _REASONS = {"optout": "uid2_opted_out", "invalid identifier": "uid2_invalid"}
-_NO_REASON = "uid2_not_mapped"
 _MISSING = (
     "identity_map_key and identity_map_secret are not in the secret of this account, or not whole; put them there"
 )
@@ -70,6 +69,8 @@ class IdentityMap:
         return found
 
     def _asked(self, kind: str, hashes: list[str]) -> dict[str, MappedId]:
+        if not self.transport.token:
+            raise NeedsHumanError(f"identity map: {_MISSING}")
         nonce = self.random(_NONCE)
         response = self.transport.send(
             Request("POST", _PATH, content=self._sealed({kind: hashes}, nonce), content_type=_BINARY)
@@ -132,4 +133,8 @@ def _mapped(told: object) -> MappedId:
     current, previous = one.get("u"), one.get("p")
     if isinstance(current, str) and current:
         return MappedId(current, previous if isinstance(previous, str) else "")
-    return MappedId(reason=_REASONS.get(str(one.get("e")), _NO_REASON))
+    reason = _REASONS.get(str(one.get("e")))
+    if reason is None:
+        # Taken for nobody, it would count a removal as done that was never sent.
+        raise TransientError("identity map: what it says of a hash is not understood; it is asked again")
+    return MappedId(reason=reason)

@@ -26,8 +26,18 @@ BOB = {
     "phone_number": "+49 30 901820",
     "country": "DE",
 }
+
+
+def as_a_member(form, digest):
+    """Who is a member by an identifier, since nobody gave them a number."""
+    return ("member", pseudonym(KEY, form, digest.hex()))
+
+
 ALL_OF_ANN = {
     ("member", pseudonym(KEY, "customer", "1")),
+    as_a_member("email", sha("ann@example.com")),
+    as_a_member("phone_digits", sha("12125552368")),
+    as_a_member("mobile_ad_id", sha(AD_ID)),
     ("email", sha("ann@example.com")),
     ("email_gmail_folded", sha("ann@example.com")),
     ("phone_digits", sha("12125552368")),
@@ -54,7 +64,7 @@ def named(rows):
 def test_any_identifier_of_a_request_reaches_all_identifiers_of_the_customer(suppress, opt_out):
     rows, counts = suppress([opt_out], [ANN, BOB])
     assert named(rows) == ALL_OF_ANN
-    assert (counts.customers, counts.naming_nobody, counts.rows) == (1, 0, 6)
+    assert (counts.customers, counts.naming_nobody, counts.rows) == (1, 0, 9)
 
 
 def test_an_opted_out_email_reaches_a_phone_only_record(suppress, build):
@@ -63,6 +73,14 @@ def test_an_opted_out_email_reaches_a_phone_only_record(suppress, build):
     built = build(segment, suppressions=rows)
     assert (built.counts.suppressed, built.counts.eligible) == (1, 1)
     assert built.holding("phone_digits", sha("4930901820"))
+
+
+def test_whoever_landed_without_a_number_is_named_as_the_member_that_they_are(suppress, build):
+    """A platform may be sent their e-mail in a form of its own only, which no suppression has."""
+    rows, _ = suppress([{"email_address": "new@example.com"}], [])
+    built = build([{"email": "new@example.com", "country": "US"}])
+    (member,) = [row["member_id"] for row in built.people]
+    assert ("member", member) in named(rows)
 
 
 def test_a_customer_whose_join_key_is_missing_is_found_by_the_email_as_typed(suppress):
@@ -77,7 +95,12 @@ def test_a_join_key_counts_where_the_email_itself_is_unusable(suppress):
 
 def test_the_same_last_seven_digits_are_not_enough(suppress):
     rows, _ = suppress([{"phone_number": "+1 305 555 2368"}], [ANN])
-    assert named(rows) == {("phone_digits", sha("13055552368")), ("phone_e164", sha("+13055552368"))}
+    digits = sha("13055552368")
+    assert named(rows) == {
+        ("phone_digits", digits),
+        ("phone_e164", sha("+13055552368")),
+        as_a_member("phone_digits", digits),
+    }
 
 
 def test_a_request_of_a_stranger_is_kept_for_the_day_the_stranger_turns_up(suppress, build):
@@ -106,7 +129,7 @@ def test_the_earliest_request_is_kept(suppress):
     ]
     rows, _ = suppress(requests, [ANN])
     assert {row["opted_out_at"] for row in rows} == {dt.datetime(1970, 1, 1, 0, 0, 2, tzinfo=dt.UTC)}
-    assert len(rows) == 6
+    assert len(rows) == 9
 
 
 def test_rows_are_sorted_and_each_kind_and_digest_is_there_once(suppress):

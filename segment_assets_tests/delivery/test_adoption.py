@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from segment_assets.contracts import NeedsHumanError
-from segment_assets.delivery.creation import audience_on_platform
+from segment_assets.delivery.creation import audience_on_platform, is_adopted
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, Pair
@@ -54,3 +54,25 @@ def test_what_we_made_for_one_segment_is_not_adopted_for_another(asked):
     ours = asked()
     with pytest.raises(NeedsHumanError, match="is that of seg"):
         asked(ours, dataclasses.replace(PAIR, segment="other"))
+
+
+def test_an_adopted_audience_stays_adopted_when_the_plan_says_so_no_more(asked, tmp_path):
+    asked("778")
+    asked()
+    assert is_adopted(AudienceLedger(LocalLake(tmp_path / "lake"), PAIR, lambda: 1.0))
+    asked(pair=dataclasses.replace(PAIR, segment="ours"))
+    ours = AudienceLedger(LocalLake(tmp_path / "lake"), dataclasses.replace(PAIR, segment="ours"), lambda: 1.0)
+    assert not is_adopted(ours)
+
+
+def test_a_refused_creation_is_tried_again_and_looked_for_only_where_that_is_possible(asked):
+    class Refuses(FakePlatform):
+        def send(self, request):
+            raise NeedsHumanError("fake: the terms are not accepted")
+
+    platform, asked.platform = asked.platform, Refuses()
+    with pytest.raises(NeedsHumanError, match="terms"):
+        asked()
+    asked.platform = platform
+    assert asked() == asked()
+    assert len(platform.audiences) == 1

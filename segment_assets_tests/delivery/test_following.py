@@ -229,6 +229,12 @@ def test_an_audience_that_lets_nobody_out_late_three_times_is_deleted_where_the_
     road.works()
     room.follow(road.errand)
     assert road.platform.identifiers == {marked(f"{n}@x") for n in "bcde"}
+    # The new audience has refused nobody yet.
+    road.suppressions = publish_suppressions(road.lake, [("email", digest(f"{n}@x")) for n in "ab"])
+    room.run(road.errand, road.audience, road.suppressions)
+    road.works()
+    room.follow(road.errand)
+    assert road.platform.identifiers == {marked(f"{n}@x") for n in "cde"}
 
 
 def test_old_identifiers_go_only_after_the_job_with_the_new_ones_has_ended(road):

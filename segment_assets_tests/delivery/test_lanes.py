@@ -102,6 +102,7 @@ class Road:
     def __init__(self, tmp_path, *users):
         self.tmp, self.lake, self.platform = tmp_path, LocalLake(tmp_path / "lake"), LanePlatform(*users)
         self.suppressions = self.audience = None
+        self.forms = LANED.forms()
 
     def wants(self, *people):
         self.audience = publish_audience(self.lake, PAIR.segment, people)
@@ -115,7 +116,7 @@ class Road:
             sleep=lambda _: None,
             patience=Patience(attempts=2),
         )
-        errand = Errand(PAIR, Wanted(LANED, LANED.forms()), "seg", {}, GuardRails(max_removal_share=1.0), b"key")
+        errand = Errand(PAIR, Wanted(LANED, self.forms), "seg", {}, GuardRails(max_removal_share=1.0), b"key")
         report = room.run(errand, self.audience, self.suppressions, **changes)
         for row in report.deliveries:
             assert balanced(row) == []
@@ -238,6 +239,19 @@ def test_an_opt_out_by_one_identifier_leaves_in_every_lane(tmp_path):
     row = road.run()[0]
     assert road.platform.members == set()
     assert (row["lane"], row["removes"], row["removes_acknowledged"]) == ("opt_out", 1, 1)
+
+
+def test_an_opt_out_leaves_the_lane_of_a_key_that_the_plan_has_dropped(tmp_path):
+    road = Road(tmp_path, ["a@x"], ["1"], ["b@x"], ["2"])
+    road.wants(person("a", email="a@x", phone="1"), person("b", email="b@x", phone="2"))
+    road.run()
+    road.forms = ["email"]
+    road.suppressions = publish_suppressions(road.lake, [("email", digest("a@x"))])
+    rows = road.run()
+    assert (rows[0]["lane"], rows[0]["removes_acknowledged"]) == ("opt_out", 1)
+    # The phone that may not be sent any more has left with the audience's own delivery.
+    assert road.platform.members == {frozenset({marked("b@x")})}
+    assert road.run() == []
 
 
 def test_a_crash_at_any_call_ends_with_exactly_who_is_wanted(tmp_path):

@@ -15,12 +15,14 @@ from segment_assets.contracts import CONSENT_COLUMNS, NeedsHumanError, Operation
 from segment_assets.delivery.courier import Patience
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
+from segment_assets.delivery.leaving import opt_out_changes
 from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.settling import acknowledged_state, balanced
 from segment_assets.delivery.wanted import Wanted
+from segment_assets.destinations.meta import CONTRACT as META
 from segment_assets.resources.lake import LocalLake
-from segment_assets.tables import CUSTOMERS, OPT_OUTS
+from segment_assets.tables import ACKNOWLEDGED, CUSTOMERS, OPT_OUTS, SUPPRESSIONS
 from segment_assets_tests.fakes import (
     CONTRACT,
     FakeDestination,
@@ -276,3 +278,27 @@ class TestConsentOfAPerson:
         road.run()
         road.wants(somebody("a", **{AD_USER_DATA: "unspecified"}))
         assert sum(row["requests"] for row in road.run()) == 0
+
+
+def test_others_who_hold_the_phone_of_a_no_are_in_doubt_with_everything_that_is_known_of_them(tmp_path):
+    """Meta has names and places too, which no removal of a person with a phone sends."""
+    known = [
+        {
+            "member_id": digest(n),
+            "record_id": digest(f"record {n}"),
+            "standing": "acknowledged",
+            "phone_digits": digest("1"),
+        }
+        | {form: digest(f"{form} of {n}") for form in ("email", "first_name", "last_name")}
+        for n in "ab"
+    ]
+    state = pa.Table.from_pylist(sorted(known, key=lambda row: row["member_id"]), ACKNOWLEDGED.arrow_schema())
+    said_no = pa.Table.from_pylist([{"kind": "member", "digest": digest("a")}], SUPPRESSIONS.arrow_schema())
+    lake = LocalLake(tmp_path / "lake")
+    writer = lake.writer("changes", "p")
+    wanted = Wanted(META, META.forms())
+    opt_out_changes(pads.dataset(state), pads.dataset(said_no), wanted, write=writer, workdir=tmp_path / "work")
+    rows = lake.dataset(writer.publish({})).to_table().to_pylist()
+    assert [(row["phase"], row["member_id"]) for row in rows] == [("remove", digest("a")), ("shaken", digest("b"))]
+    assert rows[0]["first_name"] is None
+    assert rows[1]["first_name"] == digest("first_name of b")

@@ -125,3 +125,15 @@ def test_a_token_that_was_revoked_asks_a_person_and_names_no_token(house: House)
     with pytest.raises(NeedsHumanError, match="refresh token") as refusal:
         house.run()
     assert "sandbox-amazon_ads-token" not in str(refusal.value)
+
+
+def test_who_leaves_is_out_also_where_somebody_who_stays_has_all_of_their_identifiers(house: House):
+    twin = people.row(RECORD.contract, 1, like=dict.fromkeys(RECORD.contract.identifying, 0))
+    house.wants([0], twin)
+    house.run()
+    house.wants([0])
+    (row,) = house.run().deliveries
+    assert (row["removes"], row["removes_acknowledged"]) == (1, 1)
+    house.holds_exactly([0])
+    (dataset,) = house.outside.audiences()
+    assert dataset["people"] == 1

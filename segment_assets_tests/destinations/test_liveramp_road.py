@@ -98,9 +98,14 @@ def test_liveramp_takes_its_time_and_keeps_the_order_of_files(made):
     assert field["state"] == "ingested"
 
 
-def test_a_file_with_too_few_rows_fails_where_nobody_but_liveramp_tells(made):
+def test_few_people_reach_a_field_whose_files_need_more_rows_and_leave_it_again(made):
     house = made(dataclasses.replace(BY_FILE, switches={}))
     house.wants(range(PEOPLE))
     (row,) = house.run().deliveries
     assert row["unproven"] == PEOPLE
-    assert house.held() == set()
+    house.outside.later(86_500)
+    house.holds_exactly(range(PEOPLE))
+    house.wants(range(PEOPLE - 1))
+    house.run()
+    house.outside.later(86_500)
+    house.holds_exactly(range(PEOPLE - 1))

@@ -263,8 +263,8 @@ class TestBehindTheMap:
         assert answer.accepted == 3 - len(left_over)
 
     def test_a_line_of_nobody_who_was_sent_stays_as_it_is(self):
-        answer = read(DESK.told(adding(), IDS, answered(line("4"))))
-        assert (answer.rejected, answer.unproven) == ({}, 3)
+        with pytest.raises(RefusedBatchError, match="refused and not named"):
+            read(DESK.told(adding(), IDS, answered(line("4"))))
 
     def test_an_addition_of_a_nobody_is_a_refusal(self):
         assert read(DESK.told(adding(), IDS, answered(line("1")))).rejected == {0: "UserNotMapped"}
@@ -309,10 +309,9 @@ class TestAnswers:
         assert answer.session_received == 4 + 3
 
     @pytest.mark.parametrize("number", ["0", "4", "", None, "x", True, "-1", "1" * 10, 1.0])
-    def test_a_line_that_names_nobody_leaves_all_others_unproven(self, number):
-        answer = read(answered(line("2", "MissingUserId"), line(number)))
-        assert answer.rejected == {1: "MissingUserId"}
-        assert (answer.accepted, answer.unproven) == (0, 2)
+    def test_a_line_that_names_nobody_has_the_batch_sent_in_halves(self, number):
+        with pytest.raises(RefusedBatchError, match="refused and not named"):
+            read(answered(line("2", "MissingUserId"), line(number)))
 
     def test_numbers_are_taken_too(self):
         assert read(answered(line(3))).rejected == {2: "UserNotMapped"}

@@ -61,7 +61,7 @@ class Line:
         return self.answers.pop(0)
 
 
-def asked(*lists: dict, tiktok: TikTokFiles = TIKTOK, job: str = "70 9 2026-11-22 10:00:00 001"):
+def asked(*lists: dict, tiktok: TikTokFiles = TIKTOK, job: str = "70 9 1 2026-11-22 10:00:00 001"):
     return tiktok.ask_job(Line(said({"list": list(lists)})), job)
 
 
@@ -115,7 +115,7 @@ def test_a_preview_shows_what_only_tiktok_names_in_braces():
     assert TIKTOK.step_request(Step.COMMIT, AUDIENCE, Operation.ADD, place(uploads=(known,))).json["file_paths"] == [
         "{file}"
     ]
-    assert TIKTOK.read_step(Step.COMMIT, place(noted=known), said()).job == "{list} 9 "
+    assert TIKTOK.read_step(Step.COMMIT, place(noted=known), said()).job == "{list} 9 1 "
     assert TIKTOK.step_request(Step.OPEN, "{audience}", Operation.ADD, place()).params["custom_audience_ids"] == (
         '["{audience}"]'
     )
@@ -263,9 +263,9 @@ def test_a_list_that_is_not_to_be_seen_asks_a_person(data):
 
 def test_a_commit_names_the_list_its_people_and_what_was_there_before_as_the_job():
     answer = TIKTOK.read_step(Step.COMMIT, place(noted=NOTED), said())
-    assert (answer.job, answer.accepted, answer.code) == ("70 9 2026-11-22 10:00:00 001", 0, "0")
-    assert TIKTOK.read_step(Step.COMMIT, place(noted={"list": "70", "before": ""}), said()).job == "70 9 "
-    assert asked(a_list(), job="70 9 ").state is JobState.PROCESSING
+    assert (answer.job, answer.accepted, answer.code) == ("70 9 1 2026-11-22 10:00:00 001", 0, "0")
+    assert TIKTOK.read_step(Step.COMMIT, place(noted={"list": "70", "before": ""}), said()).job == "70 9 1 "
+    assert asked(a_list(), job="70 9 1 ").state is JobState.PROCESSING
 
 
 AFTER, SAME, BEFORE = ([change(f"2026-11-22 10:00:0{second}")] for second in (1, 0, 0))
@@ -305,7 +305,7 @@ def test_a_list_that_is_gone_fails_its_change():
 
 def test_a_job_asks_about_its_own_list_with_enough_history():
     line = Line(said({"list": [a_list(70, AFTER)]}))
-    TIKTOK.ask_job(line, "70 9 ")
+    TIKTOK.ask_job(line, "70 9 1 ")
     (look,) = line.requests
     assert (look.method, look.path) == ("GET", "/open_api/v1.3/dmp/custom_audience/get/")
     assert dict(look.params) == {"advertiser_id": ADVERTISER, "custom_audience_ids": '["70"]', "history_size": "20"}

@@ -21,7 +21,7 @@ RECORD = Record(
         "first_party_only": True,
         "keeps_people": True,
     },
-    switches={"waits_for_marker": True, "minimum_rows": 1},
+    switches={"waits_for_marker": True},
     refuses_more_members=False,
     names_refused=False,
 )
