@@ -17,7 +17,7 @@ from segment_assets.assets.experiments import ALL, PEOPLE
 from segment_assets.assets.insights import all_rows
 from segment_assets.assets.invariants import checked, invariant_specs
 from segment_assets.automation import ON_NEW_VERSIONS
-from segment_assets.contracts import Lake, PermanentError
+from segment_assets.contracts import Lake, PermanentError, Snapshot
 from segment_assets.plan import Plan, Use
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.landing import LocalLanding
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     import pyarrow.dataset as pads
 
+    from segment_assets.measurement.arms import Period
     from segment_assets.measurement.incrementality import Trial
 
 SPENT = dg.AssetKey(["account_a", SPEND.name])
@@ -141,7 +142,7 @@ def audience_incrementality(
 def _trials(plan: Plan, lake: Lake, accounts: LocalAccountTables, key: bytes, workdir: Path) -> "Iterator[Trial]":
     """Every segment of an experiment that was ever delivered where a hold-out counts."""
     from segment_assets.audience.staging import pseudonyms
-    from segment_assets.measurement.arms import Period, add_up
+    from segment_assets.measurement.arms import add_up
     from segment_assets.measurement.incrementality import OnAccount, Trial
 
     excluding = {(*_account(plan, a.account), a.segment) for a in plan.activations if a.use is Use.EXCLUDE}
@@ -158,37 +159,61 @@ def _trials(plan: Plan, lake: Lake, accounts: LocalAccountTables, key: bytes, wo
         mine = sorted((row for row in deliveries if row["segment"] == segment), key=lambda row: row["opened_at"])
         if planned.experiment is None or not mine:
             continue
-        first = min((row["day"] for row in spent if row["segment"] == segment), default=mine[0]["opened_at"].date())
-        period = Period(first - _BEFORE, first, max(newest, first - _DAY))
-        arms = add_up(
-            _versions(lake, segment, mine),
-            _in_experiment(lake, planned.experiment),
-            accounts.dataset(CONVERSIONS.name),
-            period=period,
-            per_eur=rates,
-            pseudonyms=lambda customers: pseudonyms(key, "customer", customers),
-            workdir=workdir,
-        )
+        assigning = _assigning(mine)
+        period = _period(assigning, [row["day"] for row in spent if row["segment"] == segment], newest)
+        versions = _versions(lake, segment, assigning)
+        arms = None
+        if versions is not None:
+            arms = add_up(
+                [lake.dataset(version) for version in versions],
+                _in_experiment(lake, planned.experiment),
+                accounts.dataset(CONVERSIONS.name),
+                period=period,
+                per_eur=rates,
+                pseudonyms=lambda customers: pseudonyms(key, "customer", customers),
+                workdir=workdir,
+            )
         places = sorted({(row["destination"], row["account"]) for row in mine})
         on = [
-            OnAccount(*place, *_answered(mine, sizes, segment, place), _spent_on(spent, segment, place))
+            OnAccount(*place, *_answered(mine, sizes, segment, place), _spent_on(spent, segment, place, period))
             for place in places
         ]
         share = plan.experiments[planned.experiment].share
-        yield Trial(planned.experiment, segment, share, arms, period if newest >= first else None, on)
+        yield Trial(planned.experiment, segment, share, arms, period if newest >= period.first else None, on)
 
 
 def _account(plan: Plan, name: str) -> tuple[str, str]:
     return plan.accounts[name].destination, plan.accounts[name].account
 
 
-def _versions(lake: Lake, segment: str, deliveries: _Rows) -> "Iterator[pads.Dataset]":
-    """The delivered audiences, oldest first. One that is not retained any more is passed over."""
-    for version in dict.fromkeys(row["to_snapshot"] for row in deliveries if row["to_snapshot"]):
-        try:
-            yield lake.dataset(lake.snapshot(HASHED_AUDIENCE.name, segment, version))
-        except PermanentError:
-            continue
+def _assigning(deliveries: _Rows) -> _Rows:
+    """Deliveries from the first one on that kept anybody back: those before it are older than the experiment.
+
+    All of them, where nobody was ever kept back.
+    """
+    keeping = (number for number, row in enumerate(deliveries) if row["held_out"])
+    return deliveries[next(keeping, 0) :]
+
+
+def _period(deliveries: _Rows, spent_on: Sequence[dt.date], newest: dt.date) -> "Period":
+    """No order is an outcome before the first delivery, nor before the campaign that it was for began to cost money."""
+    from segment_assets.measurement.arms import Period
+
+    assigned: dt.date = deliveries[0]["opened_at"].date()
+    first = max(assigned, min(spent_on, default=assigned))
+    return Period(assigned - _BEFORE, assigned, first, max(newest, first - _DAY))
+
+
+def _versions(lake: Lake, segment: str, deliveries: _Rows) -> list[Snapshot] | None:
+    """The delivered audiences, oldest first. None as soon as one is past its retention.
+
+    Who it had and the others lack has often left because of the campaign: the others alone would compare survivors.
+    """
+    wanted = dict.fromkeys(row["to_snapshot"] for row in deliveries if row["to_snapshot"])
+    try:
+        return [lake.snapshot(HASHED_AUDIENCE.name, segment, version) for version in wanted]
+    except PermanentError:
+        return None
 
 
 def _in_experiment(lake: Lake, experiment: str) -> "pads.Dataset":
@@ -217,9 +242,13 @@ def _spent(lake: Lake) -> tuple[_Rows, Mapping[str, float]]:
     return lake.dataset(snapshot).to_table().to_pylist(), rates
 
 
-def _spent_on(spent: _Rows, segment: str, place: tuple[str, str]) -> float | None:
-    """In EUR; None where nothing has landed, or a currency has no rate."""
-    amounts = [row["amount_eur"] for row in spent if row["segment"] == segment and _place(row) == place]
+def _spent_on(spent: _Rows, segment: str, place: tuple[str, str], period: "Period") -> float | None:
+    """In EUR, of the days whose orders are outcomes; None where nothing has landed, or a currency has no rate."""
+    amounts = [
+        row["amount_eur"]
+        for row in spent
+        if row["segment"] == segment and _place(row) == place and period.first <= row["day"] <= period.last
+    ]
     return None if not amounts or None in amounts else sum(amounts)
 
 

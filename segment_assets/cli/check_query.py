@@ -44,7 +44,11 @@ def answer_lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
         except (ValueError, RecursionError):
             yield answer(_unreadable("the line is no JSON; one object per line is read"))
             continue
-        yield {**_given_back(asked), **answer(_judged(asked))}
+        try:
+            verdict = _judged(asked)
+        except Exception as problem:  # noqa: BLE001 - one line must not end the batch, and the message may quote it
+            verdict = _unreadable(f"the line cannot be read here ({type(problem).__name__})")
+        yield {**_given_back(asked), **answer(verdict)}
 
 
 def _judged(asked: object) -> Verdict:

@@ -55,9 +55,14 @@ class Arms:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Period:
-    """Days in UTC, both included, whose orders are outcomes, and the first day whose orders are the covariate."""
+    """Days in UTC: orders of `first` to `last`, both included, are outcomes.
+
+    Those from `before` until the day before `assigned`, that of the first delivery, are the covariate: no delivery can
+    have caused them. Between `assigned` and `first`, when the campaign had not begun, orders are neither.
+    """
 
     before: dt.date
+    assigned: dt.date
     first: dt.date
     last: dt.date
 
@@ -85,9 +90,10 @@ def add_up(
         db.execute("CREATE TEMP TABLE rates (currency VARCHAR, per_eur DOUBLE)")
         if per_eur:
             db.executemany("INSERT INTO rates VALUES (?, ?)", [list(rate) for rate in sorted(per_eur.items())])
-        db.execute(_ORDERS, {"before": period.before, "last": period.last, "purchase": _PURCHASE})
+        days = {name: getattr(period, name) for name in ("before", "assigned", "first", "last")}
+        db.execute(_ORDERS, {**days, "purchase": _PURCHASE})
         _name_buyers(db, pseudonyms)
-        db.execute(_BOUGHT, {"first": period.first})
+        db.execute(_BOUGHT)
         arms = {bool(row[0]): row[1:] for row in db.execute(_ARMS).fetchall()}
         effect = db.execute(_DESIGN_EFFECT).fetchall()[0][0]
         unrated = engine.number(db, "SELECT sum(unrated) FROM bought")
@@ -128,12 +134,14 @@ def _arm(row: tuple[Any, ...] | None) -> Arm:
     return Arm(people, delivered, buyers, Sums(people, *(float(value) for value in sums)) if enough else None)
 
 
+# What is no digest names nobody, and must not cost everybody their numbers.
 _ORDERS = """
     CREATE TEMP TABLE orders AS
-    SELECT customer_id, unhex(email_sha256) AS email, date, price / per_eur AS eur,
+    SELECT customer_id, date BETWEEN $first AND $last AS counts, price / per_eur AS eur,
+           CASE WHEN regexp_full_match(email_sha256, '[0-9a-fA-F]{64}') THEN unhex(email_sha256) END AS email,
            price IS NOT NULL AND per_eur IS NULL AS unrated
     FROM all_orders LEFT JOIN rates USING (currency)
-    WHERE date BETWEEN $before AND $last AND event_type = $purchase
+    WHERE (date BETWEEN $first AND $last OR date >= $before AND date < $assigned) AND event_type = $purchase
 """
 # A shared e-mail names several people of one cluster, who are in one arm: the order counts once.
 _BOUGHT = """
@@ -141,7 +149,7 @@ _BOUGHT = """
     WITH by_email AS (SELECT email, min(member_id) AS member_id FROM assigned WHERE email IS NOT NULL GROUP BY email),
     by_number AS (SELECT n.customer_id, n.member_id FROM numbers n SEMI JOIN assigned a ON a.member_id = n.member_id),
     named AS (
-        SELECT coalesce(n.member_id, e.member_id) AS member_id, o.date >= $first AS counts, o.eur, o.unrated
+        SELECT coalesce(n.member_id, e.member_id) AS member_id, o.counts, o.eur, o.unrated
         FROM orders o LEFT JOIN by_number n USING (customer_id) LEFT JOIN by_email e ON e.email = o.email
     )
     SELECT member_id, bool_or(counts) AS buyer, count(*) FILTER (unrated) AS unrated,

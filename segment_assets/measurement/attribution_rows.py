@@ -1,4 +1,4 @@
-"""The rows of the table `attribution`: eight models side by side, from three results of the clean room.
+"""The rows of the table `attribution`: eight models, from three results of the clean room over unlike journeys.
 
 Belongs here: turning results into what the models take, and credits into rows. Not here: a model.
 """
@@ -26,7 +26,8 @@ def attribution_rows(
     """One row per model and channel, also for channels about which nothing was told.
 
     `results` are rows of `touch_credits`, `channel_steps` and `exposure_sets` by table name. What the room withheld is
-    missing from them; a model then shares out the part that was told, and says how many cells are missing.
+    missing from them; a model then shares out the part that was told, and says how many cells are missing. Only
+    `shapley_rates` says nothing then: a set that is missing is not one that converts at 0.
     """
     credit, steps, sets = (results[name] for name in ("touch_credits", "channel_steps", "exposure_sets"))
     rows: list[dict[str, Any]] = []
@@ -38,7 +39,7 @@ def attribution_rows(
     told = _coalitions(sets, channels)
     missing = 2 ** len(channels) - 1 - len(told)
     rows += _rows("shapley_conversions", of_conversions(told), channels, missing)
-    rows += _rows("shapley_rates", of_rates(told) if told else {}, channels, missing)
+    rows += _rows("shapley_rates", {} if missing else of_rates(told), channels, missing)
     return [{"reporting_week": week, **row} for row in rows]
 
 
@@ -65,14 +66,18 @@ def _has_an_end(steps: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _coalitions(sets: Sequence[Mapping[str, Any]], channels: Sequence[str]) -> dict[Coalition, tuple[float, float]]:
-    return {
+    """By the channels seen. People who saw only channels that are not asked about are in no set."""
+    told = {
         frozenset(name for name in channels if row[name]): (float(row["converters"]), float(row["people"]))
         for row in sets
     }
+    told.pop(frozenset(), None)
+    return told
 
 
 def _rows(model: str, credit: Mapping[str, float], channels: Sequence[str], withheld: int) -> Iterator[dict[str, Any]]:
-    total = sum(credit.values())
+    # A rate may fall when a channel is added. Where a credit is negative the others exceed the whole: no shares exist.
+    total = sum(credit.values()) if min(credit.values(), default=0.0) >= 0 else 0.0
     for channel in channels:
         own = credit.get(channel)
         yield {

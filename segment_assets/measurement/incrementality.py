@@ -30,7 +30,10 @@ _FEWEST_BUYERS = 30
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OnAccount:
-    """One account that the segment was delivered to. `spend_eur` is None where no spend has landed for it."""
+    """One account that the segment was delivered to.
+
+    `spend_eur` is of the trial's period; None where none has landed for it.
+    """
 
     destination: str
     account: str
@@ -44,13 +47,14 @@ class OnAccount:
 class Trial:
     """A segment of an experiment: the planned share of its hold-out, its arms and its accounts.
 
-    `period` is None before there are orders of any day on which the campaign could have had an effect.
+    `arms` is None where an audience that assigned people is not retained any more: who is left by then is who the
+    campaign did not win. `period` is None before there are orders of any day on which it could have had an effect.
     """
 
     experiment: str
     segment: str
     planned_share: float
-    arms: Arms
+    arms: Arms | None
     period: Period | None
     accounts: Sequence[OnAccount]
 
@@ -79,10 +83,12 @@ def rows_of(trial: Trial) -> Iterator[dict[str, Any]]:
 
 def _effect(trial: Trial) -> dict[str, Any]:
     """Everything that is the segment's, whatever the account."""
-    arms = trial.arms
-    treatment, held_out = arms.treatment, arms.held_out
     spends = [on.spend_eur for on in trial.accounts]
     spend = None if None in spends or not spends else sum(amount for amount in spends if amount is not None)
+    if trial.arms is None:
+        return {"segment_spend_eur": spend, "state": "assignment_lost"}
+    arms = trial.arms
+    treatment, held_out = arms.treatment, arms.held_out
     row: dict[str, Any] = {
         "assigned": treatment.people + held_out.people,
         "treatment": treatment.people,
@@ -102,8 +108,10 @@ def _effect(trial: Trial) -> dict[str, Any]:
     if trial.period is None:
         return row
     found = lift(
-        Proportion(treatment.buyers, treatment.people), Proportion(held_out.buyers, held_out.people)
-    )  # fmt: skip
+        Proportion(treatment.buyers, treatment.people),
+        Proportion(held_out.buyers, held_out.people),
+        design_effect=arms.design_effect,
+    )
     return row | {
         "outcomes_from": trial.period.first,
         "outcomes_to": trial.period.last,
@@ -124,7 +132,8 @@ def _money(arms: Arms, customers: Interval, spend: float | None) -> dict[str, An
     enough = min(arms.treatment.buyers, arms.held_out.buyers) >= _FEWEST_BUYERS
     revenue, kept = None, None
     if ours is not None and theirs is not None and enough and not arms.unrated_orders:
-        revenue, kept = incremental_revenue(ours, theirs), variance_kept(ours, theirs)
+        revenue = incremental_revenue(ours, theirs).widened(arms.design_effect)
+        kept = variance_kept(ours, theirs)
     returned = iroas(revenue, spend) if revenue is not None and spend is not None else None
     cost = cost_per_incremental_customer(customers, spend) if spend is not None else None
     return {

@@ -49,26 +49,38 @@ class Bounds:
     high: float | None
 
 
-def lift(treatment: Proportion, control: Proportion, level: float = LEVEL) -> Lift:
+def lift(treatment: Proportion, control: Proportion, level: float = LEVEL, *, design_effect: float = 1.0) -> Lift:
     """Compare the arms as assigned, whatever anybody was sent.
+
+    `design_effect` is that of `sample_ratio`, where arms are drawn by clusters: intervals, p-value and detectable
+    effect then hold even if all of a cluster always do the same, and are too careful where they do not.
 
     >>> found = lift(Proportion(250, 10_000), Proportion(200, 10_000))
     >>> round(found.incremental.value), round(found.p_value, 7)
     (50, 0.0171258)
     """
-    effect = newcombe(treatment, control, level)
-    ratio = log_ratio(treatment, control, level)
+    wide = newcombe(treatment, control, level).widened(design_effect)
+    effect = Interval(wide.value, max(wide.low, -1.0), min(wide.high, 1.0))
+    ratio = log_ratio(treatment, control, level, design_effect=design_effect)
     return Lift(
         effect,
         None if ratio is None else Interval(ratio.value - 1, ratio.low - 1, ratio.high - 1),
         effect.times(treatment.trials),
-        two_sided(pooled_z(treatment, control)),
-        minimum_detectable_effect(control.share, treatment.trials, control.trials, level=level),
+        two_sided(pooled_z(treatment, control) / math.sqrt(design_effect)),
+        minimum_detectable_effect(
+            control.share, treatment.trials, control.trials, level=level, design_effect=design_effect
+        ),
     )
 
 
 def minimum_detectable_effect(
-    base: float, treatment: int, control: int, *, level: float = LEVEL, power: float = POWER
+    base: float,
+    treatment: int,
+    control: int,
+    *,
+    level: float = LEVEL,
+    power: float = POWER,
+    design_effect: float = 1.0,
 ) -> float:
     """The smallest true rise of the share `base` that arms of this size find significant in `power` of all cases.
 
@@ -77,7 +89,7 @@ def minimum_detectable_effect(
     if not 0 <= base <= 1 or min(treatment, control) < 1:
         raise PermanentError("a detectable effect needs a share between 0 and 1 and people in both arms")
     assumed = max(base, 1 / control)
-    quantiles = z_of(level) + z_of(2 * power - 1)
+    quantiles = (z_of(level) + z_of(2 * power - 1)) * math.sqrt(design_effect)
     found = quantiles * _error(assumed, assumed, treatment, control)
     # The treated share varies more than the base it is compared with: a few rounds settle both.
     for _ in range(8):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from segment_assets.contracts import PermanentError
-from segment_assets.measurement.intervals import LEVEL, Interval, z_of
+from segment_assets.measurement.intervals import LEVEL, Interval, t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,17 +29,21 @@ _ROUNDS, _POINTS = 8, 61
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReachCurve:
-    """`ceiling` people at most; half of them at `half` impressions. `covariance` is of (ceiling, half), row by row."""
+    """`ceiling` people at most; half of them at `half` impressions. `covariance` is of (ceiling, half), row by row.
+
+    `freedom` is the number of points beyond the two parameters.
+    """
 
     ceiling: float
     half: float
     covariance: tuple[tuple[float, float], tuple[float, float]]
+    freedom: int
 
     def at(self, impressions: float, level: float = LEVEL) -> Interval:
-        """Expected reach with the interval of the fitted mean, never below 0."""
+        """Expected reach with the interval (Student's t) of the fitted mean, never below 0."""
         value = self.ceiling * impressions / (impressions + self.half)
         slope = np.array([impressions / (impressions + self.half), -value / (impressions + self.half)])
-        error = z_of(level) * float(np.sqrt(max(slope @ np.array(self.covariance) @ slope, 0.0)))
+        error = t_of(self.freedom, level) * float(np.sqrt(max(slope @ np.array(self.covariance) @ slope, 0.0)))
         return Interval(value, max(value - error, 0.0), value + error)
 
 
@@ -62,9 +66,10 @@ def fit_reach_curve(impressions: Sequence[float], reached: Sequence[float]) -> R
     ceiling = float(share @ y / (share @ share))
     rest = float(np.sum((y - ceiling * share) ** 2))
     slopes = np.column_stack([x / (x + half), -ceiling * x / (x + half) ** 2])
-    covariance = np.linalg.pinv(slopes.T @ slopes) * rest / (len(x) - _PARAMETERS)
+    freedom = len(x) - _PARAMETERS
+    covariance = np.linalg.pinv(slopes.T @ slopes) * rest / freedom
     (a, b), (c, d) = covariance.tolist()
-    return ReachCurve(ceiling, half, ((a, b), (c, d)))
+    return ReachCurve(ceiling, half, ((a, b), (c, d)), freedom)
 
 
 def negative_binomial_reach(mean: float, shape: float, at_least: int = 1) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime as dt
+import io
 import math
 import re
 from typing import TYPE_CHECKING
@@ -54,8 +55,9 @@ class SpendRead:
 
 
 def read_spend(files: Sequence[Path]) -> SpendRead:
-    """Read all files. A file with other columns is refused as a whole (line 1, `columns`), a bad row by itself.
+    """Read all files. A row that cannot be used is refused by itself.
 
+    A file with other columns (`columns`), or one that is not UTF-8 (`not_utf8`), is refused as a whole, at line 1.
     Of two different rates for one currency the second is refused (`second_rate`); files are read in order of name.
     """
     rows: list[SpendRow] = []
@@ -64,26 +66,31 @@ def read_spend(files: Sequence[Path]) -> SpendRead:
     for file in sorted(files):
         wanted = RATE_COLUMNS if file.name.startswith("exchange_rates") else SPEND_COLUMNS
         for line, cells in _lines(file, wanted):
-            reason = "columns"
-            if cells is not None:
+            reason = cells if isinstance(cells, str) else ""
+            if not isinstance(cells, str):
                 reason = _take_rate(cells, per_eur) if wanted is RATE_COLUMNS else _take_spend(cells, rows)
             if reason:
                 refused.append(RefusedRow(file.name, line, reason))
     return SpendRead(rows, per_eur, refused)
 
 
-def _lines(file: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[str, str] | None]]:
-    """Line and trimmed cells by column; None where the file or the row has other columns."""
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.reader(stream)
-        header = [name.strip().lower() for name in next(reader, [])]
-        if sorted(header) != sorted(wanted):
-            yield 1, None
-            return
-        for cells in reader:
-            whole = len(cells) == len(header)
-            named = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-            yield reader.line_num, named if whole else None
+def _lines(file: Path, wanted: Sequence[str]) -> Iterator[tuple[int, dict[str, str] | str]]:
+    """Line and trimmed cells by column, or the reason why the file or the row cannot be read."""
+    try:
+        # Whole, before any row is taken: of a file that breaks in the middle nothing may count.
+        text = file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        yield 1, "not_utf8"
+        return
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = [name.strip().lower() for name in next(reader, [])]
+    if sorted(header) != sorted(wanted):
+        yield 1, "columns"
+        return
+    for cells in reader:
+        whole = len(cells) == len(header)
+        named = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        yield reader.line_num, named if whole else "columns"
 
 
 def _take_spend(cells: dict[str, str], rows: list[SpendRow]) -> str:

@@ -1,7 +1,8 @@
 """Comparison controls and identity columns: which columns a query may hold against literals and against columns.
 
 Belongs here: finding every comparison, also those in CASE, IN, NULLIF, joins, grouping and windows. Not here: what may
-be shown. A column is followed to the tables that it is made from, so a CTE or an alias hides nothing.
+be shown; expressions that compare without saying so (`mixtures`). A column is followed to the tables that it is made
+from, so a CTE or an alias hides nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from segment_assets.privacy.mixtures import calculated_fields, mixed_fields
 from segment_assets.privacy.redaction import reason
 from segment_assets.privacy.refusals import Refusal
 from segment_assets.privacy.relations import is_aggregate, own_nodes
@@ -28,6 +30,8 @@ _BINARY = (
     exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Like, exp.ILike,
     exp.RegexpLike, exp.Nullif, exp.ArrayContains, exp.StartsWith, exp.EndsWith, exp.Contains,
 )  # fmt: skip
+# They count or keep each value once.
+_DISTINCT = (exp.Distinct, exp.ApproxDistinct, exp.ArrayUniqueAgg)
 _CONDITIONS = (exp.Where, exp.Having, exp.And, exp.Or, exp.Not, exp.Paren, exp.If)
 
 
@@ -55,13 +59,33 @@ class Comparisons:
         self._lineage = lineage
 
     def check(self) -> Iterator[Reason]:
-        """Every comparison of every SELECT, then what joins, groups and windows compare by themselves."""
+        """Every comparison of every SELECT, then what joins, keys and set operations compare by themselves."""
         for block in self._lineage.blocks:
             for part in _clauses(block.select):
                 for node in own_nodes(part):
                     yield from self._check_node(node)
+                    yield from self._check_mixture(node)
             yield from self._check_keys(block)
             yield from self._check_merged(block)
+        for query, fields in self._lineage.combined:
+            yield from self._check_distinct(fields, query)
+
+    def _check_mixture(self, node: exp.Expression) -> Iterator[Reason]:
+        """What tells whether a column is a literal without comparing them; no page says how AWS sees it."""
+        if isinstance(node, _BINARY):
+            return
+        if fields := mixed_fields(node, self._lineage):
+            yield from self._literal(_Side(fields, chosen=True, aggregated=False), node, Weight.DOUBTS)
+        elif fields := calculated_fields(node, self._lineage):
+            side = _Side(fields, chosen=True, aggregated=False)
+            yield from self._literal(side, node, Weight.DOUBTS, identity_only=True)
+
+    def _check_distinct(self, fields: Iterable[Field], node: exp.Expression) -> Iterator[Reason]:
+        """Rows that are made distinct are compared with each other, also with those of literals."""
+        known = tuple(fields)
+        mixed = tuple(field for field in known if field.constant)
+        yield from self._literal(_Side(mixed, chosen=True, aggregated=False), node, Weight.DOUBTS)
+        yield from self._columns(frozenset().union(*(field.origins for field in known)), node, Weight.DOUBTS)
 
     def _check_node(self, node: exp.Expression) -> Iterator[Reason]:
         if isinstance(node, _BINARY):
@@ -108,7 +132,9 @@ class Comparisons:
                 weight = Weight.DOUBTS if doubtful else Weight.REFUSES
                 yield from self._columns(one.origins | other.origins, node, weight=weight)
 
-    def _literal(self, side: _Side, node: exp.Expression, weight: Weight) -> Iterator[Reason]:
+    def _literal(
+        self, side: _Side, node: exp.Expression, weight: Weight, *, identity_only: bool = False
+    ) -> Iterator[Reason]:
         for name, column in sorted(side.origins):
             table, rule = self._ruled(name)
             if rule is None:
@@ -117,7 +143,7 @@ class Comparisons:
                 message = f"{column} is an identity column, which is never compared to a literal"
                 message += _doubt(weight)
                 yield reason(Refusal.IDENTITY_LITERAL, message, node, Documented.COMPARISONS, table, weight=weight)
-            elif rule.literal_columns is not None and column not in rule.literal_columns:
+            elif not identity_only and rule.literal_columns is not None and column not in rule.literal_columns:
                 message = f"{column} is not in allowedLiteralComparisonColumns{_doubt(weight)}"
                 yield reason(Refusal.LITERAL_COMPARISON, message, node, Documented.COMPARISONS, table, weight=weight)
 
@@ -139,14 +165,24 @@ class Comparisons:
         for item in group.expressions if group else []:
             key = _by_position(item, select)
             yield from self._columns(self._side(key).origins, item, Weight.REFUSES)
+            yield from self._check_merging(key, item)
         for part in [*select.expressions, *(select.args.get("windows") or [])]:
             for window in [node for node in own_nodes(part) if isinstance(node, exp.Window)]:
                 order = window.args.get("order")
                 for key in [*(window.args.get("partition_by") or []), *(order.expressions if order else [])]:
                     yield from self._columns(self._side(key).origins, key, Weight.REFUSES)
+                    yield from self._check_merging(key, key)
+        for part in _clauses(select):
+            for node in own_nodes(part):
+                if isinstance(node, _DISTINCT):
+                    yield from self._check_merging(node, node)
         if select.args.get("distinct"):
-            origins = frozenset().union(*(field.origins for field in self._lineage.results[id(select)].fields))
-            yield from self._columns(origins, select, weight=Weight.DOUBTS)
+            yield from self._check_distinct(self._lineage.results[id(select)].fields, select)
+
+    def _check_merging(self, key: exp.Expression, node: exp.Expression) -> Iterator[Reason]:
+        """A key or a set of values in which a literal of the query and a column fall together where they are equal."""
+        fields = tuple(field for field in self._lineage.values_of(key, keys=False) if field.constant)
+        yield from self._literal(_Side(fields, chosen=True, aggregated=False), node, Weight.DOUBTS)
 
     def _check_merged(self, block: Block) -> Iterator[Reason]:
         """JOIN … USING and NATURAL JOIN compare columns without an expression."""
@@ -181,7 +217,7 @@ def _is_condition(paren: exp.Paren) -> bool:
 
 
 def _by_position(item: exp.Expression, select: exp.Select) -> exp.Expression:
-    if isinstance(item, exp.Literal) and not item.is_string and 1 <= int(item.this) <= len(select.expressions):
+    if isinstance(item, exp.Literal) and item.is_int and 1 <= int(item.this) <= len(select.expressions):
         found: exp.Expression = select.expressions[int(item.this) - 1]
         return found
     return item

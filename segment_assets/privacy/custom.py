@@ -24,6 +24,7 @@ from segment_assets.privacy.rules import CustomRule, IdMappingRule
 from segment_assets.privacy.scope import mixed, unusable
 from segment_assets.privacy.statements import cached_and_query
 from segment_assets.privacy.surface import Surface, check_constructs, check_functions
+from segment_assets.privacy.validity import check_validity
 from segment_assets.privacy.verdicts import Documented, Reason, RuleKind, Verdict, Weight
 
 if TYPE_CHECKING:
@@ -48,10 +49,13 @@ def judge_custom(sql: str, text: Text, situation: Situation, named: tuple[str, .
     result = lineage.read(query, known, final=True)
     tables = tuple(sorted(lineage.tables))
     if lineage.problems:
-        # A name that nothing has is what the page on constructs may explain (a struct, a lateral view).
-        return Verdict(sql, tuple(lineage.problems), RuleKind.CUSTOM, tables)
+        # A name that nothing has is what the page on constructs may explain (a struct, a lateral view); behind what
+        # cannot be followed, every name is unknown.
+        doubts = tuple(problem for problem in lineage.problems if problem.weight is Weight.DOUBTS)
+        return Verdict(sql, doubts or tuple(lineage.problems), RuleKind.CUSTOM, tables)
     trees = [*cached, query]
-    found = [*_check_tables(lineage, query), *_check_surface(text, trees, lineage, situation, known)]
+    found = [*_check_tables(lineage, query), *_check_surface(text, trees, lineage, situation)]
+    found += check_validity(trees, lineage)
     found += _check_followed(trees, lineage)
     found += _check_outputs(lineage, cached, result)
     found += Comparisons(lineage).check()
@@ -78,14 +82,12 @@ def _check_tables(lineage: Lineage, query: exp.Expression) -> Iterator[Reason]:
     yield from mixed(tables, query)
 
 
-def _check_surface(
-    text: Text, trees: list[exp.Expression], lineage: Lineage, situation: Situation, known: dict[str, Relation]
-) -> Iterator[Reason]:
+def _check_surface(text: Text, trees: list[exp.Expression], lineage: Lineage, situation: Situation) -> Iterator[Reason]:
     tables = lineage.tables.values()
     surfaces = [Surface.GUARDED] if any(_is_guarded(table) for table in tables) else []
     surfaces += [Surface.PRIVATE] if any(user_column(table) for table in tables) else []
-    names = {node.alias.lower() for tree in trees for node in tree.find_all(exp.CTE, exp.TableAlias)} | set(known)
-    called = list(calls(text.tokens, names))
+    called = list(calls(text.tokens, set(_named_at(trees))))
+    yield from _check_unseen(trees, {call.name for call in called})
     for surface in surfaces or [Surface.PLAIN]:
         yield from check_constructs(trees, surface)
         yield from check_functions(called, surface)
@@ -94,6 +96,23 @@ def _check_surface(
             if situation.template is None:
                 message = "a direct query has no parameters; render them to literals or run it as a template"
                 yield reason(Refusal.UNRENDERED_PARAMETER, message, node, Documented.CUSTOM)
+
+
+def _named_at(trees: list[exp.Expression]) -> Iterator[int]:
+    """Where the names of CTEs and aliases stand in the text, so that no function of the same name is passed over."""
+    for tree in trees:
+        for alias in tree.find_all(exp.TableAlias):
+            if alias.this is not None and "start" in alias.this.meta:
+                yield alias.this.meta["start"]
+
+
+def _check_unseen(trees: list[exp.Expression], seen: set[str]) -> Iterator[Reason]:
+    """A function that the tree has and the list of written names has not is one that no page was asked about."""
+    for tree in trees:
+        for node in tree.find_all(exp.Anonymous, exp.AnonymousAggFunc):
+            if node.name.upper() not in seen:
+                message = "which function this is cannot be told; write the query another way"
+                yield reason(Refusal.NOT_DOCUMENTED, message, node, Documented.CUSTOM, weight=Weight.DOUBTS)
 
 
 def _check_followed(trees: list[exp.Expression], lineage: Lineage) -> Iterator[Reason]:
@@ -159,6 +178,10 @@ def _check_mapping(block: Block, alias: str, table: Table, rule: IdMappingRule, 
         hidden = [c for name, c in (field.origins if field else ()) if name == table.name and c not in rule.dimensions]
         if hidden and id(node) not in joins:
             yield reason(Refusal.MAPPING_COLUMN, HIDDEN, node, page, table)
+        elif hidden and not _is_plain_equality(node, lineage):
+            message = "whether a hidden column of an ID mapping table may stand in a condition that is not column ="
+            message += " column is not documented; join on it only"
+            yield reason(Refusal.MAPPING_COLUMN, message, node, page, table, weight=Weight.DOUBTS)
     if any(isinstance(item, exp.Star) or (isinstance(item, exp.Column) and isinstance(item.this, exp.Star))
            for item in select.expressions):  # fmt: skip
         yield reason(Refusal.MAPPING_COLUMN, HIDDEN, select, page, table)
@@ -180,6 +203,16 @@ def _check_mapping(block: Block, alias: str, table: Table, rule: IdMappingRule, 
         if not any(_links(pair, alias, name, block) for pair in equalities):
             message = f"the query must join {table.name} to a table on {name} (requireOverlap)"
             yield reason(Refusal.MAPPING_OVERLAP, message, select, page, table)
+
+
+def _is_plain_equality(node: exp.Expression, lineage: Lineage) -> bool:
+    """Whether a column is compared by = with another one, which is not a literal under a name."""
+    parent = node.parent
+    if not isinstance(parent, exp.EQ):
+        return False
+    sides = [lineage.fields.get(id(side)) for side in (parent.this, parent.expression)]
+    plain = isinstance(parent.this, exp.Column) and isinstance(parent.expression, exp.Column)
+    return plain and not any(side is None or side.constant for side in sides)
 
 
 def _links(pair: tuple[exp.Column, exp.Column], alias: str, name: str, block: Block) -> bool:

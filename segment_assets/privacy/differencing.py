@@ -102,13 +102,28 @@ def question_of(verdict: Verdict) -> tuple[str, frozenset[Condition]]:
     """What an accepted AGGREGATION query asks: a digest of its tables, joins and groups, and its conditions."""
     tree = verdict.tree
     assert isinstance(tree, exp.Select), "the guard is about AGGREGATION queries, which are one SELECT"
-    names = {node.alias_or_name.lower(): node.name.lower() for node in tree.find_all(exp.Table)}
-    group = tree.args.get("group")
-    keys = sorted(_plain(key, names) for key in group.expressions) if group else []
+    names = _names(tree)
+    keys = sorted(_keys(tree, names))
     joins = sorted(_plain(join.args["on"], names) for join in tree.args.get("joins") or [])
     where = tree.args.get("where")
     conditions = frozenset(_condition(part, names) for part in (_conjuncts(where.this) if where else []))
     return _digest(repr((sorted(names.values()), joins, keys))), conditions
+
+
+def key_order(verdict: Verdict) -> list[int]:
+    """In which order `group_of` takes the values of a query's GROUP BY, so that b, a names the groups of a, b."""
+    assert isinstance(verdict.tree, exp.Select), "the guard is about AGGREGATION queries, which are one SELECT"
+    keys = _keys(verdict.tree, _names(verdict.tree))
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def _names(tree: exp.Select) -> dict[str, str]:
+    return {node.alias_or_name.lower(): node.name.lower() for node in tree.find_all(exp.Table)}
+
+
+def _keys(tree: exp.Select, names: Mapping[str, str]) -> list[str]:
+    group = tree.args.get("group")
+    return [_plain(key, names) for key in group.expressions] if group else []
 
 
 def differences(new: Answer, earlier: Iterable[Answer], minimum: int) -> Iterator[Difference]:
@@ -132,7 +147,7 @@ def _implied(narrow: frozenset[Condition], wide: frozenset[Condition]) -> bool:
 
 
 def group_of(values: Iterable[object]) -> str:
-    """The name of a group in an `Answer`: a digest of its dimensions."""
+    """The name of a group in an `Answer`: a digest of its dimensions, in the order of `key_order`."""
     return _digest(repr([None if value is None else str(value) for value in values]))
 
 

@@ -77,7 +77,9 @@ def _check_final(block: Block, lineage: Lineage, private: dict[str, Table]) -> I
     table = next(iter(private.values()))
     nodes = [node for item in block.select.expressions for node in own_nodes(item)]
     aggregates = [node for node in nodes if is_aggregate(node)]
-    for node in aggregates:
+    parts = [part for name in ("having", "order") if (part := block.select.args.get(name)) is not None]
+    elsewhere = [node for part in parts for node in own_nodes(part) if is_aggregate(node)]
+    for node in [*aggregates, *elsewhere]:
         if not isinstance(node, _FINAL):
             message = "the final SELECT aggregates with COUNT, COUNT DISTINCT, SUM, AVG or STDDEV only"
             yield reason(Refusal.DP_AGGREGATE, message, node, _PAGE, table)

@@ -18,7 +18,7 @@ from segment_assets.privacy.listing import check_list
 from segment_assets.privacy.permissions import check_permissions
 from segment_assets.privacy.refusals import Refusal
 from segment_assets.privacy.scope import kind_of, mixed, name_outputs, qualify, read_scope
-from segment_assets.privacy.statements import Text, read_text
+from segment_assets.privacy.statements import Text, quiet, read_text
 from segment_assets.privacy.syntax import one_select
 from segment_assets.privacy.verdicts import Documented, Reason, RuleKind, Verdict, Weight
 
@@ -41,12 +41,22 @@ def judge(sql: str, collaboration: Collaboration, runner: str) -> Verdict:
 def judge_in(sql: str, situation: Situation) -> Verdict:
     """The same for a situation that was read from anywhere."""
     try:
-        verdict = _judge(sql, situation)
+        with quiet():
+            verdict = _judge(sql, situation)
     except RecursionError:
-        message = "the query is nested too deeply to be read here; shorten its conditions, for instance with IN"
-        return Verdict(sql, (Reason(Refusal.SYNTAX, message, Documented.LOCAL, weight=Weight.DOUBTS),))
+        return _unread(
+            sql, "the query is nested too deeply to be read here; shorten its conditions, for instance with IN"
+        )
+    except Exception as problem:  # noqa: BLE001 - the parser has bugs of many kinds, and one query must not end a batch
+        # Its message may quote the query.
+        message = f"the query cannot be read here ({type(problem).__name__}); look at the arguments of its functions"
+        return _unread(sql, message)
     used = [table for name in verdict.tables if (table := situation.table(name)) is not None]
     return _sorted(dataclasses.replace(verdict, reasons=(*verdict.reasons, *check_permissions(situation, used))))
+
+
+def _unread(sql: str, message: str) -> Verdict:
+    return Verdict(sql, (Reason(Refusal.SYNTAX, message, Documented.LOCAL, weight=Weight.DOUBTS),))
 
 
 def _judge(sql: str, situation: Situation) -> Verdict:

@@ -15,7 +15,7 @@ from sqlglot import exp
 from segment_assets.privacy.redaction import reason
 from segment_assets.privacy.refusals import Refusal
 from segment_assets.privacy.relations import Block, Field, Relation, made_of, merged
-from segment_assets.privacy.verdicts import Documented, Reason
+from segment_assets.privacy.verdicts import Documented, Reason, Weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ class Lineage:
     """The origins of every column of the statements, in the order in which they were written.
 
     `blocks` are the SELECTs, `fields` the origin of each column node by id, `results` the columns of each query by
-    id, `problems` what could not be resolved.
+    id, `combined` the columns of each set operation that keeps equal rows once, `problems` what could not be resolved.
     """
 
     def __init__(self, situation: Situation) -> None:
@@ -39,6 +39,7 @@ class Lineage:
         self.fields: dict[int, Field] = {}
         self.results: dict[int, Relation] = {}
         self.tables: dict[str, Table] = {}
+        self.combined: list[tuple[exp.SetOperation, tuple[Field, ...]]] = []
         self.problems: list[Reason] = []
 
     def read(self, query: exp.Expression, known: Mapping[str, Relation], *, final: bool) -> Relation:
@@ -120,6 +121,8 @@ class Lineage:
             self._problem(Refusal.SYNTAX, "the two sides have different numbers of columns", query)
             return one
         fields = tuple(merged(a, b) for a, b in zip(one.fields, other.fields, strict=True))
+        if query.args.get("distinct") or not isinstance(query, exp.Union):
+            self.combined.append((query, fields))
         return Relation(fields, one.tables | other.tables, grouped=one.grouped and other.grouped)
 
     def _output_names(self, query: exp.SetOperation, relation: Relation) -> None:
@@ -240,7 +243,7 @@ class Lineage:
         if isinstance(value, exp.Column) and id(value) in self.fields:
             return dataclasses.replace(self.fields[id(value)], name=name)
         made = made_of(name, fields)
-        chosen = any(literal.find_ancestor(*_CHOOSING) for literal in value.find_all(exp.Literal, exp.Placeholder))
+        chosen = any(_is_chosen(literal) for literal in value.find_all(exp.Literal, exp.Placeholder))
         return dataclasses.replace(
             made,
             carried=frozenset().union(*(field.carried for field in self.values_of(value, keys=False))),
@@ -306,7 +309,14 @@ class Lineage:
         return found
 
     def _problem(self, code: Refusal, message: str, node: exp.Expression | None) -> None:
-        self.problems.append(reason(code, message, node, Documented.RULES))
+        """A name that nothing has refuses; what only we cannot follow breaks no documented rule."""
+        weight = Weight.DOUBTS if code is Refusal.UNKNOWN_SYNTAX else Weight.REFUSES
+        self.problems.append(reason(code, message, node, Documented.RULES, weight=weight))
+
+
+def _is_chosen(literal: exp.Expression) -> bool:
+    """Whether a literal may become the value: it stands in a CASE or the like, and not in a condition of it."""
+    return isinstance(literal.find_ancestor(*_CHOOSING, exp.Predicate), _CHOOSING)
 
 
 def _is_star(node: exp.Expression) -> bool:

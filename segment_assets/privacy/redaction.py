@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from sqlglot import ErrorLevel
+from sqlglot import ErrorLevel, exp
 from sqlglot.dialects.spark import Spark
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
@@ -17,8 +17,6 @@ from sqlglot.tokens import TokenType
 from segment_assets.privacy.verdicts import Documented, Reason, Weight
 
 if TYPE_CHECKING:
-    from sqlglot import exp
-
     from segment_assets.privacy.refusals import Refusal
     from segment_assets.privacy.situation import Table
 
@@ -92,6 +90,9 @@ def reason(
 def _snippet(node: exp.Expression | None) -> str:
     if node is None:
         return ""
+    # A function that is named by a text has its name written without quotes.
+    if any(not _NAME.fullmatch(str(call.this)) for call in node.find_all(exp.Anonymous, exp.AnonymousAggFunc)):
+        return _MASK
     text = redact(node.sql("spark", comments=False, unsupported_level=ErrorLevel.IGNORE))
     return text if len(text) <= _LONGEST_SNIPPET else f"{text[: _LONGEST_SNIPPET - 1]}…"
 

@@ -45,11 +45,11 @@ class _TableConfig(_Ours):
         policy = self.rule.of(self.rule.kind) if self.rule else None
         if policy is None:
             return self
-        known = {name.lower() for name in self.columns}
-        if unknown := sorted(policy.columns() - known):
+        known = {name.lower(): kind for name, kind in self.columns.items()}
+        if unknown := sorted(policy.columns() - set(known)):
             raise ValueError(f"the rule names {', '.join(unknown)}, which the table does not have: add or take out")
         if isinstance(policy, CustomRule) and policy.threshold:
-            kind = self.columns.get(policy.threshold.identity, "")
+            kind = known.get(policy.threshold.identity, "")
             if not _TEXT.fullmatch(kind.strip()):
                 name = policy.threshold.identity
                 raise ValueError(f"the identity column {name} must be string, varchar or char, here it is {kind}")

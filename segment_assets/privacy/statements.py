@@ -5,7 +5,10 @@ Belongs here: reading, once per query. Not here: which SQL is supported (`syntax
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import dataclasses
+import logging
 from typing import TYPE_CHECKING
 
 import sqlglot
@@ -19,7 +22,7 @@ from segment_assets.privacy.refusals import Refusal
 from segment_assets.privacy.verdicts import Documented, Reason, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlglot.tokens import Token
 
@@ -29,6 +32,20 @@ _STARTS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.CACHE,
 ONLY_SELECT = "only a statement that starts with SELECT is supported"
 # Documented forms that our parser cannot read; what AWS says to them stays open.
 _UNREAD = frozenset({"CONVERT", "TRUNC"})
+
+
+_quiet = contextvars.ContextVar("quiet", default=False)
+logging.getLogger("sqlglot").addFilter(lambda _: not _quiet.get())
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """While a query is read and judged, the parser logs nothing: what it would say quotes the query."""
+    before = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,9 +62,13 @@ def read_text(sql: str) -> Text | Reason:
     The parser turns `FROM t SELECT a` and `SELECT a FROM t |> …` into an ordinary SELECT, and for statements that it
     does not know it writes a warning that quotes them, identifiers included: those do not reach it.
     """
-    if len(sql.encode()) > _LONGEST_QUERY:
+    # Half a surrogate pair can be written in JSON and has no UTF-8.
+    if len(sql.encode("utf-8", "surrogatepass")) > _LONGEST_QUERY:
         message = f"the query has more than {_LONGEST_QUERY} bytes; shorten it"
         return Reason(Refusal.QUERY_TOO_LONG, message, Documented.QUOTAS)
+    if any("\ud800" <= character <= "\udfff" for character in sql):
+        message = "the text has half a surrogate pair, which is no character; look at where it was cut"
+        return Reason(Refusal.SYNTAX, message, Documented.RULES)
     tokens: Sequence[Token] = ()
     try:
         tokens = sqlglot.tokenize(sql, read="spark")

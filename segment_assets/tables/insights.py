@@ -32,7 +32,10 @@ AUDIENCE_OVERLAP = Table(
     columns=(
         _WEEK,
         _people("customers", "Customers with a join key in account A"),
-        _people("exposed_customers", "Of them, reached on account B; empty when below threshold"),
+        _people(
+            "exposed_customers",
+            "Of them, reached on account B; empty when below threshold, or where fewer than 100 were not reached",
+        ),
         _people("matched_converters", "Of them, converted after an impression; empty when below threshold"),
         Column("overlap_rate", Type.DOUBLE, "exposed_customers / customers"),
         Column("conversion_rate", Type.DOUBLE, "matched_converters / exposed_customers"),

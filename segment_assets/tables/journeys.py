@@ -37,7 +37,11 @@ REACH_FREQUENCY = Table(
         Column("frequency", Type.INTEGER, "Impressions per person in the week; 10 is ten and more", nullable=False),
         Column("people", Type.INTEGER, "Customers; groups are disjoint and add up, but never add up weeks"),
         Column("impressions", Type.INTEGER, "Impressions that they saw; additive"),
-        Column("reach_share", Type.DOUBLE, "people / all customers reached in the week"),
+        Column(
+            "reach_share",
+            Type.DOUBLE,
+            "people / all customers reached in the week; empty where fewer than 100 of these are in withheld groups",
+        ),
         Column(
             "converters",
             Type.INTEGER,
@@ -95,7 +99,8 @@ INCREMENTAL_REACH = Table(
         Column(
             "reached_at_most",
             Type.INTEGER,
-            "The same and everybody whose group was withheld: never add up over channels. Equal where none was",
+            "The same and everybody whose group was withheld, at least 100 where anybody was: never add up over "
+            "channels. Equal where none was",
         ),
         Column(
             "incremental_people",
@@ -123,7 +128,14 @@ _SETS = tuple(f"exposure_sets.{name}" for name in ("people", "converters"))
 
 ATTRIBUTION = Table(
     name="attribution",
-    description="How eight models share out the conversions of the week among channels, side by side.",
+    description=(
+        "How eight models share out the conversions of the week among channels. They do not all count the same "
+        "journeys, so credits differ by more than the model; compare shares, and never credits across sources. The "
+        "five fixed rules and markov_removal take everybody whom the two accounts match by e-mail, customer or not, "
+        "and the impressions of the week before a buyer's last order of it (markov_removal also all impressions of "
+        "people without an order). Both Shapley models take customers only, and all their impressions of the week, "
+        "also those after the order."
+    ),
     question="How much do the answers depend on the model of attribution that is asked?",
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "model", "channel"),
@@ -134,13 +146,20 @@ ATTRIBUTION = Table(
             "model",
             "first_touch, last_touch, linear, position_based (40/20/40), time_decay (half-life of seven days), "
             "markov_removal (first order, exact), shapley_conversions (a set is worth the conversions of all who saw "
-            "nothing else) or shapley_rates (a set is worth the conversion rate of who saw exactly it)",
+            "nothing else) or shapley_rates (a set is worth the conversion rate of who saw exactly it; told only where "
+            "no set is withheld). The Shapley models: customers, with all impressions of the week; the others: all "
+            "matched people, with impressions before the last order",
             nullable=False,
         ),
         text("channel", "Channel", nullable=False, of=("touch_credits.channel", "channel_steps.channel")),
         text("unit", "What `credit` counts: conversions (one per person), or conversion_rate", nullable=False),
         Column("credit", Type.DOUBLE, "The channel's credit; additive within a model", of=(*_CREDITS, *_STEPS, *_SETS)),
-        Column("share", Type.DOUBLE, "credit / the model's credit over all channels", of=(*_CREDITS, *_STEPS, *_SETS)),
+        Column(
+            "share",
+            Type.DOUBLE,
+            "credit / the model's credit over all channels; empty for a model with a negative credit: rates may fall",
+            of=(*_CREDITS, *_STEPS, *_SETS),
+        ),
         Column(
             "withheld_cells",
             Type.INTEGER,
@@ -153,6 +172,7 @@ ATTRIBUTION = Table(
     invariants=(
         "below_threshold = (credit IS NULL)",
         "unit <> 'conversions' OR credit >= 0",
+        "share BETWEEN 0 AND 1",
         "(SELECT max(abs(total - 1)) FROM (SELECT sum(share) AS total FROM this_table GROUP BY model)) < 0.000001",
     ),
 )

@@ -31,7 +31,9 @@ SPEND = Table(
 _DELIVERED_MEMBERS = ("hashed_audience.member_id", "hashed_audience.eligibility", "deliveries.to_snapshot")
 _BOUGHT = (*_DELIVERED_MEMBERS, "conversions.customer_id", "conversions.email_sha256", "conversions.date")
 _REVENUE = (*_BOUGHT, "conversions.price", "conversions.currency")
-_SPENT = ("spend.amount_eur",)
+_SPENT = ("spend.amount_eur", "spend.day")
+# People who share an identifier are drawn together: see `sample_ratio`.
+_BY_CLUSTER = "widened by the design effect of clusters"
 
 
 def _estimate(
@@ -64,8 +66,9 @@ AUDIENCE_INCREMENTALITY = Table(
         text("account", "Platform account", nullable=False, of=("deliveries.account",)),
         text(
             "state",
-            "measured; no_hold_out; no_outcomes_yet (no orders of a day after the start have arrived); or "
-            "sample_ratio_mismatch: the arms are not those that were drawn, do not use the effect",
+            "measured; no_hold_out; no_outcomes_yet (no orders of a day after the start have arrived); "
+            "sample_ratio_mismatch: the arms are not those that were drawn, do not use the effect; or assignment_lost: "
+            "a delivered audience is past its retention, so who was in which arm is not known any more",
             nullable=False,
         ),
         Column(
@@ -78,12 +81,12 @@ AUDIENCE_INCREMENTALITY = Table(
         Column(
             "assigned",
             Type.INTEGER,
-            "People in either arm: everybody whom a delivered audience held, by the first one that did",
-            nullable=False,
+            "People in either arm: everybody whom a delivered audience held, by the first one that did, since anybody "
+            "was kept back; empty where the assignment is lost",
             of=_DELIVERED_MEMBERS,
         ),
-        Column("treatment", Type.INTEGER, "Of assigned, may be delivered", nullable=False, of=_DELIVERED_MEMBERS),
-        Column("held_out", Type.INTEGER, "Of assigned, kept back", nullable=False, of=_DELIVERED_MEMBERS),
+        Column("treatment", Type.INTEGER, "Of assigned, may be delivered", of=_DELIVERED_MEMBERS),
+        Column("held_out", Type.INTEGER, "Of assigned, kept back", of=_DELIVERED_MEMBERS),
         Column("sample_ratio_p", Type.DOUBLE, "How often chance gives arms so far from the plan's share"),
         Column(
             "delivered",
@@ -114,7 +117,7 @@ AUDIENCE_INCREMENTALITY = Table(
         Column(
             "outcomes_from",
             Type.DATE,
-            "First day (UTC) whose orders count: that of the first spend, else of the first delivery",
+            "First day (UTC) whose orders count: that of the first delivery, or of the first spend where that is later",
             of=("spend.day", "deliveries.opened_at"),
         ),
         Column("outcomes_to", Type.DATE, "Last day (UTC) of which orders have arrived", of=("conversions.date",)),
@@ -125,36 +128,43 @@ AUDIENCE_INCREMENTALITY = Table(
             "Intention-to-treat effect, a difference of shares",
             _BOUGHT,
             formula="buyers_treatment / treatment - buyers_held_out / held_out",
-            interval="95 % interval (Newcombe)",
+            interval=f"95 % interval (Newcombe, {_BY_CLUSTER})",
         ),
         *_estimate(
             "relative_lift",
             "effect / (buyers_held_out / held_out)",
             _BOUGHT,
-            interval="95 % interval (of the log ratio)",
+            interval=f"95 % interval (of the log ratio, {_BY_CLUSTER})",
         ),
-        Column("p_value", Type.DOUBLE, "Two-sided, of no effect (pooled z)", of=_BOUGHT),
+        Column("p_value", Type.DOUBLE, f"Two-sided, of no effect (pooled z, {_BY_CLUSTER})", of=_BOUGHT),
         Column(
             "minimum_detectable_effect",
             Type.DOUBLE,
-            "The smallest effect that arms of this size would show as significant (5 %) in 80 % of cases",
+            "The smallest effect that arms of this size would show as significant (5 %) in 80 % of cases, "
+            f"{_BY_CLUSTER}",
             of=_BOUGHT,
         ),
         *_estimate("incremental_customers", "People who bought because of it", _BOUGHT, formula="effect * treatment"),
         *_estimate(
             "incremental_revenue_eur",
-            "Order value because of it, adjusted by each person's orders of the four weeks before; empty with fewer "
-            "than 30 buyers in an arm, or while orders have a currency without a rate",
+            "Order value because of it, adjusted by each person's orders of the four weeks before the first delivery; "
+            "empty with fewer than 30 buyers in an arm, or while orders have a currency without a rate",
             _REVENUE,
-            interval="95 % interval (normal, unequal variances)",
+            interval=f"95 % interval (normal, unequal variances, {_BY_CLUSTER})",
         ),
         Column("variance_kept", Type.DOUBLE, "Variance left by that adjustment, as a share", of=_REVENUE),
         Column("unrated_orders", Type.INTEGER, "Orders of assigned people without an exchange rate", of=_REVENUE),
-        Column("spend_eur", Type.DOUBLE, "Spend on this account; additive. Empty: none has landed", of=_SPENT),
+        Column(
+            "spend_eur",
+            Type.DOUBLE,
+            "Spend on this account on the days whose orders count, outcomes_from to outcomes_to; additive over "
+            "accounts. Empty: none of these days has landed, or a currency has no rate",
+            of=_SPENT,
+        ),
         Column(
             "segment_spend_eur",
             Type.DOUBLE,
-            "Spend on all accounts of the segment; empty while one is missing. Never add up",
+            "Spend of these days on all accounts of the segment; empty while one is missing. Never add up",
             of=_SPENT,
         ),
         *_estimate(

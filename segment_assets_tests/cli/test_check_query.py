@@ -59,6 +59,41 @@ def test_a_line_of_another_shape_is_an_invalid_configuration_and_no_crash(bad, p
     assert (before["verdict"], after["verdict"]) == ("accepted", "accepted")
 
 
+FREE = {"t": {"owner": RUNNER, "columns": {"a": "string"}, "rule": {"custom": {"allowedAnalyses": ["ANY_QUERY"], "allowedAnalysisProviders": [RUNNER]}}}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT COUNT(*) FROM t GROUP BY 1.5",
+        "SELECT COUNT(*) FROM t GROUP BY 1e5",
+        "SELECT '\ud800' FROM t",
+        "SELECT date_trunc() FROM t",
+        "SELECT map(1) FROM t",
+        "SELECT get_json_object(a, '$.jane[?(@.b==1)]') FROM t",
+    ],
+)
+def test_a_query_that_the_parser_breaks_on_gets_a_verdict_of_its_own_and_is_not_quoted(sql, caplog):
+    before, answer, after = told(line(), line(sql, FREE), line())
+    assert answer["verdict"] in {"refused", "uncertain"}
+    assert {reason["code"] for reason in answer["reasons"]} == {"syntax"}
+    assert (before["verdict"], after["verdict"]) == ("accepted", "accepted")
+    assert "jane" not in json.dumps(answer) + caplog.text
+
+
+def test_the_parser_logs_nothing_of_a_query(caplog):
+    told(line("SELECT get_json_object(a, '$.jane[') AS b FROM t", FREE))
+    assert not caplog.records
+
+
+def test_an_identity_column_in_other_capitals_is_the_same_column():
+    threshold = {"identityColumns": ["user_id"], "minimumIdentityCount": 5, "type": "COUNT_DISTINCT", "allowedAggregateExpressionType": "COLUMNS_ONLY"}  # fmt: skip
+    rule = {"custom": {**FREE["t"]["rule"]["custom"], "aggregationThresholds": [threshold]}}
+    tables = {"t": {"owner": RUNNER, "columns": {"User_ID": "string"}, "rule": rule}}
+    (answer,) = told(line("SELECT COUNT(DISTINCT user_id) AS n FROM t", tables))
+    assert answer["verdict"] == "accepted", answer["reasons"]
+
+
 def test_the_command_answers_a_file_line_by_line_and_ends_well(tmp_path):
     file = tmp_path / "questions.jsonl"
     file.write_bytes(b"\n".join([line(id="a"), b"", line(sql="SELECT name FROM crm", id=["b"]), b"oops"]) + b"\n")
@@ -91,6 +126,7 @@ def test_no_identifier_of_a_query_is_repeated():
         line("SELECT 'jane@example.com' FROM"),
         line("SHOW TABLES LIKE 'jane@example.com'"),
         line("SELECT `jane@example.com` FROM crm"),
+        line("SELECT DISTINCT c.'jane@example.com'(c.name) FROM crm c"),
     )
     assert "jane" not in json.dumps(answers)
     assert {answer["verdict"] for answer in answers} == {"refused"}

@@ -1,24 +1,20 @@
-"""What an activation caused: who counts as assigned, whose orders count, what money is compared with what."""
+"""What an activation caused: from which day, of which deliveries, and what money is compared with what."""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import pytest
 
 from segment_assets.assets.incrementality import audience_incrementality, spend
 from segment_assets.assets.invariants import broken_invariants, checked
 from segment_assets.audience.staging import pseudonyms
-from segment_assets.measurement.arms import Arms, Period, add_up
-from segment_assets.measurement.spend import read_spend
 from segment_assets.plan import load_plan
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.lake import LocalLake
@@ -30,111 +26,13 @@ from segment_assets.tables import (
     AUDIENCE_SIZES,
     CONVERSIONS,
     HASHED_AUDIENCE,
-    HOLD_OUT_PEOPLE,
 )
 from segment_assets_tests.fakes import person, publish_audience
 from segment_assets_tests.insights.conftest import delivered
+from segment_assets_tests.insights.test_arms import SPEND, START, order, table
 
-START = dt.date(2026, 10, 12)
-PERIOD = Period(START - dt.timedelta(days=28), START, START + dt.timedelta(days=6))
-KEY = b"a key of 32 bytes or more, please"
-SEGMENT, EXPERIMENT = "exposed_non_converters", "autumn_holdout"
+SEGMENT = "exposed_non_converters"
 TREATED, HELD = 3600, 400
-
-
-def member(customer: str) -> bytes:
-    return pseudonyms(KEY, "customer", pa.array([customer]))[0].as_py()
-
-
-def row(customer: str, *, held_out: bool = False, email: str | None = None, cluster: str | None = None) -> dict:
-    made = person(customer, email=email, eligibility="held_out" if held_out else "eligible")
-    return made | {"member_id": member(customer), "cluster_id": member(cluster or customer)}
-
-
-def order(customer: str, day: dt.date = START, price: float | None = 50.0, **more: Any) -> dict:
-    number = f"{customer}-{day}-{more}"
-    moment = dt.datetime.combine(day, dt.time(12), dt.UTC)
-    return {
-        "transaction_id": number, "customer_id": customer, "date": day, "event_time": moment, "event_type": "purchase",
-        "price": price, "currency": "EUR", **more,
-    }  # fmt: skip
-
-
-def table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
-    return pa.Table.from_pylist([dict.fromkeys(schema.names) | dict(each) for each in rows], schema)
-
-
-def counted(
-    folder: Path,
-    *audiences: Sequence[Mapping[str, Any]],
-    orders: Sequence[Mapping[str, Any]],
-    sent: Sequence[str] = (),
-    rates: Mapping[str, float] | None = None,
-) -> Arms:
-    moment = dt.datetime(2026, 10, 12, tzinfo=dt.UTC)
-    people = [
-        {
-            "experiment": EXPERIMENT,
-            "reporting_week": START,
-            "member_id": member(name),
-            "arm": "x",
-            "delivered_at": moment,
-        }
-        for name in sent
-    ]
-    return add_up(
-        [pads.dataset(table(rows, HASHED_AUDIENCE.arrow_schema())) for rows in audiences],
-        pads.dataset(table(people, HOLD_OUT_PEOPLE.arrow_schema())),
-        pads.dataset(table(orders, CONVERSIONS.arrow_schema())),
-        period=PERIOD,
-        per_eur=rates or {"EUR": 1.0},
-        pseudonyms=lambda customers: pseudonyms(KEY, "customer", customers),
-        workdir=folder,
-    )
-
-
-def test_people_stay_in_the_arm_of_the_first_audience_also_when_a_later_one_has_lost_them(tmp_path: Path) -> None:
-    """Whoever the campaign won has left a list of non-converters by the next delivery."""
-    first = [row("won"), row("t"), row("h", held_out=True)]
-    later = [row("t"), row("h"), row("new", held_out=True)]
-    arms = counted(tmp_path, first, later, orders=[order("won")])
-    assert (arms.treatment.people, arms.treatment.buyers) == (2, 1)
-    assert (arms.held_out.people, arms.held_out.buyers) == (2, 0)
-
-
-def test_only_purchases_of_the_period_count_and_earlier_ones_are_the_covariate(tmp_path: Path) -> None:
-    before, last, after = (START + dt.timedelta(days=days) for days in (-1, 6, 7))
-    orders = [
-        order("a", price=10.0), order("a", last, price=5.0), order("a", before, price=100.0), order("b", after),
-        order("b", event_type="lead"), order("b", START - dt.timedelta(days=29)), order("stranger"),
-    ]  # fmt: skip
-    arms = counted(tmp_path, [row("a"), row("b"), row("h", held_out=True)], orders=orders)
-    assert arms.treatment.buyers == 1
-    revenue = arms.treatment.revenue
-    assert revenue is not None
-    assert (revenue.y, revenue.yy, revenue.x, revenue.xy) == (15.0, 225.0, 100.0, 1500.0)
-    assert arms.held_out.revenue is None
-
-
-def test_an_order_without_a_known_number_finds_its_person_by_the_email_once(tmp_path: Path) -> None:
-    key = hashlib.sha256(b"x@y").hexdigest()
-    family = [row("a", email="x@y", cluster="a"), row("b", email="x@y", cluster="a"), row("h", held_out=True)]
-    arms = counted(tmp_path, family, orders=[order("guest", email_sha256=key)])
-    assert arms.treatment.buyers == 1
-    assert arms.design_effect == pytest.approx(5 / 3)
-
-
-def test_prices_become_euros_and_an_order_without_a_rate_is_counted(tmp_path: Path) -> None:
-    orders = [order("a", price=22.0, currency="USD"), order("b", price=9.0, currency="SEK"), order("b", price=None)]
-    arms = counted(tmp_path, [row("a"), row("b")], orders=orders, rates={"EUR": 1.0, "USD": 1.1})
-    assert arms.treatment.revenue is not None
-    assert arms.treatment.revenue.y == pytest.approx(20.0)
-    assert (arms.treatment.buyers, arms.unrated_orders) == (2, 1)
-
-
-def test_held_out_people_who_were_delivered_are_contaminated(tmp_path: Path) -> None:
-    arms = counted(tmp_path, [row("t"), row("h", held_out=True), row("i", held_out=True)], orders=[], sent=["t", "i"])
-    assert (arms.treatment.delivered, arms.held_out.delivered) == (1, 1)
 
 
 class World:
@@ -160,8 +58,11 @@ class World:
             for n, (number, m) in enumerate(zip(numbers, ids, strict=True))
         ]
         version = publish_audience(self.lake, SEGMENT, people)
-        sent = {"segment": SEGMENT, "to_snapshot": version.id, "unchanged": 100, "accepted": 3400}
-        delivered(self.lake, [sent], f"meta/1001/{SEGMENT}/1")
+        self.sent = {
+            "segment": SEGMENT, "to_snapshot": version.id, "unchanged": 100, "accepted": 3400, "held_out": HELD,
+            "opened_at": dt.datetime.combine(START, dt.time(9), dt.UTC),
+        }  # fmt: skip
+        self.deliver(self.sent)
         asked = {"destination": "meta", "account": "1001", "segment": SEGMENT, "state": "ready"}
         sizes = [
             asked
@@ -169,6 +70,9 @@ class World:
             for day in (14, 13)
         ]
         self.publish(AUDIENCE_SIZES.name, table(sizes, AUDIENCE_SIZES.arrow_schema()))
+
+    def deliver(self, *sent: dict[str, Any]) -> None:
+        delivered(self.lake, sent, f"meta/1001/{SEGMENT}/1")
 
     def publish(self, name: str, rows: pa.Table) -> None:
         writer = self.lake.writer(name, "all")
@@ -207,7 +111,6 @@ def sold(tmp_path: Path) -> World:
 
 
 _NULLABLE = pa.schema([field.with_nullable(True) for field in AUDIENCE_INCREMENTALITY.arrow_schema()])  # noqa: FBT003
-SPEND = "day,destination,account,segment,amount,currency\n"
 
 
 def test_effect_customers_money_and_matched_range_of_an_activation(sold: World) -> None:
@@ -233,10 +136,76 @@ def test_effect_customers_money_and_matched_range_of_an_activation(sold: World) 
 
 
 def test_without_spend_orders_count_from_the_first_delivery_and_money_is_unknown(sold: World) -> None:
-    """The delivery was on 20 October, after the newest week of orders."""
+    found = sold.caused()
+    assert (found["state"], found["outcomes_from"], found["buyers_treatment"]) == ("measured", START, 360)
+    assert (found["spend_eur"], found["iroas"]) == (None, None)
+
+
+def test_what_was_bought_before_the_first_delivery_is_no_outcome_although_money_was_spent(sold: World) -> None:
+    """The campaign ran on other audiences from 12 October; this one was delivered on the 15th."""
+    opened = dt.datetime(2026, 10, 15, 9, tzinfo=dt.UTC)
+    sold.deliver(sold.sent | {"opened_at": opened})
+    sold.land("spend.csv", SPEND + f"2026-10-12,meta,1001,{SEGMENT},600,EUR\n2026-10-16,meta,1001,{SEGMENT},40,EUR\n")
+    found = sold.caused()
+    assert (found["state"], found["outcomes_from"]) == ("measured", opened.date())
+    assert found["buyers_treatment"] == sum(n % 7 >= 3 for n in range(360))
+    assert (found["spend_eur"], found["segment_spend_eur"]) == (40, 40)
+
+
+def test_a_delivery_after_the_newest_orders_has_no_outcomes_whatever_was_spent_before(sold: World) -> None:
+    sold.deliver(sold.sent | {"opened_at": dt.datetime(2026, 10, 20, tzinfo=dt.UTC)})
+    sold.land("spend.csv", SPEND + f"2026-10-12,meta,1001,{SEGMENT},600,EUR\n")
     found = sold.caused()
     assert (found["state"], found["effect"], found["outcomes_from"]) == ("no_outcomes_yet", None, None)
     assert (found["spend_eur"], found["iroas"]) == (None, None)
+
+
+def test_only_spend_of_the_days_whose_orders_count_is_held_against_them(sold: World) -> None:
+    days = ("2026-10-13", "2026-10-18", "2026-10-19", "2026-12-01")
+    sold.land("spend.csv", SPEND + "".join(f"{day},meta,1001,{SEGMENT},100,EUR\n" for day in days))
+    found = sold.caused()
+    assert (found["outcomes_from"], found["outcomes_to"]) == (dt.date(2026, 10, 13), dt.date(2026, 10, 18))
+    assert (found["spend_eur"], found["segment_spend_eur"]) == (200, 200)
+    assert found["cost_per_incremental_customer_eur"] == pytest.approx(200 / found["incremental_customers"])
+
+
+def test_an_audience_past_its_retention_leaves_no_effect_of_who_is_left(sold: World) -> None:
+    gone = sold.sent | {"to_snapshot": "0" * 64}
+    later = sold.sent | {"opened_at": dt.datetime(2026, 10, 14, tzinfo=dt.UTC)}
+    sold.deliver(gone, later)
+    found = sold.caused()
+    assert (found["state"], found["effect"], found["assigned"]) == ("assignment_lost", None, None)
+    assert (found["accepted"], found["matched_low"]) == (3500, 1400)
+
+
+def test_deliveries_from_before_the_experiment_assign_nobody(sold: World) -> None:
+    """Without an arm to compare with they would put everybody into the treatment, those held out later too."""
+    newest = sold.lake.current(HASHED_AUDIENCE.name, SEGMENT)
+    assert newest is not None
+    everybody = sold.lake.dataset(newest).to_table().to_pylist()
+    before = publish_audience(sold.lake, SEGMENT, [each | {"eligibility": "eligible"} for each in everybody])
+    old = sold.sent | {"to_snapshot": before.id, "held_out": 0, "opened_at": dt.datetime(2026, 9, 1, tzinfo=dt.UTC)}
+    sold.deliver(old, sold.sent)
+    found = sold.caused()
+    assert (found["state"], found["held_out"], found["outcomes_from"]) == ("measured", HELD, START)
+
+
+def test_people_who_are_drawn_in_families_make_the_interval_wider(sold: World) -> None:
+    alone = sold.caused()
+    newest = sold.lake.current(HASHED_AUDIENCE.name, SEGMENT)
+    assert newest is not None
+    people = sold.lake.dataset(newest).to_table().to_pylist()
+    for arm in ("eligible", "held_out"):
+        mine = [each for each in people if each["eligibility"] == arm]
+        for one, other in zip(mine[::2], mine[1::2], strict=True):
+            other["cluster_id"] = one["cluster_id"]
+    sold.deliver(sold.sent | {"to_snapshot": publish_audience(sold.lake, SEGMENT, people).id})
+    paired = sold.caused()
+    for name in ("effect", "incremental_customers", "incremental_revenue_eur"):
+        assert paired[name] == pytest.approx(alone[name])
+        width, wider = (each[f"{name}_high"] - each[f"{name}_low"] for each in (alone, paired))
+        assert wider == pytest.approx(width * 2**0.5)
+    assert paired["p_value"] > alone["p_value"]
 
 
 def test_spend_in_a_currency_without_a_rate_leaves_the_return_unknown(sold: World) -> None:
@@ -249,30 +218,8 @@ def test_spend_in_a_currency_without_a_rate_leaves_the_return_unknown(sold: Worl
 def test_arms_that_are_not_those_of_the_plan_are_called_so(sold: World) -> None:
     lost = [person(f"p{n}", eligibility="eligible" if n < 3600 else "held_out") for n in range(3800)]
     version = publish_audience(sold.lake, SEGMENT, lost)
-    sent = {"segment": SEGMENT, "to_snapshot": version.id}
-    delivered(sold.lake, [sent], f"meta/1001/{SEGMENT}/1")
-    sold.land("spend.csv", SPEND + f"2026-10-12,meta,1001,{SEGMENT},600,EUR\n")
+    sold.deliver(sold.sent | {"to_snapshot": version.id})
     assert sold.caused()["state"] == "sample_ratio_mismatch"
-
-
-def test_unusable_rows_of_spend_are_left_out_with_file_line_and_reason(tmp_path: Path) -> None:
-    texts = {
-        "spend_a.csv": SPEND + "2026-10-12,meta,1001,list,5,EUR\nyesterday,meta,1,list,5,EUR\n2026-10-12,meta,1,list,-1,EUR\n"
-        "2026-10-12,meta,1,list,nan,EUR\n2026-10-12,meta,1,list,5,Euro\n2026-10-12,meta,,list,5,EUR\nshort,row\n",
-        "spend_b.csv": "date,cost\n2026-10-12,5\n",
-        "exchange_rates.csv": "currency,per_eur\nUSD,1.1\nUSD,1.2\nGBP,0\npound,1\nEUR,1\n",
-    }  # fmt: skip
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    found = read_spend(list(tmp_path.iterdir()))
-    assert [(kept.amount, kept.currency) for kept in found.rows] == [(5.0, "EUR")]
-    assert found.per_eur == {"EUR": 1.0, "USD": 1.1}
-    assert [(bad.file, bad.line, bad.reason) for bad in found.refused] == [
-        ("exchange_rates.csv", 3, "second_rate"), ("exchange_rates.csv", 4, "not_a_rate"),
-        ("exchange_rates.csv", 5, "not_a_currency"), ("spend_a.csv", 3, "not_a_day"),
-        ("spend_a.csv", 4, "not_an_amount"), ("spend_a.csv", 5, "not_an_amount"), ("spend_a.csv", 6, "not_a_currency"),
-        ("spend_a.csv", 7, "empty"), ("spend_a.csv", 8, "columns"), ("spend_b.csv", 1, "columns"),
-    ]  # fmt: skip
 
 
 def test_a_table_that_contradicts_its_declaration_names_the_condition(tmp_path: Path) -> None:

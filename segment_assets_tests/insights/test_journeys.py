@@ -5,15 +5,18 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import itertools
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from segment_assets.assets.invariants import broken_invariants
 from segment_assets.measurement.attribution import Journey, first_touch, last_touch, linear, position, time_decay
 from segment_assets.measurement.attribution_rows import RULES, attribution_rows
 from segment_assets.measurement.markov import markov, transitions
-from segment_assets.measurement.shapley import coalitions, of_conversions
-from segment_assets.tables import CHANNELS
+from segment_assets.measurement.shapley import coalitions, of_conversions, of_rates
+from segment_assets.tables import ATTRIBUTION, CHANNELS
 from segment_assets_tests.insights.conftest import Insights
 from segment_assets_tests.insights.truth import _rows
 
@@ -125,9 +128,12 @@ def test_every_model_has_every_channel_and_shares_add_up(insights: Insights) -> 
     for week in insights.weeks:
         rows = insights.rows("attribution", week)
         assert len(rows) == 8 * len(CHANNELS)
-        for _, group in itertools.groupby(rows, key=lambda row: row["model"]):
-            shares = [row["share"] for row in group if row["share"] is not None]
-            assert sum(shares) == pytest.approx(1.0)
+        for model, group in itertools.groupby(rows, key=lambda row: row["model"]):
+            told = list(group)
+            if model == "shapley_rates" and told[0]["withheld_cells"]:
+                assert all(row["credit"] is None and row["share"] is None for row in told)
+                continue
+            assert sum(row["share"] for row in told if row["share"] is not None) == pytest.approx(1.0)
 
 
 def told_by_the_room(journeys: list[Journey]) -> dict[str, list[dict[str, Any]]]:
@@ -186,3 +192,60 @@ def test_a_channel_whose_ends_were_withheld_gives_no_error_and_no_credit_that_is
     told = {row["channel"]: row["credit"] for row in rows}
     assert told["olv"] is None
     assert sum(value for value in told.values() if value is not None) == pytest.approx(6)
+
+
+def every_set(people: int = 200) -> list[Journey]:
+    """Journeys of every set of channels, the more of them seen the more often with a conversion."""
+    sizes = range(1, len(CHANNELS) + 1)
+    sets = [chosen for size in sizes for chosen in itertools.combinations(CHANNELS, size)]
+    return [Journey(chosen, conversions=10 * len(chosen), nulls=people - 10 * len(chosen)) for chosen in sets]
+
+
+def shown(journeys: list[Journey], *, more: tuple[dict[str, Any], ...] = ()) -> dict[str, tuple[Any, Any, bool]]:
+    results = told_by_the_room(journeys)
+    results["exposure_sets"] += more
+    rows = attribution_rows(MONDAY, results, CHANNELS)
+    return {
+        row["channel"]: (row["credit"], row["share"], row["below_threshold"])
+        for row in rows
+        if row["model"] == "shapley_rates"
+    }
+
+
+def test_rates_are_shared_out_where_every_set_was_told() -> None:
+    found = shown(every_set())
+    expected = of_rates(coalitions(every_set()))
+    assert {channel: credit for channel, (credit, _, _) in found.items()} == pytest.approx(expected)
+    assert all(share == pytest.approx(1 / len(CHANNELS)) and not below for _, share, below in found.values())
+
+
+@pytest.mark.parametrize("withheld", [0, 7, 30])
+def test_a_set_that_was_withheld_is_not_one_that_converts_at_nought(withheld: int) -> None:
+    journeys = every_set()
+    del journeys[withheld]
+    assert shown(journeys) == dict.fromkeys(CHANNELS, (None, None, True))
+
+
+def test_people_of_no_asked_channel_do_not_stand_in_for_a_withheld_set() -> None:
+    nobody = dict.fromkeys(CHANNELS, 0) | {"converters": 90, "people": 100}
+    assert shown(every_set()[1:], more=(nobody,)) == dict.fromkeys(CHANNELS, (None, None, True))
+
+
+def test_no_share_is_told_where_a_channel_takes_conversions_away() -> None:
+    journeys = [
+        Journey(journey.channels, journey.conversions, journey.nulls + (2000 if "audio" in journey.channels else 0))
+        for journey in every_set()
+    ]
+    found = shown(journeys)
+    assert found["audio"][0] < 0
+    assert all(share is None and not below for _, share, below in found.values())
+
+
+def test_a_share_beyond_the_whole_blocks_the_table(tmp_path: Path) -> None:
+    row = {"reporting_week": MONDAY, "model": "linear", "unit": "conversions", "credit": 1.0, "withheld_cells": 0}
+    rows = [
+        row | {"channel": channel, "share": share, "below_threshold": False}
+        for channel, share in (("ctv", 3.0), ("olv", -2.0))
+    ]
+    made = pa.Table.from_pylist(rows, ATTRIBUTION.arrow_schema())
+    assert broken_invariants(ATTRIBUTION, made, tmp_path) == {"share BETWEEN 0 AND 1": 2}

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pytest
@@ -67,6 +68,52 @@ def test_a_band_is_withheld_where_it_would_tell_about_fewer_than_a_hundred_other
 
 
 @pytest.mark.parametrize("others", [0, 99, 100])
+def test_the_reach_is_withheld_where_it_would_tell_about_few_who_were_not_reached(tmp_path: Path, others: int) -> None:
+    given = {
+        "customers": people(400 + others, country="DE"),
+        "customer_reach": [{"exposed_customers": 400}],
+        "overlap": [{"matched_converters": 150}],
+    }
+    told = others >= 100
+    (row,) = answered(tmp_path, "audience_overlap", given)
+    assert (row["exposed_customers"], row["matched_converters"]) == (400 if told else None, 150)
+    assert row["conversion_rate"] == (pytest.approx(150 / 400) if told else None)
+    assert row["overlap_rate"] == (pytest.approx(400 / (400 + others)) if told else None)
+    assert row["below_threshold"] is not told
+    (everybody,) = answered(tmp_path, "reach_by_campaign_channel", given)
+    assert (everybody["reached_customers"], everybody["below_threshold"]) == (400 if told else None, not told)
+
+
+@pytest.mark.parametrize("hidden", [0, 1, 99, 100])
+def test_no_share_tells_how_many_people_are_in_withheld_frequencies(tmp_path: Path, hidden: int) -> None:
+    rows = answered(
+        tmp_path,
+        "reach_frequency",
+        {
+            "exposure_frequency": [{"frequency": 1, "people": 300, "impressions": 300, "converters": 30}],
+            "customer_reach": [{"exposed_customers": 300 + hidden}],
+        },
+    )
+    assert len(rows) == 10
+    assert rows[0]["people"] == 300
+    expected = None if 0 < hidden < 100 else pytest.approx(300 / (300 + hidden))
+    assert rows[0]["reach_share"] == expected
+
+
+@pytest.mark.parametrize(("hidden", "bound"), [(0, 0), (1, 100), (99, 100), (100, 100), (250, 250)])
+def test_the_bounds_of_reach_tell_no_number_of_a_small_withheld_group(tmp_path: Path, hidden: int, bound: int) -> None:
+    only = dict.fromkeys(("audio", "ctv", "display", "olv", "social"), 0) | {"ctv": 1, "people": 300}
+    rows = answered(
+        tmp_path,
+        "incremental_reach",
+        {"exposure_sets": [only], "customer_reach": [{"exposed_customers": 300 + hidden}]},
+    )
+    ctv = next(row for row in rows if row["channel"] == "ctv")
+    assert (ctv["reached_at_least"], ctv["reached_at_most"]) == (300, 300 + bound)
+    assert ctv["incremental_share_low"] == pytest.approx(300 / (300 + bound))
+
+
+@pytest.mark.parametrize("others", [0, 99, 100])
 def test_a_profile_cell_is_withheld_where_it_would_tell_about_few_others(tmp_path: Path, others: int) -> None:
     (row,) = answered(
         tmp_path,
@@ -83,9 +130,18 @@ def test_a_profile_cell_is_withheld_where_it_would_tell_about_few_others(tmp_pat
 
 def test_the_smallest_group_of_the_queries_is_the_strictest_of_the_collaboration() -> None:
     minimums = re.findall(r'"minimum": (\d+)', json.dumps(collaboration.document()))
-    for table in ("value_bands", "audience_profile_index"):
-        said = re.findall(r">= (\d+) THEN", queries.read("/".join(BY_TABLE[table].key)))
-        assert [int(number) for number in said] == [max(int(number) for number in minimums)]
+    guarded = (
+        "value_bands",
+        "audience_profile_index",
+        "audience_overlap",
+        "reach_by_campaign_channel",
+        "reach_frequency",
+    )
+    strictest = max(int(number) for number in minimums)
+    for table in guarded:
+        said = re.findall(r">= (\d+)(?: THEN|\n)", queries.read("/".join(BY_TABLE[table].key)))
+        assert [int(number) for number in said] == [strictest], table
+    assert f"BETWEEN 1 AND {strictest - 1} THEN {strictest}" in queries.read("measurement/incremental_reach")
 
 
 def test_a_week_without_any_result_still_has_every_band_and_says_that_they_are_withheld(tmp_path: Path) -> None:
@@ -124,6 +180,27 @@ def test_two_customer_records_of_one_person_are_one_person_of_the_base(tmp_path:
     twice = [*people(300, birth_country="SE"), *people(300, birth_country="SE")]
     (row,) = answered(tmp_path, "audience_profile_index", {"customers": twice})
     assert (row["base_people"], row["base_share"]) == (300, 1.0)
+
+
+def test_people_without_an_email_are_no_journey() -> None:
+    """All of them together would be one person who saw everything and never bought."""
+    sql = queries.render(
+        queries.read("clean_room/channel_steps"), {"week_start": MONDAY, "week_end": MONDAY + dt.timedelta(days=7)}
+    )
+    seen = [(None, "ctv"), (None, "olv"), ("a", "ctv"), ("b", "ctv"), ("b", "olv")]
+    values = ", ".join(
+        f"({email!r}, '{channel}', DATE '{MONDAY}', TIMESTAMP '{MONDAY} 10:00:0{n}', 'i{n}')".replace("None", "NULL")
+        for n, (email, channel) in enumerate(seen)
+    )
+    with duckdb.connect() as db:
+        columns = "email_sha256, channel, date, event_time, impression_id"
+        db.execute(f"CREATE TABLE impressions_journeys AS SELECT * FROM (VALUES {values}) AS v ({columns})")
+        bought = f"SELECT 'b' AS email_sha256, DATE '{MONDAY}' AS date, TIMESTAMP '{MONDAY} 12:00:00' AS event_time"
+        db.execute(f"CREATE TABLE conversions_journeys AS {bought}")
+        rows = db.execute(sqlglot.transpile(sql, read="spark", write="duckdb")[0]).fetchall()
+    told = {row[:2]: row[2:] for row in rows if row[2]}
+    assert told == {(None, "ctv"): (2, 2, 0, 1), ("ctv", "olv"): (1, 1, 1, 0)}
+    assert all(not any(counts) for before, channel, *counts in rows if (before, channel) not in told)
 
 
 @pytest.mark.parametrize("name", ATHENA)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from segment_assets.contracts import PermanentError
 from segment_assets.measurement.covariates import Sums, adjusted_difference, mean_difference, variance_kept
-from segment_assets.measurement.intervals import Interval, Proportion, log_ratio, newcombe, wilson, z_of
+from segment_assets.measurement.intervals import Interval, Proportion, log_ratio, newcombe, t_of, wilson, z_of
 from segment_assets.measurement.lift import (
     cost_per_incremental_customer,
     incremental_revenue,
@@ -162,3 +162,38 @@ def test_families_in_one_arm_make_unequal_arms_less_suspicious() -> None:
     with pytest.raises(PermanentError):
         sample_ratio(0, 0, planned=0.1)
     assert math.isclose(sample_ratio(1000, 9000, planned=0.1).p_value, 1.0)
+
+
+# scipy.stats.t.ppf(0.975, freedom).
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, 12.706204736), (2, 4.3026527299), (3, 3.1824463053), (4, 2.7764451052), (6, 2.4469118511), (38, 2.0243941639)],
+)
+def test_few_points_need_the_wider_quantile_of_student(freedom: int, quantile: float) -> None:
+    assert t_of(freedom) == pytest.approx(quantile, rel=1e-9)
+
+
+def test_no_quantile_exists_without_a_degree_of_freedom() -> None:
+    with pytest.raises(PermanentError, match="degree of freedom"):
+        t_of(0)
+
+
+def test_couples_who_always_do_the_same_are_half_as_many_people() -> None:
+    """Everybody counted twice with a design effect of 2 knows as much as everybody counted once."""
+    once = lift(Proportion(2500, 100_000), Proportion(2000, 100_000))
+    twice = lift(Proportion(5000, 200_000), Proportion(4000, 200_000), design_effect=2.0)
+    assert (twice.effect.value, twice.effect.low, twice.effect.high) == pytest.approx(
+        (once.effect.value, once.effect.low, once.effect.high), rel=1e-3
+    )
+    assert once.relative is not None
+    assert twice.relative is not None
+    assert (twice.relative.low, twice.relative.high) == pytest.approx((once.relative.low, once.relative.high), rel=1e-9)
+    assert twice.p_value == pytest.approx(once.p_value, rel=1e-9)
+    assert twice.minimum_detectable_effect == pytest.approx(once.minimum_detectable_effect, rel=1e-9)
+
+
+def test_no_widened_effect_leaves_what_is_possible_and_no_design_effect_narrows() -> None:
+    found = lift(Proportion(9, 10), Proportion(1, 10), design_effect=100.0)
+    assert (found.effect.low, found.effect.high) == (-1.0, 1.0)
+    with pytest.raises(PermanentError, match="design effect"):
+        Interval(1.0, 0.0, 2.0).widened(0.5)

@@ -185,8 +185,9 @@ def test_a_legal_query_with_words_changed_gets_a_verdict_and_never_loses_its_thr
     verdict = judge(" ".join(words), EXAMPLES, RUNNER)
     assert "jane" not in verdict.explain() + caplog.text
     if verdict.accepted:
-        guarded = {threshold.table for threshold in enforce(verdict).thresholds}
-        assert guarded == set(verdict.tables)
+        # What AWS runs under a name that is none here, `AS 1`, is judged and not run.
+        promised = enforce(verdict).thresholds if verdict.runnable else verdict.thresholds
+        assert {threshold.table for threshold in promised} == set(verdict.tables)
 
 
 def _sql(key, groups, condition, *, show_groups):

@@ -444,3 +444,23 @@ class TestReading:
         outcome = ran(room, rendered("exposed_customers"))
         batches = list(read_batches(outcome.location))
         assert sum(batch.num_rows for batch in batches) == 240
+
+
+def test_what_nobody_expected_ends_the_query_for_good_and_quotes_nothing(files, tmp_path, monkeypatch):
+    def broken(verdict):
+        raise IndexError("jane@example.com")
+
+    monkeypatch.setattr("segment_assets.resources.clean_room.local.enforce", broken)
+    outcome = ran(make_room(files, tmp_path), rendered("overlap"))
+    assert (outcome.state, outcome.error.code, outcome.error.retryable) == (
+        QueryState.FAILED,
+        ErrorCode.INTERNAL_ERROR,
+        False,
+    )
+    assert "jane" not in outcome.error.message
+
+
+def test_the_machine_s_time_zone_makes_no_difference(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with make_room(files, tmp_path)._engine() as connection:
+        assert connection.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)

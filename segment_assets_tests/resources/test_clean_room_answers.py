@@ -68,6 +68,20 @@ def test_a_repeated_question_and_one_of_other_groups_are_answered(files, tmp_pat
     assert {outcome.state for outcome in outcomes} == {QueryState.SUCCESS}
 
 
+def test_the_order_of_the_keys_does_not_hide_that_the_groups_are_the_same(files, tmp_path):
+    by = "SELECT i.creative_id AS creative, c.status AS status, COUNT(DISTINCT c.email_sha256) AS n"
+    first, second = ask(
+        files,
+        tmp_path,
+        f"{by} {JOINED} GROUP BY i.creative_id, c.status",
+        f"{by} {JOINED} WHERE c.birth_country <> 'MT' GROUP BY c.status, i.creative_id",
+        apart_at_least=25,
+    )
+    assert first.state is QueryState.SUCCESS, first.error
+    assert second.state is QueryState.FAILED
+    assert first.query_id in second.error.message
+
+
 def test_without_the_guard_nothing_is_remembered(files, tmp_path):
     ask(files, tmp_path, REACH)
     assert not (tmp_path / "answers.jsonl").exists()

@@ -1,5 +1,6 @@
 -- Journeys: steps from channel to channel and how journeys ended: what a Markov chain of the week is made of.
 -- A journey ends at the person's last order of the week, or with the last impression. No channel before: its beginning.
+-- Impressions without an e-mail are no journey of one giant person: counting e-mails leaves them out everywhere.
 WITH buyer AS (
   SELECT o.email_sha256 AS email_sha256, MAX(o.event_time) AS converted_at
   FROM conversions_journeys AS o
@@ -24,6 +25,7 @@ SELECT
   COUNT(DISTINCT t.email_sha256) AS people,
   COUNT(t.email_sha256) AS steps,
   SUM(CASE WHEN t.channel_after IS NULL THEN t.converted ELSE 0 END) AS conversions,
-  SUM(CASE WHEN t.channel_after IS NULL THEN 1 - t.converted ELSE 0 END) AS ends_without
+  COUNT(CASE WHEN t.channel_after IS NULL THEN t.email_sha256 END)
+    - SUM(CASE WHEN t.channel_after IS NULL THEN t.converted ELSE 0 END) AS ends_without
 FROM touch AS t
 GROUP BY t.channel_before, t.channel

@@ -1,6 +1,7 @@
 -- How many customers each channel reached in the week, and how many of them no other channel reached.
 -- Groups of exposure_sets are disjoint, so they add up to a channel's reach. Withheld ones are missing from the sum: who
 -- is in them is what the reach over all channels leaves, and may or may not have seen this channel. Hence two bounds.
+-- Fewer than 100 of them (the strictest minimum of the collaboration) count as 100: a wider bound that tells no number.
 WITH spine AS (
   SELECT channel FROM (VALUES ('audio'), ('ctv'), ('display'), ('olv'), ('social')) AS listed (channel)
 ),
@@ -28,7 +29,11 @@ sums AS (
   GROUP BY channel
 ),
 withheld AS (
-  SELECT reach.exposed_customers - COALESCE(told.people, 0) AS people
+  SELECT
+    CASE
+      WHEN reach.exposed_customers - COALESCE(told.people, 0) BETWEEN 1 AND 99 THEN 100
+      ELSE reach.exposed_customers - COALESCE(told.people, 0)
+    END AS people
   FROM (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
   CROSS JOIN (SELECT SUM(people) AS people FROM exposure_sets) AS told
 )

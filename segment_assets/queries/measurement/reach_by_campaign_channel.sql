@@ -1,6 +1,8 @@
 -- Reach, impressions and average frequency of every campaign and channel, and the reach over all of them.
 -- Reach does not add up: a customer reached by two campaigns counts in both rows and once in the row `(all)`.
 -- Which campaigns the partner ran is only known from the result, so a withheld campaign has no row.
+-- Where fewer than 100 customers (the strictest minimum) were not reached, the reach of all tells about those few: it is
+-- withheld as in audience_overlap.
 WITH rows_told AS (
   SELECT
     COALESCE(campaign_id, '(none)') AS campaign_id,
@@ -12,9 +14,11 @@ WITH rows_told AS (
   SELECT
     '(all)' AS campaign_id,
     '(all)' AS channel,
-    MAX(exposed_customers) AS reached_customers,
+    reach.exposed_customers AS reached_customers,
     CAST(NULL AS bigint) AS impressions
-  FROM customer_reach
+  FROM (SELECT COUNT(DISTINCT email_sha256) AS customers FROM customers) AS everybody
+  LEFT JOIN (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
+    ON everybody.customers - reach.exposed_customers >= 100
 )
 SELECT
   :reporting_week AS reporting_week,

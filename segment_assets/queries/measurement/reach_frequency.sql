@@ -1,5 +1,7 @@
 -- How many customers saw how many impressions in the week, one row per frequency; 10 is ten and more.
 -- A frequency without a result was withheld or met nobody: unknown, never 0. The interval of the rate is Wilson's.
+-- A share tells the reach over all groups, and with it how many people are in the withheld ones: no share is told where
+-- these are fewer than 100, the strictest minimum of the collaboration.
 WITH spine AS (
   SELECT frequency
   FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS listed (frequency)
@@ -31,5 +33,7 @@ SELECT
   (told.people IS NULL) AS below_threshold
 FROM spine
 LEFT JOIN told ON told.frequency = spine.frequency
-CROSS JOIN (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
+CROSS JOIN (SELECT COALESCE(SUM(people), 0) AS people FROM exposure_frequency) AS sums
+LEFT JOIN (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
+  ON reach.exposed_customers - sums.people <= 0 OR reach.exposed_customers - sums.people >= 100
 ORDER BY spine.frequency

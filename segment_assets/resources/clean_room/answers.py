@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from segment_assets.privacy.differencing import Answer, Difference, differences, group_of, question_of
+from segment_assets.privacy.differencing import Answer, Difference, differences, group_of, key_order, question_of
 from segment_assets.privacy.enforcement import people_by_group
 from segment_assets.privacy.verdicts import RuleKind
 from segment_assets.resources.clean_room import query_log
@@ -40,7 +40,8 @@ class Answers:
         rows = connection.execute(counted.sql).fetchall()
         keys = len(counted.outputs) - len(counted.thresholds)
         asked, conditions = question_of(verdict)
-        people = {group_of(row[:keys]): min(row[keys:]) for row in rows}
+        order = key_order(verdict)
+        people = {group_of(row[key] for key in order): min(row[keys:]) for row in rows}
         answer = Answer(query_id, asked, conditions, people)
         found = list(differences(answer, self._earlier(), self._minimum))
         if not found:

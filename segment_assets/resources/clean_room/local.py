@@ -212,6 +212,8 @@ class LocalCleanRoom:
                 "autoload_known_extensions": False,
             }
             with duckdb.connect(":memory:", config=config) as connection:
+                # Clean Rooms reckons in UTC; the machine's own zone would move days.
+                connection.execute("SET TimeZone = 'UTC'")
                 yield connection
 
     def _show(self, connection: duckdb.DuckDBPyConnection, name: str, paths: list[str]) -> None:
@@ -248,11 +250,17 @@ class LocalCleanRoom:
 
 @contextlib.contextmanager
 def _failures(name: str) -> Iterator[None]:
-    """Turn the engine's errors into outcomes. Its messages quote values of the data, so none is passed on."""
+    """Turn errors into outcomes. Their messages quote values of the data, so none is passed on.
+
+    What nobody expected is a permanent failure of this query: raised, it would look like a process that died, and the
+    query would be asked again for ever.
+    """
     import duckdb
 
     try:
         yield
+    except _Failure:
+        raise
     except duckdb.OutOfMemoryException:
         message = f"{name}: not enough memory or disk; raise memory_limit or free the temp folder"
         error = QueryError(ErrorCode.INSUFFICIENT_COMPUTE, message, retryable=False)
@@ -262,7 +270,7 @@ def _failures(name: str) -> Iterator[None]:
     except (duckdb.BinderException, duckdb.CatalogException):
         message = f"{name}: the files of a table lack an allowed column, or its type does not fit the query"
         error = QueryError(ErrorCode.INVALID_RESOURCE, message, retryable=False)
-    except (duckdb.Error, PermanentError) as problem:
+    except Exception as problem:  # noqa: BLE001 - see above
         message = f"{name}: the engine stopped with {type(problem).__name__}; run the query on test data to see why"
         error = QueryError(ErrorCode.INTERNAL_ERROR, message, retryable=False)
     else:
