@@ -236,6 +236,12 @@ def test_a_job_is_read_by_its_status_and_counts(body, state, received, reasons):
     assert (report.state, report.received, dict(report.rejected)) == (state, received, reasons)
 
 
+@pytest.mark.parametrize(("operation", "received"), [("add", 7), ("remove", 5)])
+def test_whom_a_removal_creates_it_has_not_taken_out(operation, received):
+    report = PROFILES.read_job(said(Status="SUCCEEDED", ResultsSummary=RESULTS, DisplayName=f"marker {operation} 1f"))
+    assert (report.state, report.received) == (JobState.SUCCESS, received)
+
+
 def test_a_job_that_is_gone_has_failed_and_an_answer_that_is_none_says_nothing():
     gone = PROFILES.read_job(aws("ResourceNotFoundException", 404))
     assert (gone.state, gone.received, dict(gone.rejected)) == (JobState.FAILED, 0, {"job_is_gone": 1})
