@@ -79,7 +79,7 @@ def _platforms(lake: Lake, plan: Plan, since: float) -> Any:
     table.add_column("audience", no_wrap=True)
     for name in ("wanted", "no usable key", "sent", "accepted", "rejected", "unproven", "removed", "requests"):
         table.add_column(name, justify="right")
-    table.add_column("said")
+    table.add_column("said", no_wrap=True)
     rows = _rows(lake)
     contracts = registry()
     for pattern in dict.fromkeys(contracts[account.destination].pattern for account in plan.accounts.values()):
