@@ -20,8 +20,7 @@ from segment_assets.jobs import accounts_job
 from segment_assets.partitions import sync_requests
 from segment_assets.permission import closed_until
 from segment_assets.plan import AudienceGuards, Plan
-from segment_assets.resources.account_tables import LocalAccountTables, catalogue
-from segment_assets.resources.landing import LocalLanding
+from segment_assets.resources.ports import AccountTables, Landing
 from segment_assets.tables import CUSTOMERS, HASHED_AUDIENCE, OPT_OUTS
 from segment_assets.withdrawals import approvals_of, is_unfinished, is_waiting, opt_outs_are_unfinished
 
@@ -48,7 +47,7 @@ LONGEST_BACKOFF_SECONDS = 3600.0
     description="Reads a segment's landing folder again when its files have changed; syncs partitions with the plan.",
 )
 def landing_sensor(
-    context: dg.SensorEvaluationContext, plan: dg.ResourceParam[Plan], landing: dg.ResourceParam[LocalLanding]
+    context: dg.SensorEvaluationContext, plan: dg.ResourceParam[Plan], landing: dg.ResourceParam[Landing]
 ) -> dg.SensorResult:
     """One page of landed folders per tick."""
     return look_at_landing(context.instance, context.cursor, plan, landing)
@@ -58,7 +57,7 @@ def look_at_landing(
     instance: dg.DagsterInstance,
     cursor: str | None,
     plan: Plan,
-    landing: LocalLanding,
+    landing: Landing,
     *,
     clock: Clock = time.monotonic,
 ) -> dg.SensorResult:
@@ -193,27 +192,28 @@ def _wanted_now(
     description="Reads account A's customers and opt-outs again when they have changed, so that a no leaves by itself.",
 )
 def account_tables_sensor(
-    context: dg.SensorEvaluationContext, accounts: dg.ResourceParam[LocalAccountTables]
+    context: dg.SensorEvaluationContext, accounts: dg.ResourceParam[AccountTables]
 ) -> dg.SensorResult:
     """Both tables, whole."""
     return look_at_accounts(context.instance, context.cursor, accounts)
 
 
 def look_at_accounts(
-    instance: dg.DagsterInstance, cursor: str | None, accounts: LocalAccountTables, *, now: Clock = time.time
+    instance: dg.DagsterInstance, cursor: str | None, accounts: AccountTables, *, now: Clock = time.time
 ) -> dg.SensorResult:
     """Compare customers and opt-outs with what the last successful run has read, and ask for a run until it is that.
 
     `now` is in seconds since the epoch, and measures the time between two tries.
     """
-    if not all(accounts.files(table) for table in ACCOUNT_TABLES):
-        said = "account A has not contributed its customers and opt-outs yet"
-        return dg.SensorResult(cursor=cursor, skip_reason=said)
     told: dict[str, Any] = json.loads(cursor or "{}")
     marks = {table: accounts.version(table) for table in ACCOUNT_TABLES}
     if told.get("read") == marks:
         return dg.SensorResult(cursor=cursor, skip_reason="account A's customers and opt-outs have not changed")
-    wanted = {table: catalogue(table, accounts.files(table)).version for table in ACCOUNT_TABLES}
+    found = {table: accounts.catalogue(table) for table in ACCOUNT_TABLES}
+    wanted = {table: entry.version for table, entry in found.items() if entry is not None}
+    if len(wanted) < len(found):
+        said = "account A has not contributed its customers and opt-outs yet"
+        return dg.SensorResult(cursor=cursor, skip_reason=said)
     keys = {table: dg.AssetKey(["account_a", table]) for table in ACCOUNT_TABLES}
     if wanted == {table: _data_version(instance.get_latest_data_version_record(key)) for table, key in keys.items()}:
         return dg.SensorResult(cursor=json.dumps({"read": marks}), skip_reason="a run has read them as they are now")

@@ -13,14 +13,15 @@ import dagster as dg
 
 from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.common import Owner, published, table_metadata
-from segment_assets.assets.insights import ALL, all_rows
+from segment_assets.assets.insights import ALL
 from segment_assets.assets.invariants import checked, invariant_specs
+from segment_assets.assets.sources import all_rows, every_partition
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.compliance import WINDOW_HOURS
 from segment_assets.contracts import Lake
 from segment_assets.plan import Plan
 from segment_assets.queries import read
-from segment_assets.resources.warehouse import LocalWarehouse
+from segment_assets.resources.ports import Warehouse
 from segment_assets.tables import (
     AUDIENCE_SIZES,
     DELIVERIES,
@@ -52,24 +53,24 @@ def _declared(table: Table, *kinds: str) -> dict[str, Any]:
 
 @dg.asset(**_declared(MATCH_RATE_TREND, "athena", "sql"))
 def match_rate_trend(
-    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[LocalWarehouse], workdir: dg.ResourceParam[Path]
+    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse], workdir: dg.ResourceParam[Path]
 ) -> dg.MaterializeResult:
     """Does a platform recognise fewer of our people than it used to? Its range over ours, day by day."""
-    sources = {AUDIENCE_SIZES.name: all_rows(lake, AUDIENCE_SIZES.name)}
+    sources = {AUDIENCE_SIZES.name: every_partition(lake, AUDIENCE_SIZES.name)}
     rows = warehouse.select(read(MATCH_RATE_TREND.query), sources, MATCH_RATE_TREND.arrow_schema())
     return _written(lake, MATCH_RATE_TREND, rows, workdir)
 
 
 @dg.asset(**_declared(SEGMENT_SIZE_BY_DESTINATION, "python", "parquet"))
 def segment_size_by_destination(
-    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[LocalWarehouse], workdir: dg.ResourceParam[Path]
+    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse], workdir: dg.ResourceParam[Path]
 ) -> dg.MaterializeResult:
     """Where is a segment too small to be served, and how many people are missing? By each connector's minimum."""
     import pyarrow as pa
 
     from segment_assets.destinations import registry
 
-    deliveries = {DELIVERIES.name: all_rows(lake, DELIVERIES.name)}
+    deliveries = {DELIVERIES.name: every_partition(lake, DELIVERIES.name)}
     summary = warehouse.select(read(DELIVERY_SUMMARY.query), deliveries, DELIVERY_SUMMARY.arrow_schema()).to_pylist()
     answers = all_rows(lake, AUDIENCE_SIZES.name).to_table().sort_by("asked_at").to_pylist()
     last = {_pair(row): row for row in answers}

@@ -21,7 +21,7 @@ from segment_assets.partitions import activated_segments
 from segment_assets.permission import Permit, SendingClosedError
 from segment_assets.plan import Account, Activation, Plan, Use
 from segment_assets.resources.destination_account import DestinationAccount
-from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.resources.secrets import Secrets
 from segment_assets.tables import AUDIENCE_SIZES, DELIVERIES, HASHED_AUDIENCE, RECEIPTS, REJECTIONS, SUPPRESSIONS
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _id_of(snapshot: "Snapshot | None") -> str:
     return snapshot.id if snapshot is not None else ""
 
 
-def _key(secrets: LocalSecrets, plan: Plan) -> bytes:
+def _key(secrets: Secrets, plan: Plan) -> bytes:
     return secrets.tenant_key(plan.tenant)
 
 

@@ -20,9 +20,9 @@ from segment_assets.checks import members_before, policy_version
 from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import SEGMENTS
 from segment_assets.plan import ConsentSource, LandingSegment, Plan
-from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.identity_engine import IdentityEngine, Order
-from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.resources.ports import AccountTables
+from segment_assets.resources.secrets import Secrets
 from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE, SEGMENT_MEMBERS, SUPPRESSIONS
 
 SUPPRESSED = dg.AssetKey(["audiences", "suppressions"])
@@ -42,8 +42,8 @@ EVERYBODY = "all"
 def suppressions(
     plan: dg.ResourceParam[Plan],
     lake: dg.ResourceParam[Lake],
-    accounts: dg.ResourceParam[LocalAccountTables],
-    secrets: dg.ResourceParam[LocalSecrets],
+    accounts: dg.ResourceParam[AccountTables],
+    secrets: dg.ResourceParam[Secrets],
     workdir: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult:
     """Everybody who opted out, by every identifier that account A knows of them.
@@ -84,7 +84,7 @@ def hashed_audience(
     *,
     plan: dg.ResourceParam[Plan],
     lake: dg.ResourceParam[Lake],
-    secrets: dg.ResourceParam[LocalSecrets],
+    secrets: dg.ResourceParam[Secrets],
     workdir: dg.ResourceParam[Path],
     identity_engine: dg.ResourceParam[IdentityEngine],
 ) -> dg.MaterializeResult:
@@ -129,9 +129,7 @@ def _digested_on_spark(
     return engine.digested(context, Order(members, policy.column_states, FORM_COLUMNS))
 
 
-def _build(
-    inputs: _Inputs, plan: Plan, lake: Lake, secrets: LocalSecrets, workdir: Path
-) -> tuple[Snapshot, dict[str, Any]]:
+def _build(inputs: _Inputs, plan: Plan, lake: Lake, secrets: Secrets, workdir: Path) -> tuple[Snapshot, dict[str, Any]]:
     from segment_assets.audience import build_audience
 
     members, segment = inputs.members, inputs.members.partition

@@ -9,7 +9,7 @@ import dagster as dg
 from segment_assets.assets.common import Owner, table_metadata
 from segment_assets.contracts import PermanentError
 from segment_assets.partitions import WEEKS
-from segment_assets.resources.account_tables import LocalAccountTables, catalogue
+from segment_assets.resources.ports import AccountTables
 from segment_assets.tables import CONVERSIONS, CUSTOMERS, IMPRESSIONS, OPT_OUTS, ComputedIn, Table
 
 
@@ -27,20 +27,20 @@ def _account_table(table: Table, *, weekly: bool) -> dg.AssetsDefinition:
         output_required=False,
     )
     def account_table(
-        context: dg.AssetExecutionContext, accounts: dg.ResourceParam[LocalAccountTables]
+        context: dg.AssetExecutionContext, accounts: dg.ResourceParam[AccountTables]
     ) -> dg.MaterializeResult:
         week = context.partition_key if weekly else None
-        files = accounts.files(table.name, week)
-        if not files:
+        entry = accounts.catalogue(table.name, week)
+        if entry is None:
             where = f"{table.name}, week {week}" if week else table.name
             raise PermanentError(f"{where}: {account} has contributed no files; ask its owner, or run `make demo`")
-        entry = catalogue(table.name, files)
         if entry.differences:
             raise PermanentError(
                 f"{table.name}: columns differ from the declared table: {'; '.join(entry.differences)}"
             )
         return dg.MaterializeResult(
-            metadata={"dagster/row_count": entry.rows, "files": entry.files},
+            # The partner does not tell how many rows it has.
+            metadata={"files": entry.files} | ({} if entry.rows is None else {"dagster/row_count": entry.rows}),
             data_version=dg.DataVersion(entry.version),
         )
 

@@ -14,14 +14,13 @@ from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.audiences import HASHED
 from segment_assets.assets.common import Owner, published, table_metadata
 from segment_assets.assets.experiments import ALL, PEOPLE
-from segment_assets.assets.insights import all_rows
 from segment_assets.assets.invariants import checked, invariant_specs
+from segment_assets.assets.sources import all_rows
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake, PermanentError, Snapshot
 from segment_assets.plan import Plan, Use
-from segment_assets.resources.account_tables import LocalAccountTables
-from segment_assets.resources.landing import LocalLanding
-from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.resources.ports import AccountTables, Landing
+from segment_assets.resources.secrets import Secrets
 from segment_assets.tables import (
     AUDIENCE_INCREMENTALITY,
     AUDIENCE_SIZES,
@@ -67,7 +66,7 @@ _Rows = Sequence[Mapping[str, Any]]
     check_specs=invariant_specs(SPEND, SPENT),
 )
 def spend(
-    lake: dg.ResourceParam[Lake], landing: dg.ResourceParam[LocalLanding], workdir: dg.ResourceParam[Path]
+    lake: dg.ResourceParam[Lake], landing: dg.ResourceParam[Landing], workdir: dg.ResourceParam[Path]
 ) -> dg.MaterializeResult:
     """What each segment cost on each account by day, from the files in `landing/spend`.
 
@@ -78,7 +77,8 @@ def spend(
 
     from segment_assets.measurement.spend import read_spend
 
-    found = read_spend(LocalLanding(landing.root.parent).files(FOLDER))
+    with landing.beside(FOLDER) as files:
+        found = read_spend(files)
     sums: dict[tuple[Any, ...], float] = {}
     for row in found.rows:
         key = (row.day, row.destination, row.account, row.segment, row.currency)
@@ -118,8 +118,8 @@ def audience_incrementality(
     *,
     plan: dg.ResourceParam[Plan],
     lake: dg.ResourceParam[Lake],
-    accounts: dg.ResourceParam[LocalAccountTables],
-    secrets: dg.ResourceParam[LocalSecrets],
+    accounts: dg.ResourceParam[AccountTables],
+    secrets: dg.ResourceParam[Secrets],
     workdir: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult:
     """What activating each segment of an experiment caused, against its randomised hold-out, and what that cost.
@@ -139,7 +139,7 @@ def audience_incrementality(
     return checked(published(writer.publish({}), {"measured": measured}), AUDIENCE_INCREMENTALITY, table, workdir)
 
 
-def _trials(plan: Plan, lake: Lake, accounts: LocalAccountTables, key: bytes, workdir: Path) -> "Iterator[Trial]":
+def _trials(plan: Plan, lake: Lake, accounts: AccountTables, key: bytes, workdir: Path) -> "Iterator[Trial]":
     """Every segment of an experiment that was ever delivered where a hold-out counts."""
     from segment_assets.audience.staging import pseudonyms
     from segment_assets.measurement.arms import add_up

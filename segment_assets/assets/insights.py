@@ -14,12 +14,12 @@ import dagster as dg
 from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.common import Owner, published, table_metadata
 from segment_assets.assets.invariants import checked, invariant_specs
+from segment_assets.assets.sources import account_rows, every_partition, lake_rows
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.partitions import WEEKS
 from segment_assets.queries import read, render
-from segment_assets.resources.account_tables import LocalAccountTables
-from segment_assets.resources.warehouse import LocalWarehouse
+from segment_assets.resources.ports import AccountTables, Source, Warehouse
 from segment_assets.tables import (
     ATTRIBUTION,
     AUDIENCE_BY_BIRTH_COUNTRY,
@@ -43,7 +43,6 @@ from segment_assets.tables import (
     OVERLAP_BY_PRICE_BAND,
     REACH_BY_CAMPAIGN_CHANNEL,
     REACH_FREQUENCY,
-    TABLES,
     TOUCH_CREDITS,
     VALUE_BANDS,
     Table,
@@ -51,7 +50,6 @@ from segment_assets.tables import (
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.dataset as pads
 
 ALL = "all"
 
@@ -165,12 +163,12 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
     def weekly_insight(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
-        accounts: dg.ResourceParam[LocalAccountTables],
-        warehouse: dg.ResourceParam[LocalWarehouse],
+        accounts: dg.ResourceParam[AccountTables],
+        warehouse: dg.ResourceParam[Warehouse],
         workdir: dg.ResourceParam[Path],
     ) -> dg.MaterializeResult:
         week = context.partition_key
-        sources = {table.name: _rows(lake, table.name, week) for table in insight.room}
+        sources = {table.name: lake_rows(lake, table.name, week) for table in insight.room}
         sources |= {table.name: _own_rows(accounts, table, week) for table in insight.own}
         rows = _answer(insight, dt.date.fromisoformat(week), sources, warehouse)
         writer = lake.writer(insight.table.name, week)
@@ -182,9 +180,7 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
     return weekly_insight
 
 
-def _answer(
-    insight: WeeklyInsight, week: dt.date, sources: "Mapping[str, pads.Dataset]", warehouse: LocalWarehouse
-) -> "pa.Table":
+def _answer(insight: WeeklyInsight, week: dt.date, sources: Mapping[str, Source], warehouse: Warehouse) -> "pa.Table":
     schema = insight.table.arrow_schema()
     if insight.table.query:
         return warehouse.select(render(read(insight.table.query), {"reporting_week": week}), sources, schema)
@@ -192,7 +188,7 @@ def _answer(
 
     from segment_assets.measurement.attribution_rows import attribution_rows
 
-    results = {name: rows.to_table().to_pylist() for name, rows in sources.items()}
+    results = {name: rows.dataset.to_table().to_pylist() for name, rows in sources.items()}
     return pa.Table.from_pylist(attribution_rows(week, results, CHANNELS), schema)
 
 
@@ -210,35 +206,18 @@ SUMMARY = dg.AssetKey(["activation_insights", DELIVERY_SUMMARY.name])
     automation_condition=ON_NEW_VERSIONS,
 )
 def delivery_summary(
-    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[LocalWarehouse], workdir: dg.ResourceParam[Path]
+    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse], workdir: dg.ResourceParam[Path]
 ) -> dg.MaterializeResult:
     """Where every person of each activated segment stands on each platform account, from the ledger's deliveries."""
-    sources = {DELIVERIES.name: all_rows(lake, DELIVERIES.name)}
+    sources = {DELIVERIES.name: every_partition(lake, DELIVERIES.name)}
     rows = warehouse.select(read(f"activation/{DELIVERY_SUMMARY.name}"), sources, DELIVERY_SUMMARY.arrow_schema())
     writer = lake.writer(DELIVERY_SUMMARY.name, ALL)
     writer.write(rows)
     return checked(published(writer.publish({})), DELIVERY_SUMMARY, rows, workdir)
 
 
-def _own_rows(accounts: LocalAccountTables, table: Table, week: str) -> "pads.Dataset":
-    return accounts.dataset(table.name, week if table is CONVERSIONS else None)
-
-
-def _rows(lake: Lake, table: str, partition: str) -> "pads.Dataset":
-    import pyarrow.dataset as pads
-
-    snapshot = lake.current(table, partition)
-    return lake.dataset(snapshot) if snapshot else pads.dataset(TABLES[table].arrow_schema().empty_table())
-
-
-def all_rows(lake: Lake, table: str) -> "pads.Dataset":
-    """The current rows of every partition of a table."""
-    import pyarrow.dataset as pads
-
-    parts = [snapshot for name in lake.partitions(table) if (snapshot := lake.current(table, name))]
-    if not parts:
-        return pads.dataset(TABLES[table].arrow_schema().empty_table())
-    return pads.dataset([lake.dataset(part) for part in parts])
+def _own_rows(accounts: AccountTables, table: Table, week: str) -> Source:
+    return account_rows(accounts, table.name, week if table is CONVERSIONS else None)
 
 
 ASSETS = [*(_weekly(insight) for insight in WEEKLY), delivery_summary]

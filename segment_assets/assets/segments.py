@@ -17,8 +17,7 @@ from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import CLEAN_ROOM_SEGMENTS, LANDING_SEGMENTS
 from segment_assets.plan import CleanRoomSegment, LandingSegment, Plan
-from segment_assets.resources.account_tables import LocalAccountTables
-from segment_assets.resources.landing import LocalLanding
+from segment_assets.resources.ports import AccountTables, Landing
 from segment_assets.tables import EXPOSED_CUSTOMERS, QUARANTINE, SEGMENT_MEMBERS
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def clean_room_members(
     context: dg.AssetExecutionContext,
     plan: dg.ResourceParam[Plan],
     lake: dg.ResourceParam[Lake],
-    accounts: dg.ResourceParam[LocalAccountTables],
+    accounts: dg.ResourceParam[AccountTables],
     workdir: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult:
     """People whom the clean room lists for the newest week, with account A's own records of them.
@@ -94,7 +93,7 @@ def landing_members(
     context: dg.AssetExecutionContext,
     plan: dg.ResourceParam[Plan],
     lake: dg.ResourceParam[Lake],
-    landing: dg.ResourceParam[LocalLanding],
+    landing: dg.ResourceParam[Landing],
 ) -> dg.MaterializeResult:
     """People from the files in `landing/segments/<segment>/` (CSV, JSON lines, Parquet; several files are one list).
 
@@ -121,14 +120,15 @@ def landing_members(
 
 
 def _read(
-    segment: str, headers: Mapping[str, str], landing: LocalLanding, lake: Lake
+    segment: str, headers: Mapping[str, str], landing: Landing, lake: Lake
 ) -> tuple[Snapshot, "Sequence[FileReport]"]:
     from segment_assets.audience import read_files
 
     writer = lake.writer(SEGMENT_MEMBERS.name, segment)
-    reading = read_files(landing.files(segment), headers)
-    for batch in reading:
-        writer.write(batch)
+    with landing.fetched(segment) as files:
+        reading = read_files(files, headers)
+        for batch in reading:
+            writer.write(batch)
     report = reading.report
     refused = lake.writer(QUARANTINE.name, f"{segment}/reading")
     refused.write(report.quarantine())

@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
+from segment_assets.resources.ports import CatalogEntry
 from segment_assets.tables import TABLES, ComputedIn
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class LocalAccountTables:
         """Reporting weeks (ISO dates of Mondays) that have files, sorted."""
         return sorted({part for file in self.files(table) for part in _weeks_in(file)})
 
+    def catalogue(self, table: str, week: str | None = None) -> CatalogEntry | None:
+        """A table, or one week of it, as a catalogue sees it; None when nothing was contributed."""
+        files = self.files(table, week)
+        return catalogue(table, files) if files else None
+
     def dataset(self, table: str, week: str | None = None) -> pads.Dataset:
         """The rows of one of account A's own tables."""
         import pyarrow.dataset as pads
@@ -52,16 +58,6 @@ class LocalAccountTables:
         schema = TABLES[table].arrow_schema()
         files = self.files(table, week)
         return pads.dataset(files, format="parquet", schema=schema) if files else pads.dataset(schema.empty_table())
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class CatalogEntry:
-    """What a catalogue knows of a table without showing rows. `version` is a digest of the files."""
-
-    rows: int
-    files: int
-    version: str
-    differences: Sequence[str]
 
 
 def catalogue(table: str, files: Sequence[str]) -> CatalogEntry:

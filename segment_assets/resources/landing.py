@@ -11,6 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -29,6 +30,16 @@ class LocalLanding:
         """Complete files of a segment, sorted by name; hidden and half-copied ones (.name, name.tmp) do not count."""
         found = (path for path in (self.root / segment).glob("*") if path.is_file())
         return sorted(path for path in found if not path.name.startswith(".") and path.suffix not in {".tmp", ".part"})
+
+    @contextlib.contextmanager
+    def fetched(self, segment: str) -> Iterator[list[Path]]:
+        """The files themselves: they are on this machine's disk already."""
+        yield self.files(segment)
+
+    @contextlib.contextmanager
+    def beside(self, folder: str) -> Iterator[list[Path]]:
+        """The same for a folder beside `segments`."""
+        yield LocalLanding(self.root.parent).files(folder)
 
     def version(self, segment: str) -> str:
         """Changes when a file appears, vanishes or is written again; cheap enough for every tick of a sensor."""

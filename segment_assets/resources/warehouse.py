@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-    import pyarrow.dataset as pads
+
+    from segment_assets.resources.ports import Source
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,12 +27,12 @@ class LocalWarehouse:
 
     workdir: Path
 
-    def select(self, sql: str, tables: Mapping[str, pads.Dataset], schema: pa.Schema) -> pa.Table:
-        """The rows of one SELECT over named tables, cast to `schema`. Raises PermanentError for other statements."""
+    def select(self, sql: str, sources: Mapping[str, Source], schema: pa.Schema) -> pa.Table:
+        """The rows of one SELECT over named sources, cast to `schema`. Raises PermanentError for other statements."""
         duckdb_sql = transpiled(sql)
         with engine.connect(self.workdir) as db:
-            for name, dataset in tables.items():
-                db.register(name, dataset)
+            for name, source in sources.items():
+                db.register(name, source.dataset)
             return db.sql(duckdb_sql).to_arrow_table().select(schema.names).cast(schema)
 
 

@@ -18,6 +18,7 @@ from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.wanted import Wanted
 from segment_assets.queries import read
 from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.ports import Source
 from segment_assets.resources.warehouse import LocalWarehouse
 from segment_assets.tables import HOLD_OUT_PEOPLE, HOLD_OUTS
 from segment_assets_tests.fakes import CONTRACT, FakeDestination, FakePlatform, person, publish_audience
@@ -62,7 +63,9 @@ class Trial:
         hold_out_people("it's autumn", ledgers, write=writer, workdir=self.folder / "work")
         people = self.lake.dataset(writer.publish({}))
         sql = read(HOLD_OUTS.query)
-        rows = LocalWarehouse(self.folder).select(sql, {HOLD_OUT_PEOPLE.name: people}, HOLD_OUTS.arrow_schema())
+        rows = LocalWarehouse(self.folder).select(
+            sql, {HOLD_OUT_PEOPLE.name: Source(HOLD_OUT_PEOPLE.name, people)}, HOLD_OUTS.arrow_schema()
+        )
         names = ("reporting_week", "held_out", "treatment", "delivered", "contaminated")
         return [tuple(row[name] for name in names) for row in rows.to_pylist()]
 
@@ -152,6 +155,6 @@ def test_contaminated_are_those_held_out_who_were_ever_in_the_other_arm_before(t
 def test_the_query_takes_a_table_without_rows(tmp_path):
     empty = pads.dataset(HOLD_OUT_PEOPLE.arrow_schema().empty_table())
     rows = LocalWarehouse(tmp_path).select(
-        read(HOLD_OUTS.query), {HOLD_OUT_PEOPLE.name: empty}, HOLD_OUTS.arrow_schema()
+        read(HOLD_OUTS.query), {HOLD_OUT_PEOPLE.name: Source(HOLD_OUT_PEOPLE.name, empty)}, HOLD_OUTS.arrow_schema()
     )
     assert rows.num_rows == 0

@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from segment_assets import collaboration, queries
 from segment_assets.assets.insights import WEEKLY, WeeklyInsight
+from segment_assets.resources.ports import Source
 from segment_assets.resources.warehouse import LocalWarehouse
 from segment_assets.sandbox.world.orders import BANDS
 from segment_assets.tables import DELIVERY_SUMMARY, HOLD_OUTS, MATCH_RATE_TREND, TABLES
@@ -35,7 +36,7 @@ def answered(tmp_path: Path, table: str, given: Mapping[str, Sequence[Mapping[st
         schema = source.arrow_schema()
         rows = [dict.fromkeys(schema.names) | dict(row) for row in given.get(source.name, ())]
         nullable = pa.schema([field.with_nullable(nullable=True) for field in schema])
-        sources[source.name] = pads.dataset(pa.Table.from_pylist(rows, nullable))
+        sources[source.name] = Source(source.name, pads.dataset(pa.Table.from_pylist(rows, nullable)))
     sql = queries.render(queries.read("/".join(insight.key)), {"reporting_week": MONDAY})
     return LocalWarehouse(tmp_path).select(sql, sources, insight.table.arrow_schema()).to_pylist()
 

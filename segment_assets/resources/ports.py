@@ -1,0 +1,96 @@
+"""What assets need of the outside, whichever world they run in.
+
+Belongs here: the protocols that local and AWS classes both fulfil (the clean room's and the secrets' are with their
+vocabulary, the lake's is in `contracts`). Not here: either of the two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    from segment_assets.contracts import Snapshot
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """What a catalogue knows of a table without showing rows. `version` changes with the content.
+
+    `rows` is None where the owner does not tell it.
+    """
+
+    rows: int | None
+    files: int
+    version: str
+    differences: Sequence[str]
+
+
+class AccountTables(Protocol):
+    """The tables that the two accounts contribute."""
+
+    def version(self, table: str) -> str:
+        """Changes when a table's content may have changed; cheap enough for a sensor's tick."""
+        ...
+
+    def weeks(self, table: str) -> list[str]:
+        """Reporting weeks (ISO dates of Mondays) that have rows, sorted."""
+        ...
+
+    def catalogue(self, table: str, week: str | None = None) -> CatalogEntry | None:
+        """A table, or one week of it, as a catalogue sees it; None when nothing was contributed."""
+        ...
+
+    def dataset(self, table: str, week: str | None = None) -> pads.Dataset:
+        """The rows of one of account A's own tables. Raises PermanentError for the partner's: they never leave."""
+        ...
+
+
+class Landing(Protocol):
+    """The area where others drop files: `segments/<segment>/` and folders beside."""
+
+    def segments(self, *, after: str = "", limit: int = 1000) -> list[str]:
+        """Names of segments that have files, in order, beginning after a name; at most `limit`."""
+        ...
+
+    def version(self, segment: str) -> str:
+        """Changes when a file of a segment appears, vanishes or is written again; cheap enough for every tick."""
+        ...
+
+    def fetched(self, segment: str) -> AbstractContextManager[list[Path]]:
+        """The complete files of a segment, on this machine's disk while the context is open, sorted by name."""
+        ...
+
+    def beside(self, folder: str) -> AbstractContextManager[list[Path]]:
+        """The same for a folder beside `segments`, for instance `spend`."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """Rows that a statement reads under one name.
+
+    `dataset` is for an engine that reads files. A warehouse with a catalogue finds the same rows by `table`, which is
+    declared in `tables`: exactly these `snapshots` of a lake's table, or account A's own table (`snapshots` is None),
+    of one `week` or of all.
+    """
+
+    table: str
+    dataset: pads.Dataset
+    snapshots: Sequence[Snapshot] | None = None
+    week: str | None = None
+
+
+class Warehouse(Protocol):
+    """Runs insight SQL, written for Athena."""
+
+    def select(self, sql: str, sources: Mapping[str, Source], schema: pa.Schema) -> pa.Table:
+        """The rows of one SELECT over named sources, cast to `schema`. Raises PermanentError for other statements."""
+        ...
