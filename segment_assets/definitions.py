@@ -29,6 +29,7 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
     """All definitions of a deployment. `overrides` replace resources, for tests. Raises PlanError."""
     plan = deployment.plan()
     withdraw = withdrawals.build(plan)
+    sending = [*followers.build(plan), run_failures, audience_ready, withdrawals.build_sensor(withdraw)]
     deadline_checks, deadline_job, deadline_schedule = compliance.build(plan)
     accounts = {
         resource_name(name): DestinationAccount(
@@ -48,10 +49,7 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
         sensors=[
             *SENSORS,
             clean_room_queries,
-            *followers.build(plan),
-            run_failures,
-            audience_ready,
-            withdrawals.build_sensor(withdraw),
+            *(sending if deployment.sends else []),
             dg.AutomationConditionSensorDefinition(
                 AUTOMATION,
                 target=dg.AssetSelection.all() - dg.AssetSelection.groups("activation"),

@@ -14,6 +14,7 @@ import dagster as dg
 from segment_assets.assets.audiences import EVERYBODY, HASHED, SUPPRESSED
 from segment_assets.assets.common import Owner, as_failure, declared_lineage, table_metadata
 from segment_assets.assets.lineage import platform_fields
+from segment_assets.assets.rehearsals import rehearsed
 from segment_assets.checks import accounting_check
 from segment_assets.contracts import Lake, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
@@ -118,9 +119,11 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
             task = errand(have.plan, name, permission, _key(have.secrets, have.plan))
             # Before the delivery: an audience that is published meanwhile is another version, and is asked for again.
             version = wanted_version(have.plan, name, segment, have.lake)
-            page = getattr(have, resource).page()
             audience = have.lake.current(HASHED_AUDIENCE.name, segment)
             permit = Permit(have.plan, permission, have.lake, task, audience)
+            if getattr(have, resource).preview_only:
+                return rehearsed(permit, have.workdir, getattr(have, resource), version)
+            page = getattr(have, resource).page()
             report = _deliver(permit, have.workdir, getattr(have, resource))
         except SegmentAssetsError as error:
             raise as_failure(error) from error

@@ -6,7 +6,6 @@ Belongs here: reading the tables, writing the page, previews for the catalogue. 
 
 import base64
 import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -17,7 +16,7 @@ from segment_assets.assets.insights import WEEKLY
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.plan import Plan
-from segment_assets.processes import aside
+from segment_assets.resources.pages import Pages
 from segment_assets.tables import (
     AUDIENCE_OVERLAP,
     AUDIENCE_PROFILE_INDEX,
@@ -58,7 +57,7 @@ ON_NEW_NUMBERS = ON_NEW_VERSIONS.replace(
     ],
     automation_condition=ON_NEW_NUMBERS,
 )
-def road(plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], dashboards: dg.ResourceParam[Path]) -> Any:
+def road(plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], pages: dg.ResourceParam[Pages]) -> Any:
     """One page for everybody: where the people of every audience went, and what the campaign did.
 
     A single HTML file without any external reference; open it from disk or mail it.
@@ -67,12 +66,12 @@ def road(plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], dashboards:
 
     figures = figures_of(plan, lake)
     text = page(figures)
-    file = written(dashboards / PAGE, text)
+    address = pages.put(PAGE, text)
     return dg.MaterializeResult(
         metadata={
             # To be copied: a browser opens no file: link of a page that came by http.
-            "page": dg.MetadataValue.path(file.as_uri()),
-            "file": dg.MetadataValue.path(str(file)),
+            "page": dg.MetadataValue.path(address),
+            "file": dg.MetadataValue.path(address.removeprefix("file://")),
             "bytes": len(text.encode()),
             "preview": dg.MetadataValue.md(
                 "\n\n".join(f"**{_plain(title)}**\n\n{_picture(png)}" for title, png in previews(figures).items())
@@ -96,14 +95,6 @@ def figures_of(plan: Plan, lake: Lake) -> "Figures":
         bands=_rows(lake, VALUE_BANDS),
         profile=_rows(lake, AUDIENCE_PROFILE_INDEX),
     )
-
-
-def written(file: Path, text: str) -> Path:
-    """Write in one atomic move: whoever reloads the page never sees half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(aside("page"))
-    draft.write_text(text, encoding="utf-8")
-    return draft.replace(file)
 
 
 def _audiences(plan: Plan, lake: Lake) -> "list[Audience]":

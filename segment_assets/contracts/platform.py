@@ -123,6 +123,19 @@ class Workflow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Erasure:
+    """A platform's own call that makes it forget people, whatever audience they were in.
+
+    `members`: people in a request. `within_days`: after which it is done by the platform's word; 0 where the answer
+    says that it is. `reaches`: what is erased, in a few words for a person who reads it.
+    """
+
+    members: int
+    within_days: int
+    reaches: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Contract:
     """What a platform accepts, declared once; limits, documentation and checks are derived from it.
 
@@ -144,11 +157,14 @@ class Contract:
     `keeps_people`: deleting an audience leaves its people marked on the platform; everybody is taken out instead, and
     the empty audience stays.
     `endpoint`: the platform's published address; a deployment may name another (a sandbox, a region).
+    `signed_for`: the AWS service that requests are signed for, where a destination is one; it knows no token.
     `token_header`: the header that carries the access token: as a bearer token in `Authorization`, bare in any other.
     `secret_headers`: headers that carry further secrets of an account -> each one's name in its secret.
     `identity_map`: address of the service that makes a platform's ids of hashes while they are sent, for a destination
     that is a MappedDestination. Its keys are `identity_map_key` and `identity_map_secret` of the account's secret.
     `known_by_member`: a removal names our id of the person, so that identifiers that people share part nobody.
+    `erasure`: set where the destination is an ErasingDestination. Without it whoever is to be forgotten is taken out of
+    the audience, and what the platform keeps beyond is its own affair.
     `verified_by`: what the connector is checked against in tests, and `verified_with` the name and version of it.
     """
 
@@ -172,6 +188,7 @@ class Contract:
     keeps_people: bool = False
     known_by_member: bool = False
     endpoint: str = ""
+    signed_for: str = ""
     lanes: tuple[tuple[MatchKey, ...], ...] = ()
     workflow: Workflow | None = None
     token_header: str = "Authorization"  # noqa: S105 - the name of a header
@@ -179,6 +196,7 @@ class Contract:
     identity_map: str = ""
     modes: tuple[Mode, ...] = (Mode.MIRROR, Mode.ADD_ONLY, Mode.REMOVE_ONLY)
     replacing: Replacing | None = None
+    erasure: Erasure | None = None
     refresh_share: float = 0.8
     verified_by: VerifiedBy = VerifiedBy.FACTS_ONLY
     verified_with: str = ""

@@ -36,6 +36,7 @@ def contract(platform: str, person: str) -> Contract:
         workflow=Workflow(batches=1, one_at_a_time=True),
         keeps_people=True,
         endpoint="https://appflow.us-east-1.amazonaws.com",
+        signed_for="appflow",
         verified_by=VerifiedBy.OFFICIAL_SDK,
         verified_with="botocore 1.44.5 (AppFlow 2020-08-23, S3 2006-03-01)",
     )

@@ -81,6 +81,7 @@ CONTRACT = Contract(
     workflow=Workflow(batches=1, placeholders={"job": "{job}"}),
     keeps_people=True,
     endpoint="https://profile.us-east-1.amazonaws.com",
+    signed_for="profile",
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="botocore 1.44.5 (Customer Profiles 2020-08-15)",
 )

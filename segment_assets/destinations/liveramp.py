@@ -67,6 +67,7 @@ CONTRACT = Contract(
     evidence="none of any person: S3 keeps a file, and what LiveRamp takes of it is told on its pages only",
     keeps_people=True,
     endpoint="https://s3.us-east-1.amazonaws.com",
+    signed_for="s3",
     # S3's part is checked against botocore; of the files' own form there is nothing official to be had.
 )
 

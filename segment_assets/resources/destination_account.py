@@ -21,10 +21,10 @@ from segment_assets.contracts.destination import CarriedDestination
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from segment_assets.contracts import Destination, Transport
+    from segment_assets.contracts import Contract, Destination, Request, Response, Transport
     from segment_assets.contracts.mapping import MappedDestination
     from segment_assets.resources.credentials import AccountToken
-    from segment_assets.resources.transport import HttpTransport
+    from segment_assets.resources.stores import Stores
 
 D = TypeVar("D", bound="Destination")
 
@@ -34,7 +34,8 @@ class DestinationAccount(dg.ConfigurableResource):
 
     `settings` are the platform's own, from the account in the plan. `lake_home` is where the account's state is kept,
     and `secrets_home` where its tokens are (`<destination>.<account>`), which go before `token`; without them nothing
-    is kept, and `token` is all there is.
+    is kept, and `token` is all there is. Both are folders or addresses (`stores`), in AWS reached in `region` by
+    `role_arn`. With `preview_only` nothing is ever sent: deliveries are rehearsed.
     """
 
     destination: str
@@ -44,8 +45,12 @@ class DestinationAccount(dg.ConfigurableResource):
     lake_home: str = ""
     secrets_home: str = ""
     api_version: str = ""
+    region: str = ""
+    role_arn: str = ""
+    kms_key: str = ""
+    preview_only: bool = False
     settings: dict[str, str] = Field(default_factory=dict)
-    token: str = Field(repr=False, json_schema_extra={"dagster__is_secret": True})
+    token: str = Field(default="", repr=False, json_schema_extra={"dagster__is_secret": True})
 
     def connect(
         self, statements: Mapping[str, str] | None = None, *, to_follow: bool = False
@@ -56,20 +61,48 @@ class DestinationAccount(dg.ConfigurableResource):
         nobody without them. `to_follow` is for whoever asks about jobs and sizes beside the runs.
         Raises PermanentError for a setting or an account that the platform cannot have.
         """
-        from segment_assets.resources.transport import HttpTransport
-
-        destination, token = self._destination(statements or {}), self._token()
-        transport = HttpTransport(
-            self.endpoint or self._own_sandbox(),
-            token.current() if token else self.token,
-            refresh=_renewal(token),
-            token_header=destination.contract.token_header,
-            secret_headers=self._secret_headers(destination.contract.secret_headers),
-        )
+        destination = self._destination(statements or {})
+        if self.preview_only:
+            return destination, _NothingLeaves()
+        transport = self._transport(destination.contract)
         way = self._mapped(destination, transport) if destination.contract.identity_map else transport
         if isinstance(destination, CarriedDestination):
             way = destination.carried(way)
         return destination, self._gated(destination, way, to_follow=to_follow)
+
+    def _transport(self, contract: Contract) -> Transport:
+        """A way that carries the account's token, or AWS's signature where the destination is AWS's own."""
+        from segment_assets.resources.transport import HttpTransport
+
+        if contract.signed_for and self.region:
+            return self._signed(contract.signed_for)
+        token = self._token()
+        given = token.current() if token else self.token
+        if not given and not contract.secret_headers:
+            raise NeedsHumanError(
+                f"there is no secret {self._secret}, or no access_token in it; put what the platform gave you there"
+            )
+        return HttpTransport(
+            self.endpoint or self._own_sandbox(),
+            given,
+            refresh=_renewal(token),
+            token_header=contract.token_header,
+            secret_headers=self._secret_headers(contract.secret_headers),
+        )
+
+    def _signed(self, service: str) -> Transport:
+        from segment_assets.resources.aws_transport import AwsTransport
+
+        # An address of one's own (an emulator, a VPC endpoint) serves files of the flow by the path of a bucket.
+        own = {"s3": f"{self.endpoint}/s3", service: self.endpoint} if self.endpoint else {}
+        credentials = self._stores.session().renewed_credentials()
+        return AwsTransport(self.region, service, endpoints=own, credentials=credentials)
+
+    @property
+    def _stores(self) -> Stores:
+        from segment_assets.resources.stores import Stores
+
+        return Stores(self.region, self.role_arn, self.kms_key)
 
     def _gated(self, destination: Destination, transport: Transport, *, to_follow: bool) -> Transport:
         if not self.lake_home:
@@ -77,9 +110,8 @@ class DestinationAccount(dg.ConfigurableResource):
         from segment_assets.delivery.breaker import Breaker
         from segment_assets.delivery.gate import Gate
         from segment_assets.delivery.pacing import FOLLOWER_SHARE, RUN_SHARE, Pace
-        from segment_assets.resources.lake import LocalLake
 
-        breaker = Breaker(LocalLake(Path(self.lake_home)), self.destination, self.account)
+        breaker = Breaker(self._stores.lake(self.lake_home), self.destination, self.account)
         part = FOLLOWER_SHARE if to_follow else RUN_SHARE
         pace = Pace(destination.contract.quota, self.account, part=part, share=breaker.pace)
         return Gate(transport, breaker, pace, is_throttle=getattr(destination, "is_throttle", None))
@@ -88,9 +120,8 @@ class DestinationAccount(dg.ConfigurableResource):
         if not self.secrets_home:
             return None
         from segment_assets.resources.credentials import AccountToken
-        from segment_assets.resources.secrets import LocalSecrets
 
-        return AccountToken(LocalSecrets(Path(self.secrets_home)), self._secret, self.token)
+        return AccountToken(self._stores.secrets(self.secrets_home), self._secret, self.token)
 
     def _secret_headers(self, names: Mapping[str, str]) -> dict[str, str]:
         """The values of a contract's `secret_headers`; the platform refuses a call that lacks one.
@@ -99,14 +130,12 @@ class DestinationAccount(dg.ConfigurableResource):
         """
         if not names:
             return {}
-        from segment_assets.resources.secrets import LocalSecrets
-
-        held = LocalSecrets(Path(self.secrets_home)).read(self._secret).values if self.secrets_home else {}
+        held = self._stores.secrets(self.secrets_home).read(self._secret).values if self.secrets_home else {}
         otherwise = self.token if self.sandbox_home and not self.endpoint else ""
         found = {header: held.get(name) or otherwise for header, name in names.items()}
         return {header: value for header, value in found.items() if value}
 
-    def _mapped(self, destination: Destination, transport: HttpTransport) -> Transport:
+    def _mapped(self, destination: Destination, transport: Transport) -> Transport:
         """The same way behind the identity map, whose keys are asked for when there is something to map.
 
         The sandbox's own map takes its token for the key, and the token's digest for the secret.
@@ -129,7 +158,7 @@ class DestinationAccount(dg.ConfigurableResource):
 
     def page(self) -> str:
         """Where a person can look at this account's audiences, empty when there is no such page."""
-        return "" if self.endpoint else self._sandbox_url()
+        return self._sandbox_url() if self.sandbox_home and not self.endpoint else ""
 
     def _destination(self, statements: Mapping[str, str]) -> Destination:
         from segment_assets import destinations
@@ -149,6 +178,20 @@ class DestinationAccount(dg.ConfigurableResource):
         if running is None:
             raise NeedsHumanError("the platform sandbox is not running; start it with `segment-assets sandbox`")
         return running.url
+
+
+class _NothingLeaves:
+    """The way out of a deployment that only previews."""
+
+    def send(self, request: Request) -> Response:
+        """Refuse."""
+        raise NeedsHumanError(
+            f"{request.method} was not sent: this deployment only previews; merge the branch, and let the deployment "
+            "in production send it"
+        )
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def _renewal(token: AccountToken | None) -> Callable[[], str] | None:

@@ -43,9 +43,12 @@ class AwsSession:
                 f"{self.region or 'nothing'} is not an AWS Region; name one, for instance eu-central-1"
             )
 
-    def client(self, service: str) -> Any:
-        """A boto3 client, the same for every caller of this process; clients may be used by several threads."""
-        return _client(self, service)
+    def client(self, service: str, *, attempts: int = _ATTEMPTS) -> Any:
+        """A boto3 client, the same for every caller of this process; clients may be used by several threads.
+
+        `attempts` is 1 for a call that costs each time and takes no token: botocore repeats it after silence otherwise.
+        """
+        return _client(self, service, attempts)
 
     def filesystem(self) -> pafs.S3FileSystem:
         """S3 for pyarrow, with the same Region, address and credentials as the client."""
@@ -68,18 +71,22 @@ class AwsSession:
 
     def credentials(self) -> Any:
         """Today's keys (botocore's ReadOnlyCredentials). Raises NeedsHumanError where there are none."""
+        return self.renewed_credentials().get_frozen_credentials()
+
+    def renewed_credentials(self) -> Any:
+        """Keys that botocore renews before they end (botocore's Credentials). Raises NeedsHumanError without any."""
         found = _boto_session(self).get_credentials()
         if found is None:
             raise NeedsHumanError("AWS credentials are not found; give this deployment a role or a profile")
-        return found.get_frozen_credentials()
+        return found
 
 
 @functools.cache
-def _client(session: AwsSession, service: str) -> Any:
+def _client(session: AwsSession, service: str, attempts: int) -> Any:
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         user_agent_extra="segment-assets",

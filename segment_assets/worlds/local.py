@@ -1,0 +1,107 @@
+"""The local world: everything embedded below one folder, no account, no network.
+
+Belongs here: the local class of every port. Not here: the classes themselves (`resources`), the sandbox (`sandbox`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from segment_assets import processes
+from segment_assets.resources.account_tables import LocalAccountTables
+from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.events import LocalEvents
+from segment_assets.resources.identity_engine import LocalSpark
+from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.landing import LocalLanding
+from segment_assets.resources.pages import LocalPages
+from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.resources.warehouse import LocalWarehouse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from segment_assets.deployment import Deployment
+    from segment_assets.resources.clean_room import Pace, ProtectedQuery, QueryOutcome
+    from segment_assets.resources.clean_room.local import LocalCleanRoom
+
+
+def resources(deployment: Deployment) -> dict[str, object]:
+    """Resources by the names that assets ask for."""
+    home = deployment.home
+    accounts = LocalAccountTables(home / "accounts")
+    workdir = processes.workdir(home)
+    return {
+        "lake": LocalLake(home / "lake"),
+        "accounts": accounts,
+        "clean_room": LocalCleanRoomOnDemand(home, accounts, deployment.answers_after),
+        "landing": LocalLanding(home / "landing" / "segments"),
+        "secrets": LocalSecrets(home / "secrets"),
+        "warehouse": LocalWarehouse(workdir),
+        "alerts": Alerts(home / "alerts", deployment.webhook, *deployment.mail),
+        "events": LocalEvents(deployment.sandbox_home),
+        "workdir": workdir,
+        "identity_engine": LocalSpark(deployment.glue_script, workdir),
+        "pages": LocalPages(home / "dashboards"),
+    }
+
+
+def account_settings(deployment: Deployment, destination: str) -> dict[str, str]:
+    """The platform sandbox, and the folders of this home.
+
+    The token is no secret: it is the one that each platform of the sandbox, which listens on loopback only, is born
+    with.
+    """
+    return {
+        "sandbox_home": str(deployment.sandbox_home),
+        "lake_home": str(deployment.home / "lake"),
+        "secrets_home": str(deployment.home / "secrets"),
+        "token": f"sandbox-{destination}-token",
+    }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LocalCleanRoomOnDemand:
+    """Builds the local clean room with the first query: the SQL engine is heavy to import."""
+
+    home: Path
+    accounts: LocalAccountTables
+    answers_after: float
+
+    @property
+    def pace(self) -> Pace:
+        """As the room says."""
+        return self._room().pace
+
+    def start(self, query: ProtectedQuery) -> str:
+        """As the room does."""
+        return self._room().start(query)
+
+    def look(self, query_id: str) -> QueryOutcome:
+        """As the room does."""
+        return self._room().look(query_id)
+
+    def cancel(self, query_id: str) -> None:
+        """As the room does."""
+        self._room().cancel(query_id)
+
+    def find(self, query: ProtectedQuery, since: float) -> list[str]:
+        """As the room does."""
+        return self._room().find(query, since)
+
+    def _room(self) -> LocalCleanRoom:
+        from segment_assets import collaboration
+        from segment_assets.privacy import Collaboration
+        from segment_assets.resources.clean_room.local import LocalCleanRoom
+
+        document = collaboration.document()
+        return LocalCleanRoom(
+            Collaboration.parse(document),
+            self.accounts.files,
+            results=self.home / "clean_room_results",
+            prefix="results",
+            runner=document["creatorAccountId"],
+            temp=processes.workdir(self.home),
+            answers_after=self.answers_after,
+        )
