@@ -11,7 +11,7 @@ WORKERS ?= 3
 # package again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev demo dev test test-fast lint drill mutation bench-identity bench-delivery bench-truth bench-insights docs screenshots lock clean
+.PHONY: help setup setup-dev setup-aws demo dev test test-fast test-aws goldens image-check lint drill mutation bench-identity bench-delivery bench-truth bench-insights docs screenshots lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -28,8 +28,16 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# Stand-ins for AWS, in a venv of their own: MiniStack pins an older botocore than the project runs with.
+EMULATORS := .venv-aws
+$(EMULATORS)/.done: requirements-aws.lock
+	$(PYTHON) -m venv $(EMULATORS)
+	$(EMULATORS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-aws.lock
+	@touch $@
+
 setup: $(VENV)/.runtime
 setup-dev: $(VENV)/.dev
+setup-aws: $(EMULATORS)/.done
 
 ## make demo        the road, end to end: clean room, audience, activation, insight (PEOPLE=50000 SEED=7)
 demo: setup
@@ -40,12 +48,24 @@ dev: setup
 	@$(BIN)/segment-assets dev
 
 ## make test        the whole proof
-test: setup-dev
+test: setup-dev setup-aws
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 ## make test-fast   the inner loop, under a minute
 test-fast: setup-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not slow"
+
+## make test-aws    the aws world against stand-ins on loopback (MiniStack, SeaweedFS, our own), with faults
+test-aws: setup-dev setup-aws
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder segment_assets_tests/aws segment_assets_tests/deploy
+
+## make goldens     the insight SQL as DuckDB gets it, written again after a query has changed
+goldens: setup-dev
+	@$(BIN)/python -m segment_assets_tests.queries.goldens
+
+## make image-check replay the image's steps in a clean environment (no image is built)
+image-check:
+	$(PYTHON) deploy/image/replay.py
 
 ## make lint        ruff with a wide rule set, mypy strict on the pure rooms
 lint: setup-dev
@@ -84,10 +104,12 @@ IMPRESSIONS ?= 100000000
 bench-insights: setup-dev
 	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_insights --touchpoints $(TOUCHPOINTS) --impressions $(IMPRESSIONS)
 
-## make docs        write the generated pages again (docs/identity.md, docs/destinations/)
+## make docs        write the generated pages again (docs/identity.md, docs/destinations/, docs/data_dictionary.md, docs/aws.md)
 docs: setup
 	$(BIN)/python -m segment_assets.destinations.match_keys.documentation
 	$(BIN)/python -m segment_assets.destinations.documentation
+	$(BIN)/python -m segment_assets.worlds.documentation
+	$(BIN)/python -m segment_assets.data_dictionary
 
 ## make screenshots the README's pictures, from a demo's home (HOME_FOLDER=data)
 HOME_FOLDER ?= data
@@ -98,6 +120,8 @@ screenshots: setup-dev
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml requirements-build.in -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dev -c requirements.lock pyproject.toml requirements-build.in -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements-aws.in -o requirements-aws.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q -c requirements.lock deploy/image/requirements.in -o deploy/image/requirements.lock
 
 ## make clean       stop what demo and dev started, remove what they wrote (keeps .venv)
 clean:

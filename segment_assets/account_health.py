@@ -4,6 +4,7 @@ Belongs here: the reconciler's question about a pair, and the sensor that tells 
 its end. Not here: the breaker (`delivery.breaker`), late failures themselves (`delivery.following`).
 """
 
+import datetime as dt
 import json
 import tempfile
 import time
@@ -18,6 +19,7 @@ from segment_assets.contracts import Clock, Lake, SegmentAssetsError
 from segment_assets.destinations import registry
 from segment_assets.plan import Account, Plan
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.secrets import Secrets
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE, SUPPRESSIONS
 
 if TYPE_CHECKING:
@@ -97,10 +99,15 @@ def platform_health(
     plan: dg.ResourceParam[Plan],
     lake: dg.ResourceParam[Lake],
     alerts: dg.ResourceParam[Alerts],
+    secrets: dg.ResourceParam[Secrets],
 ) -> dg.SensorResult:
-    """One alert for each trouble, and one when an account is back."""
+    """One alert for each trouble, and one when an account is back; once a day, of logins that are about to end."""
     before: dict[str, Any] = json.loads(context.cursor or "{}")
     told = tell_of_troubles(plan, lake, alerts, before)
+    today = dt.datetime.now(dt.UTC).date()
+    if before.get("logins") != today.isoformat():
+        told["undelivered"] += tell_of_logins(plan, secrets, alerts, today)
+    told["cursor"]["logins"] = today.isoformat()
     for problem in told["undelivered"]:
         context.log.warning(problem)
     said = [*(f"{name} does not answer" for name in told["cursor"]["open"]), *told["cursor"]["failing"]]
@@ -139,6 +146,57 @@ def tell_of_troubles(
         except SegmentAssetsError as error:
             undelivered.append(str(error))
     return {"cursor": {"open": is_open, "failing": failing}, "undelivered": undelivered}
+
+
+# Days before a login ends on which people are told of it, and once more when it has ended.
+_WARNINGS = (30, 7, 1, 0)
+
+
+def tell_of_logins(plan: Plan, secrets: Secrets, alerts: Alerts, today: dt.date) -> list[str]:
+    """Alert, once at each of `_WARNINGS`, of accounts that a person has to authorise anew; returns what was not taken.
+
+    Only for platforms whose refresh token ends whatever is done with it (`Contract.token_days`). Their secret says in
+    `authorised_on` (YYYY-MM-DD) when a person gave the login: no platform tells.
+    """
+    undelivered = []
+    for name, account in plan.accounts.items():
+        days = registry()[account.destination].token_days
+        if days is None:
+            continue
+        try:
+            held = secrets.read(f"{account.destination}.{account.account}").values
+            given = held.get("authorised_on", "")
+            title, text, mark = _login_said(f"{account.destination}/{name}", given, days, today)
+            if held.get("refresh_token") and mark and alerts.is_new(f"login-{account.destination}-{name}-{mark}"):
+                alerts.alert(title, text)
+        except SegmentAssetsError as error:
+            undelivered.append(str(error))
+    return undelivered
+
+
+def _login_said(account: str, authorised_on: str, days: int, today: dt.date) -> tuple[str, str, str]:
+    """Title, text, and what is told once; nothing while there is time."""
+    try:
+        ends = dt.date.fromisoformat(authorised_on) + dt.timedelta(days=days)
+    except ValueError:
+        return (
+            f"When the login of {account} ends is not known",
+            (
+                f"It lives for {days} days from the day on which a person gave it, however often it is renewed. Write "
+                "that day into the account's secret as authorised_on (YYYY-MM-DD)"
+            ),
+            "unknown",
+        )
+    left = (ends - today).days
+    due = [warning for warning in _WARNINGS if left <= warning]
+    return (
+        f"The login of {account} {'ends' if left > 0 else 'has ended'} on {ends.isoformat()}",
+        (
+            "Nothing can be sent to it, nor anybody taken out, after that day. Authorise the account anew, and put the "
+            "new tokens and today's date as authorised_on into its secret"
+        ),
+        f"{ends.isoformat()}-{min(due)}" if due else "",
+    )
 
 
 def _ended(plan: Plan, was_open: Mapping[str, float], is_open: Mapping[str, float]) -> list[str]:

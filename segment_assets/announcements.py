@@ -10,13 +10,15 @@ The event names segment, version and counts of people. No person, no identifier 
 """
 
 import dataclasses
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
+from segment_assets.backoff import next_attempt
 from segment_assets.checks import failed_findings
 from segment_assets.contracts import Lake, NeedsHumanError, SegmentAssetsError, TransientError
 from segment_assets.plan import Plan
@@ -46,13 +48,27 @@ class Announced:
     said: Sequence[str]
 
 
-def announce(plan: Plan, lake: Lake, events: Events, *, clock: "Clock" = time.time) -> Announced:
+def announce(
+    plan: Plan,
+    lake: Lake,
+    events: Events,
+    *,
+    clock: "Clock" = time.time,
+    asked: dict[str, dict[str, Any]] | None = None,
+) -> Announced:
     """Tell of every audience of the plan whose newest version is sound and was not told of yet.
 
+    `asked` notes the looks at each, so that one that fails its checks, which read all of it, is looked at again after a
+    growing pause only, or when the audience or the plan's word on its segment is another.
     Raises PermanentError or NeedsHumanError where events are refused; what was told until then is noted.
     """
     told, said = list[str](), list[str]()
     for audience in _untold(plan, lake):
+        wish = f"{audience.id}:{plan.segments[audience.partition].model_dump_json()}"
+        version = hashlib.sha256(wish.encode()).hexdigest()
+        if asked is not None and next_attempt(asked, audience.partition, version, now=clock()) is None:
+            said.append(f"{audience.partition}: looked at a moment ago, and again later")
+            continue
         try:
             failed = [finding.name for finding in failed_findings(lake, plan, audience)]
         except NeedsHumanError as outdated:
@@ -105,12 +121,17 @@ def _key(plan: Plan, audience: "Snapshot") -> str:
     description="Puts an event on the bus for each new version of an audience that passed its checks.",
 )
 def audience_ready(
-    plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], events: dg.ResourceParam[Events]
-) -> dg.SkipReason:
+    context: dg.SensorEvaluationContext,
+    plan: dg.ResourceParam[Plan],
+    lake: dg.ResourceParam[Lake],
+    events: dg.ResourceParam[Events],
+) -> dg.SensorResult:
     """One look. No run is started: the event and its note are all there is to do."""
+    asked: dict[str, dict[str, Any]] = json.loads(context.cursor or "{}")
     try:
-        found = announce(plan, lake, events)
+        found = announce(plan, lake, events, asked=asked)
     except SegmentAssetsError as error:
         raise dg.Failure(description=f"audience_ready: {error}", allow_retries=False) from error
+    left = {segment: noted for segment, noted in asked.items() if segment not in found.segments}
     told = f"told of {', '.join(found.segments)}" if found.segments else "nothing new to tell"
-    return dg.SkipReason("; ".join([told, *found.said]))
+    return dg.SensorResult(skip_reason="; ".join([told, *found.said]), cursor=json.dumps(left))

@@ -113,6 +113,15 @@ class AwsSettings:
         _like(re.compile(r"CR\.[148]Xx\d{1,4}"), "for instance CR.1Xx4"),
         "CR.1Xx4",
     )
+    glue_job: str = _variable(
+        "the Glue job that digests large segments (deploy/glue); without it they are refused",
+        _like(re.compile(r"[\w .-]{1,255}"), "the name of a Glue job"),
+        "",
+    )
+    glue_staging: str = _variable("where that job leaves its parts, with a short lifecycle", _BUCKET, "")
+    glue_wheel: str = _variable(
+        "the wheel of this version, for that job", _like(re.compile(r"s3://\S+\.whl"), "an S3 address of a wheel"), ""
+    )
     event_bus: str = _variable(
         "the EventBridge bus that is told when an audience is ready",
         _like(re.compile(r"\S{1,256}"), "a bus"),
@@ -127,6 +136,12 @@ class AwsSettings:
     )
     role_delivery: str = _variable("assumed for platforms' tokens and AWS's own destinations", _ROLE_ARN, "")
     role_insight: str = _variable("assumed for Athena", _ROLE_ARN, "")
+
+    external_id: str = _variable(
+        "said when a role is assumed, where its trust policy asks for it",
+        _like(re.compile(r"[\w+=,.@:/-]{2,1224}"), "an external id"),
+        "",
+    )
 
     @classmethod
     def variables(cls) -> list[tuple[str, str, bool]]:
@@ -154,6 +169,13 @@ class AwsSettings:
         if wrong:
             raise PermanentError(f"SEGMENT_ASSETS_WORLD=aws: {'; '.join(wrong)}")
         return cls(**values)
+
+    def __post_init__(self) -> None:
+        """Raises PermanentError for a Glue job without the folder or the wheel that it needs."""
+        if self.glue_job and not (self.glue_staging and self.glue_wheel):
+            raise PermanentError(
+                f"{PREFIX}GLUE_JOB needs {PREFIX}GLUE_STAGING and {PREFIX}GLUE_WHEEL as well; set them, or none"
+            )
 
     @property
     def roles(self) -> Mapping[str, str]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Dagster+ sets it to 1 in the code of a branch.
 _BRANCH = "DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT"
+# Dagster+ sets it in every deployment.
+_DEPLOYMENT = "DAGSTER_CLOUD_DEPLOYMENT_NAME"
 
 
 class Kind(enum.StrEnum):
@@ -118,10 +120,15 @@ def _kind(environ: Mapping[str, str]) -> Kind:
     world = environ.get("SEGMENT_ASSETS_WORLD", "") or (Kind.BRANCH if of_a_branch else Kind.LOCAL).value
     if world not in set(Kind):
         raise PermanentError(f"SEGMENT_ASSETS_WORLD={world}: not a world of this version; there is: {', '.join(Kind)}")
-    if of_a_branch and world == Kind.AWS:
+    if of_a_branch and world != Kind.BRANCH:
         raise PermanentError(
-            "SEGMENT_ASSETS_WORLD=aws in a branch deployment: code that nobody has reviewed must not reach a real "
+            f"SEGMENT_ASSETS_WORLD={world} in a branch deployment: code that nobody has reviewed must not reach a real "
             "endpoint; leave the variable out there, or set it to branch"
+        )
+    if _DEPLOYMENT in environ and not of_a_branch and not environ.get("SEGMENT_ASSETS_WORLD"):
+        raise PermanentError(
+            "SEGMENT_ASSETS_WORLD is missing: without it a deployment of Dagster+ would be a world of simulated "
+            "people; set it to aws"
         )
     return Kind(world)
 

@@ -13,9 +13,12 @@ from segment_assets.partitions import WEEKS
 accounts_job = dg.define_asset_job(
     "accounts",
     selection=dg.AssetSelection.assets(
-        ["account_a", "customers"], ["account_a", "opt_outs"], ["audiences", "suppressions"]
+        ["account_a", "customers"],
+        ["account_a", "opt_outs"],
+        ["audiences", "erasures"],
+        ["audiences", "suppressions"],
     ),
-    description="Catalogue account A's customers and opt-outs, and renew the suppressions.",
+    description="Catalogue account A's customers and opt-outs, read requests to be forgotten, renew the suppressions.",
 )
 
 weekly_job = dg.define_asset_job(

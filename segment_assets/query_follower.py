@@ -2,26 +2,30 @@
 
 Belongs here: which queries to look at in a tick, and asking for the run that collects a result or starts a query again.
 Not here: what such a run does (`assets.clean_room`), when a failure is final (`resources.clean_room.asking`).
-Clean Rooms tells EventBridge too, but on a best-effort basis, so asking is needed anyway.
+Clean Rooms tells EventBridge too, but on a best-effort basis: where a room hears of it, the queries that were named are
+looked at at once and the others a few times an hour, otherwise all are looked at in every tick.
 """
 
 import dataclasses
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
 
 from segment_assets.assets.clean_room import ASSETS, QUERY_TAG, SEEN_TAG
+from segment_assets.backoff import FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS
 from segment_assets.contracts import Clock, Lake, SegmentAssetsError, TransientError
 from segment_assets.partitions import WEEKS
-from segment_assets.resources.clean_room import CleanRoom
+from segment_assets.resources.clean_room import Announcing, CleanRoom
 from segment_assets.resources.clean_room.record import QueryRecord, Standing, newest_notes
-from segment_assets.sensors import FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS, RUNNING, TICK_SECONDS
+from segment_assets.sensors import RUNNING, TICK_SECONDS
 
 # A run notes an intent, then the id that it was given. Longer than that may take, the run has probably died.
 DOUBT_SECONDS = 60.0
+# How often a query is looked at that nobody has named, where somebody names those that have ended.
+UNNAMED_SECONDS = 300.0
 _TABLES = {asset.key.path[-1] for asset in ASSETS}
 
 
@@ -46,7 +50,8 @@ def clean_room_queries(
     context: dg.SensorEvaluationContext, clean_room: dg.ResourceParam[CleanRoom], lake: dg.ResourceParam[Lake]
 ) -> dg.SensorResult:
     """All open queries, or as many as the deadline allows."""
-    followed = follow_queries(context.instance, context.cursor, clean_room, lake)
+    announced = clean_room.announced() if isinstance(clean_room, Announcing) else None
+    followed = follow_queries(context.instance, context.cursor, clean_room, lake, announced=announced)
     return dg.SensorResult(
         run_requests=list(followed.requests),
         cursor=followed.cursor,
@@ -60,15 +65,17 @@ def follow_queries(
     room: CleanRoom,
     lake: Lake,
     *,
+    announced: Collection[str] | None = None,
     clock: Clock = time.monotonic,
     now: Clock = time.time,
 ) -> Followed:
     """One tick. Level-triggered: a query that has ended is asked for until its result is noted as collected.
 
     `clock` measures the tick, `now` (seconds since 1970) the age of notes. The cursor holds which queries were done at
-    which note, so that a tick reads the notes of open ones only.
+    which note, so that a tick reads the notes of open ones only. `announced` are ids of queries that were said to have
+    ended; None where nobody says so.
     """
-    told: dict[str, Any] = {"last": "", "done": {}, "asked": {}} | json.loads(cursor or "{}")
+    told: dict[str, Any] = {"last": "", "done": {}, "asked": {}, "looked": {}} | json.loads(cursor or "{}")
     newest = {f"{table}/{week}": number for (table, week), number in newest_notes(lake).items() if _known(table, week)}
     candidates = [name for name, number in sorted(newest.items()) if told["done"].get(name) != number]
     deadline = clock() + TICK_SECONDS
@@ -84,6 +91,10 @@ def follow_queries(
             still_open -= 1
             told["done"][name] = record.number
             told["asked"].pop(name, None)
+            told["looked"].pop(name, None)
+            continue
+        if announced is not None and _may_wait(record, told, name, announced, now()):
+            said.append(f"{record.name} was looked at a moment ago, and nobody has said since that it has ended")
             continue
         ready, why = _is_ready(record, room, now())
         said.append(why)
@@ -100,6 +111,25 @@ def _known(table: str, week: str) -> bool:
 def _rotated(names: list[str], last: str) -> list[str]:
     """Begin after the query that was looked at last, so that one slow tick starves nobody."""
     return [*(name for name in names if name > last), *(name for name in names if name <= last)]
+
+
+def _may_wait(record: QueryRecord, told: dict[str, Any], name: str, announced: Collection[str], now: float) -> bool:
+    """Whether a query need not be looked at in this tick; where it must be, that is noted.
+
+    One that was named is looked at in the next tick too, since its state may come later than the event.
+    """
+    if record.standing is not Standing.OPEN:
+        return False
+    if record.query_id in announced:
+        told["looked"].pop(name, None)
+        return False
+    looked, asked = told["looked"].get(name), told["asked"].get(name)
+    asked_for = asked is not None and asked["note"] == record.number
+    seen_now = looked is not None and looked["note"] == record.number and now < looked["at"] + UNNAMED_SECONDS
+    if seen_now and not asked_for:
+        return True
+    told["looked"][name] = {"note": record.number, "at": now}
+    return False
 
 
 def _is_ready(record: QueryRecord, room: CleanRoom, now: float) -> tuple[bool, str]:

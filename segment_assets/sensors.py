@@ -15,7 +15,9 @@ import dagster as dg
 from segment_assets.account_health import is_held_back
 from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
 from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
+from segment_assets.backoff import next_attempt
 from segment_assets.contracts import Clock, Lake
+from segment_assets.erasures import erasures_sensor
 from segment_assets.jobs import accounts_job
 from segment_assets.partitions import sync_requests
 from segment_assets.permission import closed_until
@@ -27,6 +29,8 @@ from segment_assets.withdrawals import approvals_of, is_unfinished, is_waiting, 
 # Half of the minute that Dagster gives a tick: a tick that is killed saves no cursor.
 TICK_SECONDS = 30.0
 PAGE = 200
+# Between two looks at every landing folder, where events say which have changed: an event may be lost.
+WALK_EVERY_SECONDS = 900.0
 ACCOUNT_TABLES = (CUSTOMERS.name, OPT_OUTS.name)
 RUNNING = [
     dg.DagsterRunStatus.QUEUED,
@@ -35,8 +39,6 @@ RUNNING = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-FIRST_BACKOFF_SECONDS = 60.0
-LONGEST_BACKOFF_SECONDS = 3600.0
 
 
 @dg.sensor(
@@ -60,10 +62,17 @@ def look_at_landing(
     landing: Landing,
     *,
     clock: Clock = time.monotonic,
+    now: Clock = time.time,
 ) -> dg.SensorResult:
-    """Compare every landed segment's version with the one seen last, page by page until the deadline."""
+    """Compare every landed segment's version with the one seen last, page by page until the deadline.
+
+    Where events say which have changed, those only, and all of them every quarter of an hour.
+    """
     told: dict[str, Any] = json.loads(cursor or '{"after": "", "seen": {}}')
-    page = landing.segments(after=told["after"], limit=PAGE)
+    walked_at = told.get("walked_at", 0.0)
+    is_due = bool(told["after"]) or now() >= walked_at + WALK_EVERY_SECONDS
+    hints = None if is_due else landing.changed()
+    page = landing.segments(after=told["after"], limit=PAGE) if hints is None else sorted(hints.segments)
     seen = dict(told["seen"])
     changed = []
     deadline = clock() + TICK_SECONDS
@@ -75,10 +84,16 @@ def look_at_landing(
             changed.append(segment)
         seen[segment] = version
         if clock() > deadline:
-            after = segment
+            # Events of what was not looked at come again.
+            after = segment if hints is None else ""
             break
     else:
-        after = page[-1] if len(page) == PAGE else ""
+        if hints is not None:
+            hints.done()
+        elif len(page) == PAGE:
+            after = page[-1]
+        else:
+            walked_at = now()
     requests = [
         # The version is part of the key: a run key is remembered for ever.
         dg.RunRequest(run_key=f"{segment}:{seen[segment]}", partition_key=segment, asset_selection=[LANDING_MEMBERS])
@@ -87,7 +102,7 @@ def look_at_landing(
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=sync_requests(instance, plan, page),
-        cursor=json.dumps({"after": after, "seen": seen}),
+        cursor=json.dumps({"after": after, "seen": seen, "walked_at": walked_at}),
         skip_reason=None if requests else "no landing folder has changed",
     )
 
@@ -218,7 +233,7 @@ def look_at_accounts(
     if wanted == {table: _data_version(instance.get_latest_data_version_record(key)) for table, key in keys.items()}:
         return dg.SensorResult(cursor=json.dumps({"read": marks}), skip_reason="a run has read them as they are now")
     running = instance.get_runs_count(dg.RunsFilter(job_name=accounts_job.name, statuses=RUNNING))
-    attempt = None if running else _next_attempt(told.setdefault("asked", {}), "account_a", wanted, now=now())
+    attempt = None if running else next_attempt(told.setdefault("asked", {}), "account_a", wanted, now=now())
     if attempt is None:
         said = "a run that reads them is going, or the last one failed a moment ago"
         return dg.SensorResult(cursor=cursor, skip_reason=said)
@@ -244,23 +259,12 @@ def _request(
         return None
     if instance.get_runs_count(dg.RunsFilter(tags={PAIR_TAG: pair}, statuses=RUNNING)):
         return None
-    attempt = _next_attempt(asked, pair, wanted, now=now)
+    attempt = next_attempt(asked, pair, wanted, now=now)
     if attempt is None:
         return None
     # A run key is remembered for ever, so the moment is in it: going back to an earlier audience is a new wish.
     run_key = f"{pair}:{wanted}:{attempt}:{int(asked[pair]['at'])}"
     return dg.RunRequest(run_key=run_key, partition_key=names[1], asset_selection=[key], tags={PAIR_TAG: pair})
-
-
-def _next_attempt(asked: dict[str, dict[str, Any]], what: str, wanted: object, *, now: float) -> int | None:
-    """The number of the next try, noted in `asked`; None while the pause after the last one goes on."""
-    before = asked.get(what, {})
-    attempt = int(before["attempt"]) + 1 if before.get("wanted") == wanted else 1
-    wait = min(FIRST_BACKOFF_SECONDS * 2 ** (attempt - 2), LONGEST_BACKOFF_SECONDS) if attempt > 1 else 0.0
-    if now < before.get("at", 0.0) + wait:
-        return None
-    asked[what] = {"wanted": wanted, "attempt": attempt, "at": now}
-    return attempt
 
 
 def _limits_digest(guards: AudienceGuards) -> str:
@@ -276,4 +280,4 @@ def _data_version(event: Any) -> str | None:
     return tags.get("dagster/data_version")
 
 
-SENSORS = [landing_sensor, account_tables_sensor, activation_reconciler]
+SENSORS = [landing_sensor, account_tables_sensor, activation_reconciler, erasures_sensor]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from segment_assets_tests.aws import emulators
 from segment_assets_tests.storage import SERVER
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ ROAD = "the walked road"
 
 # marker -> (what it needs, whether this machine has it)
 NEEDS = {
+    "aws": ("MiniStack and SeaweedFS (`make setup-aws`)", emulators.there()),
     "browser": ("Debian's chromium", shutil.which("chromium") is not None),
     "postgres": ("Debian's PostgreSQL server", SERVER is not None),
     "spark": ("Java", shutil.which("java") is not None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,8 +16,10 @@ from segment_assets.resources.clean_room import (
     QueryError,
     QueryOutcome,
     QueryState,
+    ResultFormat,
     Statistics,
 )
+from segment_assets.resources.clean_room.results import read_batches
 from segment_assets.tables import TABLES
 
 
@@ -79,6 +81,11 @@ class FakeCleanRoom:
 
     def find(self, query: ProtectedQuery, since: float) -> list[str]:
         return [query_id for query_id, (sql, at) in self.texts.items() if sql == query.sql and at >= since]
+
+    def read(
+        self, location: str, schema: pa.Schema, result_format: ResultFormat = ResultFormat.PARQUET
+    ) -> Iterator[pa.RecordBatch]:
+        return read_batches(location, schema, result_format)
 
     def end(self, query_id: str, state: QueryState, **more: object) -> None:
         self.ends.setdefault(query_id, QueryOutcome(query_id, state, Statistics(60_000, 0.5), **more))

@@ -14,9 +14,10 @@ import dagster as dg
 from segment_assets.assets.audiences import EVERYBODY, HASHED, SUPPRESSED
 from segment_assets.assets.common import Owner, as_failure, declared_lineage, table_metadata
 from segment_assets.assets.lineage import platform_fields
+from segment_assets.assets.metrics import count_members
 from segment_assets.assets.rehearsals import rehearsed
 from segment_assets.checks import accounting_check
-from segment_assets.contracts import Lake, NeedsHumanError, SegmentAssetsError
+from segment_assets.contracts import VALUE_COLUMN, Lake, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
 from segment_assets.partitions import activated_segments
 from segment_assets.permission import Permit, SendingClosedError
@@ -99,7 +100,7 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
         kinds={account.destination, "python"},
         partitions_def=activated_segments(name),
         deps=[dg.AssetDep(HASHED, partition_mapping=dg.IdentityPartitionMapping()), dg.AssetDep(SUPPRESSED)],
-        required_resource_keys={resource, "plan", "lake", "secrets", "workdir"},
+        required_resource_keys={resource, "plan", "lake", "secrets", "workdir", "metrics"},
         # One delivery at a time per account: the account's quota is shared.
         pool=f"{account.destination}_{name}",
         retry_policy=dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL),
@@ -140,6 +141,7 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
             # The opt-outs went out; the reconciler asks for the audience when the plan's sending rules open.
             version = f"held:{version}"
         summary = _summary(report, last_delivery(have.lake, account, segment), page)
+        count_members(have.metrics, report, account, have.plan.segments[segment].source)
         return dg.MaterializeResult(
             metadata={**summary, **declared_lineage(context)}, data_version=dg.DataVersion(version)
         )
@@ -212,11 +214,12 @@ def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand
     keys = permission.match_keys or tuple(contract.match_keys)
     forms = [sent.form for match_key, sent in contract.match_keys.items() if match_key in keys]
     forms += contract.consent
+    forms += [VALUE_COLUMN] if permission.value_based else []
     return Errand(
         pair=Pair(plan.tenant, account.destination, account.account, permission.segment),
         wanted=Wanted(contract, forms, keep_held_out=permission.use is Use.EXCLUDE, mode=permission.mode),
         spec_name=plan.audience_name(permission),
-        statements=permission.statements,
+        statements=permission.said,
         rails=GuardRails(permission.max_removal_share),
         key=key,
         on_removal=permission.on_removal,

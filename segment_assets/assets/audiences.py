@@ -23,8 +23,9 @@ from segment_assets.plan import ConsentSource, LandingSegment, Plan
 from segment_assets.resources.identity_engine import IdentityEngine, Order
 from segment_assets.resources.ports import AccountTables
 from segment_assets.resources.secrets import Secrets
-from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE, SEGMENT_MEMBERS, SUPPRESSIONS
+from segment_assets.tables import ERASURES, HASHED_AUDIENCE, QUARANTINE, SEGMENT_MEMBERS, SUPPRESSIONS
 
+FORGOTTEN = dg.AssetKey(["audiences", "erasures"])
 SUPPRESSED = dg.AssetKey(["audiences", "suppressions"])
 HASHED = dg.AssetKey(["audiences", "hashed_audience"])
 EVERYBODY = "all"
@@ -35,7 +36,7 @@ EVERYBODY = "all"
     group_name="audiences",
     owners=[Owner.AUDIENCES.value],
     kinds={"duckdb", "parquet"},
-    deps=[dg.AssetDep(["account_a", "opt_outs"]), dg.AssetDep(["account_a", "customers"])],
+    deps=[dg.AssetDep(["account_a", "opt_outs"]), dg.AssetDep(["account_a", "customers"]), dg.AssetDep(FORGOTTEN)],
     metadata=table_metadata(SUPPRESSIONS.name),
     automation_condition=ON_NEW_VERSIONS,
 )
@@ -46,13 +47,13 @@ def suppressions(
     secrets: dg.ResourceParam[Secrets],
     workdir: dg.ResourceParam[Path],
 ) -> dg.MaterializeResult:
-    """Everybody who opted out, by every identifier that account A knows of them.
+    """Everybody who opted out or asked to be forgotten, by every identifier that account A knows of them.
 
     An opt-out by e-mail so also reaches a record of the same customer that has nothing but a phone number.
     """
     from segment_assets.audience import build_suppressions
 
-    writer = lake.writer(SUPPRESSIONS.name, EVERYBODY)
+    writer, forgotten = lake.writer(SUPPRESSIONS.name, EVERYBODY), lake.current(ERASURES.name, EVERYBODY)
     workdir.mkdir(parents=True, exist_ok=True)
     counts = build_suppressions(
         accounts.dataset("opt_outs"),
@@ -60,6 +61,7 @@ def suppressions(
         secrets.tenant_key(plan.tenant),
         writer.write,
         workdir=workdir,
+        erasures=lake.dataset(forgotten) if forgotten else None,
     )
     stats = counts.as_stats()
     return published(writer.publish(stats), stats)

@@ -20,6 +20,7 @@ from segment_assets.queries import read, render
 from segment_assets.resources.clean_room import CleanRoom, ProtectedQuery, QueryOutcome
 from segment_assets.resources.clean_room.asking import Pending, ask
 from segment_assets.resources.clean_room.record import QueryRecord
+from segment_assets.resources.metrics import Dimension, Metric, Metrics
 from segment_assets.tables import (
     AUDIENCE_BY_BIRTH_COUNTRY,
     CAMPAIGN_REACH,
@@ -28,10 +29,14 @@ from segment_assets.tables import (
     EXPOSED_CUSTOMERS,
     EXPOSURE_FREQUENCY,
     EXPOSURE_SETS,
+    INVENTORY_DAYS,
+    JOURNEY_GROUPS,
+    MATCHED_CUSTOMERS,
     OVERLAP,
     OVERLAP_BY_CREATIVE,
     OVERLAP_BY_PRICE_BAND,
     TOUCH_CREDITS,
+    VIEWER_GROUPS,
     Table,
 )
 
@@ -63,19 +68,24 @@ def _protected_query(table: Table, *reads: tuple[str, str]) -> dg.AssetsDefiniti
         output_required=False,
     )
     def protected_query(
-        context: dg.AssetExecutionContext, clean_room: dg.ResourceParam[CleanRoom], lake: dg.ResourceParam[Lake]
+        context: dg.AssetExecutionContext,
+        clean_room: dg.ResourceParam[CleanRoom],
+        lake: dg.ResourceParam[Lake],
+        metrics: dg.ResourceParam[Metrics],
     ) -> Iterator[dg.MaterializeResult]:
         week = context.partition_key
         record = QueryRecord(lake, table.name, week, time.time)
-        query = ProtectedQuery(table.name, weekly_sql(table.name, week))
+        query = weekly_query(table.name, week)
         try:
             told = ask(record, clean_room, query, seen=_seen_by_follower(context.run))
             if isinstance(told, Pending):
                 _say(context, told)
                 return
-            snapshot = _publish(lake, table, week, told, record)
+            snapshot = _publish(clean_room, lake, (table, week), told, record)
         except SegmentAssetsError as error:
             raise as_failure(error) from None
+        cost = told.statistics.estimated_cost_usd
+        metrics.put({Metric.QUERY_CRPU_HOURS: told.statistics.billed_units}, {Dimension.QUERY: table.name})
         yield published(
             snapshot,
             {
@@ -83,6 +93,7 @@ def _protected_query(table: Table, *reads: tuple[str, str]) -> dg.AssetsDefiniti
                 "result_location": dg.MetadataValue.path(told.location or ""),
                 "duration_ms": told.statistics.total_duration_in_millis,
                 "crpu_hours": told.statistics.billed_units,
+                **({} if cost is None else {"estimated_cost_usd": cost}),
             },
         )
         # After the report: a run that dies before this line is made again, and reports the same version again.
@@ -116,22 +127,34 @@ def _note_collected(context: dg.AssetExecutionContext, record: QueryRecord, snap
         context.log.info(str(overtaken))
 
 
+def weekly_query(name: str, week: str) -> ProtectedQuery:
+    """A query for the week that begins on a Monday (ISO date), with its days as parameters of a template."""
+    days = _days_of(week)
+    sql = render(read(f"clean_room/{name}"), days)
+    return ProtectedQuery(name, sql, parameters={name: day.isoformat() for name, day in days.items()})
+
+
 def weekly_sql(name: str, week: str) -> str:
     """The text of a query for the week that begins on a Monday (ISO date)."""
+    return weekly_query(name, week).sql
+
+
+def _days_of(week: str) -> dict[str, dt.date]:
     monday = dt.date.fromisoformat(week)
-    return render(read(f"clean_room/{name}"), {"week_start": monday, "week_end": monday + dt.timedelta(days=7)})
+    return {"week_start": monday, "week_end": monday + dt.timedelta(days=7)}
 
 
-def _publish(lake: Lake, table: Table, week: str, outcome: QueryOutcome, record: QueryRecord) -> Snapshot:
+def _publish(
+    clean_room: CleanRoom, lake: Lake, of: tuple[Table, str], outcome: QueryOutcome, record: QueryRecord
+) -> Snapshot:
     """The result as the table's current version; once, also when the run before died between this and its report."""
-    from segment_assets.resources.clean_room.results import read_batches
-
+    table, week = of
     there = lake.current(table.name, week)
     if there is not None and there.stats.get("query_id") == outcome.query_id:
         return there
     writer = lake.writer(table.name, week)
     try:
-        for batch in read_batches(outcome.location or "", table.arrow_schema()):
+        for batch in clean_room.read(outcome.location or "", table.arrow_schema()):
             writer.write(batch)
     except PermanentError as unusable:
         record.failed(str(unusable), final=True)
@@ -151,4 +174,8 @@ ASSETS = [
     _protected_query(EXPOSURE_FREQUENCY, _CUSTOMERS, _CONVERSIONS, _IMPRESSIONS),
     _protected_query(TOUCH_CREDITS, _CONVERSIONS, _IMPRESSIONS),
     _protected_query(CHANNEL_STEPS, _CONVERSIONS, _IMPRESSIONS),
+    _protected_query(MATCHED_CUSTOMERS, _CUSTOMERS, _CONVERSIONS, _IMPRESSIONS),
+    _protected_query(JOURNEY_GROUPS, _CONVERSIONS, _IMPRESSIONS),
+    _protected_query(VIEWER_GROUPS, _CUSTOMERS, _CONVERSIONS, _IMPRESSIONS),
+    _protected_query(INVENTORY_DAYS, _CUSTOMERS, _IMPRESSIONS),
 ]

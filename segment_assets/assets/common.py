@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segment_assets.contracts import PermanentError, TransientError
+from segment_assets.data_dictionary import metadata_of
 from segment_assets.tables import TABLES, Pii, Table
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def table_metadata(name: str) -> dict[str, Any]:
         "grain": ", ".join(table.grain) or "one row",
         "computed_in": table.computed_in.value,
         "retention_days": table.retention_days,
+        **metadata_of(table),
     }
 
 

@@ -1,11 +1,12 @@
-"""Group `dashboards`: the page that a client reads, made from the insight tables.
+"""Group `dashboards`: the pages that a client reads, made from the insight tables. One asset per page.
 
-Belongs here: reading the tables, writing the page, previews for the catalogue. Not here: words and charts
+Belongs here: reading the tables, writing the pages, previews for the catalogue. Not here: words and charts
 (`dashboard`), numbers (`insights`).
 """
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from segment_assets.assets.common import Owner
 from segment_assets.assets.insights import WEEKLY
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
+from segment_assets.dashboard import PAGES, Page
 from segment_assets.plan import Plan
 from segment_assets.resources.pages import Pages
 from segment_assets.tables import (
@@ -24,6 +26,7 @@ from segment_assets.tables import (
     DELIVERY_SUMMARY,
     HASHED_AUDIENCE,
     REACH_BY_CAMPAIGN_CHANNEL,
+    TABLES,
     VALUE_BANDS,
     Table,
 )
@@ -33,40 +36,66 @@ if TYPE_CHECKING:
 
 DASHBOARD = dg.AssetKey(["dashboards", "road"])
 DELIVERIES_SHOWN = dg.AssetKey(["activation_insights", DELIVERY_SUMMARY.name])
-PAGE = "index.html"
+PAGE = PAGES["road"].file
+ROAD_TABLES = (
+    DELIVERY_SUMMARY, AUDIENCE_OVERLAP, REACH_BY_CAMPAIGN_CHANNEL, CREATIVE_OVERLAP, VALUE_BANDS, AUDIENCE_PROFILE_INDEX
+)  # fmt: skip
+_WEEKLY_KEYS = {insight.table.name: dg.AssetKey(list(insight.key)) for insight in WEEKLY}
+_C = dg.AutomationCondition
 
-# The page shows what there is: a week or a segment that was never made holds it up as little as a withheld number.
+# A page shows what there is: a week or a segment that was never made holds it up as little as a withheld number.
 # Without this it would wait for ever, since the calendar always has a week that nobody has asked for yet.
 ON_NEW_NUMBERS = ON_NEW_VERSIONS.replace(
     "an input was never made",
-    dg.AutomationCondition.any_deps_missing()
-    .allow(dg.AssetSelection.assets(DELIVERIES_SHOWN))
-    .with_label("nothing was ever delivered"),
+    _C.any_deps_missing().allow(dg.AssetSelection.assets(DELIVERIES_SHOWN)).with_label("nothing was ever delivered"),
+)
+ON_ANY_NUMBERS = ON_NEW_VERSIONS.replace(
+    "an input was never made",
+    (~_C.any_deps_match(~_C.missing())).with_label("none of its tables was ever made"),
 )
 
 
-@dg.asset(
-    key=DASHBOARD,
-    group_name="dashboards",
-    owners=[Owner.INSIGHTS.value],
-    kinds={"dashboard", "file"},
-    deps=[
-        dg.AssetDep(HASHED),
-        *(dg.AssetDep(list(insight.key)) for insight in WEEKLY),
-        dg.AssetDep(DELIVERIES_SHOWN),
-    ],
-    automation_condition=ON_NEW_NUMBERS,
-)
-def road(plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], pages: dg.ResourceParam[Pages]) -> Any:
-    """One page for everybody: where the people of every audience went, and what the campaign did.
+def tables_of(page: Page) -> Sequence[Table]:
+    """The tables that a page shows."""
+    own = ROAD_TABLES if page.name == "road" else (DELIVERY_SUMMARY,) if page.deliveries else ()
+    return list(dict.fromkeys([*own, *(TABLES[name] for name in page.tables())]))
 
-    A single HTML file without any external reference; open it from disk or mail it.
-    """
-    from segment_assets.dashboard import page, previews
 
-    figures = figures_of(plan, lake)
-    text = page(figures)
-    address = pages.put(PAGE, text)
+def key_of(table: Table) -> dg.AssetKey:
+    """The asset that holds a table for readers."""
+    return _WEEKLY_KEYS.get(table.name, dg.AssetKey(["activation_insights", table.name]))
+
+
+def _asset(page: Page) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["dashboards", page.name],
+        group_name="dashboards",
+        owners=[Owner.INSIGHTS.value],
+        kinds={"dashboard", "file"},
+        description=(
+            f"{page.menu}: {page.title}.\n\nA single HTML file without any external reference; open it from disk or "
+            "mail it. It links to the other pages by the names of their files."
+        ),
+        deps=[
+            *([dg.AssetDep(HASHED)] if page.deliveries else []),
+            *(dg.AssetDep(key_of(table)) for table in tables_of(page)),
+        ],
+        automation_condition=ON_NEW_NUMBERS if page.deliveries else ON_ANY_NUMBERS,
+    )
+    def page_for_readers(
+        plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], pages: dg.ResourceParam[Pages]
+    ) -> dg.MaterializeResult:
+        return _made(page, figures_of(plan, lake, page), pages)
+
+    return page_for_readers
+
+
+def _made(page: Page, figures: "Figures", pages: Pages) -> dg.MaterializeResult:
+    from segment_assets import dashboard
+
+    text = dashboard.page(figures, page)
+    address = pages.put(page.file, text)
+    small = dashboard.previews(figures, page)
     return dg.MaterializeResult(
         metadata={
             # To be copied: a browser opens no file: link of a page that came by http.
@@ -74,26 +103,28 @@ def road(plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], pages: dg.R
             "file": dg.MetadataValue.path(address.removeprefix("file://")),
             "bytes": len(text.encode()),
             "preview": dg.MetadataValue.md(
-                "\n\n".join(f"**{_plain(title)}**\n\n{_picture(png)}" for title, png in previews(figures).items())
+                "\n\n".join(f"**{_plain(title)}**\n\n{_picture(png)}" for title, png in small.items())
             ),
         },
         data_version=dg.DataVersion(hashlib.sha256(text.encode()).hexdigest()),
     )
 
 
-def figures_of(plan: Plan, lake: Lake) -> "Figures":
-    """What the lake tells now, over all weeks and segments."""
+def figures_of(plan: Plan, lake: Lake, page: Page = PAGES["road"]) -> "Figures":
+    """What the lake tells now for one page, over all weeks and segments."""
     from segment_assets.dashboard import Figures
 
+    rows = {table.name: _rows(lake, table) for table in tables_of(page)}
     return Figures(
         tenant=plan.tenant,
-        audiences=_audiences(plan, lake),
-        deliveries=_rows(lake, DELIVERY_SUMMARY),
-        overlap=_rows(lake, AUDIENCE_OVERLAP),
-        reach=_rows(lake, REACH_BY_CAMPAIGN_CHANNEL),
-        creatives=_rows(lake, CREATIVE_OVERLAP),
-        bands=_rows(lake, VALUE_BANDS),
-        profile=_rows(lake, AUDIENCE_PROFILE_INDEX),
+        audiences=_audiences(plan, lake) if page.deliveries else (),
+        deliveries=rows.get(DELIVERY_SUMMARY.name, ()),
+        overlap=rows.get(AUDIENCE_OVERLAP.name, ()),
+        reach=rows.get(REACH_BY_CAMPAIGN_CHANNEL.name, ()),
+        creatives=rows.get(CREATIVE_OVERLAP.name, ()),
+        bands=rows.get(VALUE_BANDS.name, ()),
+        profile=rows.get(AUDIENCE_PROFILE_INDEX.name, ()),
+        tables=rows,
     )
 
 
@@ -125,4 +156,4 @@ def _plain(title: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]()<>#!|" else sign for sign in title)
 
 
-ASSETS = [road]
+ASSETS = [_asset(page) for page in PAGES.values()]

@@ -3,9 +3,8 @@
 Belongs here: which tables a query reads, running it, publishing. Not here: the SQL (`queries/<group>/<table>.sql`).
 """
 
-import dataclasses
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,130 +14,18 @@ from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.common import Owner, published, table_metadata
 from segment_assets.assets.invariants import checked, invariant_specs
 from segment_assets.assets.sources import account_rows, every_partition, lake_rows
+from segment_assets.assets.weekly_tables import WEEKLY, WeeklyInsight
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.partitions import WEEKS
 from segment_assets.queries import read, render
 from segment_assets.resources.ports import AccountTables, Source, Warehouse
-from segment_assets.tables import (
-    ATTRIBUTION,
-    AUDIENCE_BY_BIRTH_COUNTRY,
-    AUDIENCE_OVERLAP,
-    AUDIENCE_PROFILE_INDEX,
-    CAMPAIGN_REACH,
-    CHANNEL_STEPS,
-    CHANNELS,
-    CONVERSIONS,
-    CREATIVE_OVERLAP,
-    CUSTOMER_REACH,
-    CUSTOMERS,
-    DELIVERIES,
-    DELIVERY_SUMMARY,
-    EXPOSURE_FREQUENCY,
-    EXPOSURE_OVERLAP_GROUPS,
-    EXPOSURE_SETS,
-    INCREMENTAL_REACH,
-    OVERLAP,
-    OVERLAP_BY_CREATIVE,
-    OVERLAP_BY_PRICE_BAND,
-    REACH_BY_CAMPAIGN_CHANNEL,
-    REACH_FREQUENCY,
-    TOUCH_CREDITS,
-    VALUE_BANDS,
-    Table,
-)
+from segment_assets.tables import CONVERSIONS, DELIVERIES, DELIVERY_SUMMARY, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ALL = "all"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class WeeklyInsight:
-    """One table per reporting week. `room` and `own` are the tables it reads.
-
-    `key` is also the path of its query, where it has one; `attribution` is computed by code.
-    """
-
-    key: tuple[str, str]
-    table: Table
-    room: Sequence[Table]
-    own: Sequence[Table]
-    description: str
-
-
-WEEKLY = (
-    WeeklyInsight(
-        ("planning", "audience_overlap"),
-        AUDIENCE_OVERLAP,
-        room=(CUSTOMER_REACH, OVERLAP),
-        own=(CUSTOMERS,),
-        description="How much of our customer base the publisher reached in the week, and how many of those converted.",
-    ),
-    WeeklyInsight(
-        ("planning", "audience_profile_index"),
-        AUDIENCE_PROFILE_INDEX,
-        room=(AUDIENCE_BY_BIRTH_COUNTRY, OVERLAP),
-        own=(CUSTOMERS,),
-        description=(
-            "Whom the campaign moves: how much more common a country of birth is among matched converters than in "
-            "our own base (100 is as common), with the interval that tells a difference from chance."
-        ),
-    ),
-    WeeklyInsight(
-        ("measurement", "overlap_by_creative"),
-        CREATIVE_OVERLAP,
-        room=(OVERLAP_BY_CREATIVE, OVERLAP),
-        own=(CONVERSIONS,),
-        description="How many of the week's converters had seen each creative, for every creative that we know.",
-    ),
-    WeeklyInsight(
-        ("measurement", "value_bands"),
-        VALUE_BANDS,
-        room=(OVERLAP_BY_PRICE_BAND,),
-        own=(CONVERSIONS,),
-        description="How many of the week's buyers in each band of order value had seen an impression before.",
-    ),
-    WeeklyInsight(
-        ("measurement", "reach_by_campaign_channel"),
-        REACH_BY_CAMPAIGN_CHANNEL,
-        room=(CAMPAIGN_REACH, CUSTOMER_REACH),
-        own=(CUSTOMERS,),
-        description="Customers reached, impressions and average frequency of every campaign on every channel.",
-    ),
-    WeeklyInsight(
-        ("measurement", "reach_frequency"),
-        REACH_FREQUENCY,
-        room=(EXPOSURE_FREQUENCY, CUSTOMER_REACH),
-        own=(),
-        description="Customers by the number of impressions that they saw, and how many converted (descriptive).",
-    ),
-    WeeklyInsight(
-        ("measurement", "exposure_overlap_groups"),
-        EXPOSURE_OVERLAP_GROUPS,
-        room=(EXPOSURE_SETS,),
-        own=(),
-        description="Customers by exactly the channels that they saw, and how many of these converted (descriptive).",
-    ),
-    WeeklyInsight(
-        ("measurement", "incremental_reach"),
-        INCREMENTAL_REACH,
-        room=(EXPOSURE_SETS, CUSTOMER_REACH),
-        own=(),
-        description="Customers that a channel reached, and those of them that no other channel reached.",
-    ),
-    WeeklyInsight(
-        ("measurement", "attribution"),
-        ATTRIBUTION,
-        room=(TOUCH_CREDITS, CHANNEL_STEPS, EXPOSURE_SETS),
-        own=(),
-        description=(
-            "How eight models share out the week's conversions among channels. None of them says what a channel "
-            "caused: that is `audience_incrementality`."
-        ),
-    ),
-)
 
 
 def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
@@ -155,6 +42,7 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
         deps=[
             *(dg.AssetDep(["clean_room", table.name]) for table in insight.room),
             *(dg.AssetDep(["account_a", table.name]) for table in insight.own),
+            *(dg.AssetDep(["measurement", table.name]) for table in insight.measured),
         ],
         metadata=table_metadata(insight.table.name),
         check_specs=invariant_specs(insight.table, dg.AssetKey(list(insight.key)), WEEKS),
@@ -168,13 +56,13 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
         workdir: dg.ResourceParam[Path],
     ) -> dg.MaterializeResult:
         week = context.partition_key
-        sources = {table.name: lake_rows(lake, table.name, week) for table in insight.room}
+        sources = {table.name: lake_rows(lake, table.name, week) for table in (*insight.room, *insight.measured)}
         sources |= {table.name: _own_rows(accounts, table, week) for table in insight.own}
         rows = _answer(insight, dt.date.fromisoformat(week), sources, warehouse)
         writer = lake.writer(insight.table.name, week)
         writer.write(rows)
-        withheld = sum(rows["below_threshold"].to_pylist())
-        made = published(writer.publish({"rows_below_threshold": withheld}), {"rows_below_threshold": withheld})
+        told = _below_threshold(rows)
+        made = published(writer.publish(told), told)
         return checked(made, insight.table, rows, workdir)
 
     return weekly_insight
@@ -186,10 +74,16 @@ def _answer(insight: WeeklyInsight, week: dt.date, sources: Mapping[str, Source]
         return warehouse.select(render(read(insight.table.query), {"reporting_week": week}), sources, schema)
     import pyarrow as pa
 
-    from segment_assets.measurement.attribution_rows import attribution_rows
+    from segment_assets.assets.weekly_rows import computed_rows
 
     results = {name: rows.dataset.to_table().to_pylist() for name, rows in sources.items()}
-    return pa.Table.from_pylist(attribution_rows(week, results, CHANNELS), schema)
+    return pa.Table.from_pylist(computed_rows(insight.table.name, week, results), schema)
+
+
+def _below_threshold(rows: "pa.Table") -> dict[str, int]:
+    if "below_threshold" not in rows.schema.names:
+        return {}
+    return {"rows_below_threshold": sum(rows["below_threshold"].to_pylist())}
 
 
 SUMMARY = dg.AssetKey(["activation_insights", DELIVERY_SUMMARY.name])

@@ -74,6 +74,7 @@ def clean_room_members(
         accounts.dataset("conversions", weeks[-1]),
         converters=segment.converters,
         price_bands=segment.price_bands,
+        value_currency=segment.value_currency,
         workdir=workdir,
         write=writer.write,
     )

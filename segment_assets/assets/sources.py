@@ -20,7 +20,7 @@ def lake_rows(lake: Lake, table: str, partition: str) -> Source:
     snapshot = lake.current(table, partition)
     if snapshot is None:
         return Source(table, pads.dataset(TABLES[table].arrow_schema().empty_table()), ())
-    return Source(table, lake.dataset(snapshot), (snapshot,))
+    return Source(table, lambda: lake.dataset(snapshot), (snapshot,))
 
 
 def every_partition(lake: Lake, table: str) -> Source:
@@ -30,12 +30,12 @@ def every_partition(lake: Lake, table: str) -> Source:
     parts = [snapshot for name in lake.partitions(table) if (snapshot := lake.current(table, name))]
     if not parts:
         return Source(table, pads.dataset(TABLES[table].arrow_schema().empty_table()), ())
-    return Source(table, pads.dataset([lake.dataset(part) for part in parts]), parts)
+    return Source(table, lambda: pads.dataset([lake.dataset(part) for part in parts]), parts)
 
 
 def account_rows(accounts: AccountTables, table: str, week: str | None = None) -> Source:
     """One of account A's own tables, of one week or of all."""
-    return Source(table, accounts.dataset(table, week), week=week)
+    return Source(table, lambda: accounts.dataset(table, week), week=week)
 
 
 def all_rows(lake: Lake, table: str) -> "pads.Dataset":

@@ -12,6 +12,7 @@ from segment_assets.audience.building import build_audience
 from segment_assets.audience.column_states import ColumnTally
 from segment_assets.audience.consent import OPT_IN_COUNTRIES, AudiencePolicy, HoldOut, Regime
 from segment_assets.audience.findings import Finding
+from segment_assets.audience.forgetting import ErasureCounts, build_erasures
 from segment_assets.audience.judging import (
     AudienceLimits,
     AudienceStats,
@@ -32,6 +33,7 @@ __all__ = [
     "AudiencePolicy",
     "AudienceStats",
     "ColumnTally",
+    "ErasureCounts",
     "FileReport",
     "Finding",
     "HoldOut",
@@ -43,6 +45,7 @@ __all__ = [
     "SuppressionCounts",
     "audience_stats",
     "build_audience",
+    "build_erasures",
     "build_suppressions",
     "inspect",
     "judge_audience",

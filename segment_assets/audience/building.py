@@ -14,7 +14,7 @@ from segment_assets import engine
 from segment_assets.audience import clusters, doors, staging
 from segment_assets.audience.accounting import AudienceCounts
 from segment_assets.audience.arrow import kernels
-from segment_assets.contracts import CONSENT_COLUMNS, Eligibility
+from segment_assets.contracts import CONSENT_COLUMNS, VALUE_COLUMN, Eligibility
 from segment_assets.tables import HASHED_AUDIENCE
 
 if TYPE_CHECKING:
@@ -92,7 +92,9 @@ def _merge(connection: duckdb.DuckDBPyConnection, folder: Path, counts: Audience
 def _merge_sql(first_member: int) -> str:
     """Each cell from the lowest source_row that has it; of several statements about consent the strictest."""
     # arg_min passes over rows whose cell is null.
-    cells = [f"arg_min({name}, source_row) AS {name}" for name in ("consent_country", *staging.FORM_COLUMNS)]
+    cells = [
+        f"arg_min({name}, source_row) AS {name}" for name in ("consent_country", VALUE_COLUMN, *staging.FORM_COLUMNS)
+    ]
     strictest = [f"max({name}) AS {name}" for name in CONSENT_COLUMNS]
     columns = ", ".join(
         ["count(*) AS source_rows", *strictest, "coalesce(bool_or(gpc_opt_out), false) AS gpc_opt_out", *cells]
@@ -121,7 +123,7 @@ def _audience_sql(source: str) -> str:
     """People in order; whoever may not be sent leaves without any identifier (data minimisation)."""
     consent = ", ".join(doors.consent_sql(column) for column in CONSENT_COLUMNS)
     kept = f"eligibility IN ('{Eligibility.ELIGIBLE}', '{Eligibility.HELD_OUT}')"
-    forms = ", ".join(f"CASE WHEN {kept} THEN {name} END AS {name}" for name in staging.FORM_COLUMNS)
+    forms = ", ".join(f"CASE WHEN {kept} THEN {name} END AS {name}" for name in (VALUE_COLUMN, *staging.FORM_COLUMNS))
     return f"""
         SELECT member_id, coalesce(d.cluster_id, member_id) AS cluster_id,
                d.eligibility::VARCHAR AS eligibility, {consent}, {forms}

@@ -34,12 +34,14 @@ def clean_room_members(
     *,
     converters: str,
     price_bands: Sequence[str],
+    value_currency: str | None = None,
     workdir: Path,
     write: Callable[[pa.RecordBatch], None],
 ) -> None:
     """Write rows of SEGMENT_MEMBERS for the listed customers, in the order of customer_id.
 
     `converters`: any | without | only, where a converter has a conversion in one of `price_bands` (all when empty).
+    `value_currency`: a person is worth the sum of their conversions in this currency; without it nothing is said.
     Raises PermanentError for another word.
     """
     if converters not in _CONVERTERS:
@@ -55,15 +57,25 @@ def clean_room_members(
             CREATE TEMP TABLE converters AS SELECT DISTINCT customer_id FROM conversion_rows
             WHERE price_band IN (SELECT band FROM bands) OR (SELECT count(*) FROM bands) = 0
         """)
+        # To the cent: sums of floats differ by their order.
+        db.execute(
+            """
+            CREATE TEMP TABLE worth AS
+            SELECT customer_id, sum(CAST(price AS DECIMAL(18, 2)))::VARCHAR AS customer_value FROM conversion_rows
+            WHERE upper(trim(currency)) = ? AND price >= 0 GROUP BY customer_id
+            """,
+            [value_currency or ""],
+        )
         sql = f"""
             SELECT row_number() OVER (ORDER BY c.customer_id) - 1 AS source_row,
                    NULL AS source_file, NULL AS source_line,
                    c.customer_id, c.email_address AS email, c.phone_number AS phone, c.first_name, c.last_name,
                    c.city, c.state, c.zip AS postal_code, c.country, c.birth_date, c.gender, c.mobile_ad_id,
                    NULL AS ramp_id,
-                   c.consent_ad_user_data, c.consent_ad_personalization, c.gpc_opt_out
+                   c.consent_ad_user_data, c.consent_ad_personalization, c.gpc_opt_out, w.customer_value
             FROM (SELECT DISTINCT customer_id FROM listed) l
             JOIN customer_rows c ON c.customer_id = l.customer_id
+            LEFT JOIN worth w ON w.customer_id = c.customer_id
             WHERE {_CONVERTERS[converters]}
             ORDER BY c.customer_id
         """

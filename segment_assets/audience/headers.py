@@ -37,6 +37,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "consent_ad_user_data": ("aduserdata", "aduserdataconsent"),
     "consent_ad_personalization": ("adpersonalization", "adpersonalisation", "consentadpersonalisation"),
     "gpc_opt_out": ("gpc", "globalprivacycontrol"),
+    "customer_value": ("lifetimevalue", "customerlifetimevalue", "ltv", "clv"),
 }
 
 _EXPLICIT, _OWN_NAME, _ALIAS = 0, 1, 2

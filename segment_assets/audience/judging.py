@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.audience.accounting import AudienceCounts, counts_from_stats
 from segment_assets.audience.arrow import kernels, scan
 from segment_assets.audience.findings import Finding, judge_columns, otherwise
-from segment_assets.contracts import CONSENT_COLUMNS, Eligibility, PermanentError
+from segment_assets.contracts import ATTRIBUTE_COLUMNS, Eligibility, PermanentError
 from segment_assets.tables import HASHED_AUDIENCE, Type
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _FORMS = tuple(c.name for c in HASHED_AUDIENCE.columns if c.type is Type.DIGEST 
 _PLAIN_FORMS = tuple(
     c.name
     for c in HASHED_AUDIENCE.columns
-    if c.type is not Type.DIGEST and c.nullable and c.name not in CONSENT_COLUMNS
+    if c.type is not Type.DIGEST and c.nullable and c.name not in ATTRIBUTE_COLUMNS
 )
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from segment_assets.audience import column_states, consent
 from segment_assets.audience.arrow import kernels, nothing, scan
-from segment_assets.contracts import CONSENT_COLUMNS, ColumnState, Reason
+from segment_assets.audience.worth import numbers
+from segment_assets.contracts import ATTRIBUTE_COLUMNS, CONSENT_COLUMNS, VALUE_COLUMN, ColumnState, Reason
 from segment_assets.tables import HASHED_AUDIENCE, QUARANTINE, SOURCE_PLACE
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ BUCKETS = 16
 FORM_COLUMNS: tuple[str, ...] = tuple(
     name
     for name in HASHED_AUDIENCE.column_names()
-    if name not in ("member_id", "cluster_id", "eligibility", *CONSENT_COLUMNS)
+    if name not in ("member_id", "cluster_id", "eligibility", *ATTRIBUTE_COLUMNS)
 )
 # Best first: an e-mail is rarely shared, a phone sometimes, an advertising id changes with the device.
 NAMING_FORMS = ("email", "phone_digits", "mobile_ad_id")
@@ -58,6 +59,7 @@ def staged_schema() -> pa.Schema:
         *(pa.field(name, pa.int8()) for name in CONSENT_COLUMNS),
         pa.field("gpc_opt_out", pa.bool_()),
         pa.field("consent_country", pa.string()),
+        pa.field(VALUE_COLUMN, pa.string()),
         *(audience.field(name) for name in FORM_COLUMNS),
     ]
     return pa.schema(fields)
@@ -159,14 +161,19 @@ def stage_batch(
     for name in CONSENT_COLUMNS:
         counts.consent_not_understood += consent.unknown_words(batch.column(name))
         arrays.append(consent.statement(batch.column(name)))
-    arrays += [batch.column("gpc_opt_out"), country_codes(batch.column("country"))]
+    worth, worth_reasons = numbers(batch.column(VALUE_COLUMN))
+    arrays += [batch.column("gpc_opt_out"), country_codes(batch.column("country")), worth]
     arrays += [digested.forms[name] for name in FORM_COLUMNS]
     rows = pa.RecordBatch.from_arrays(arrays, schema=staged_schema()).filter(named)
 
     counts.rows_in += batch.num_rows
     counts.quarantined_rows += batch.num_rows - rows.num_rows
     counts.already_hashed.update(dict(digested.already_hashed))
-    reasons = {"customer_id": customer_reasons, **_column_reasons(batch, digested, states, counts)}
+    reasons = {
+        "customer_id": customer_reasons,
+        VALUE_COLUMN: worth_reasons,
+        **_column_reasons(batch, digested, states, counts),
+    }
     no_identifier = pa.scalar(Reason.NO_IDENTIFIER.value)
     reasons["*"] = pc.if_else(named, nothing(pa.string()), no_identifier)
     return rows, _refusals(batch, reasons, counts)

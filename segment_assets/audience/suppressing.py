@@ -47,13 +47,14 @@ def build_suppressions(
     write: Callable[[pa.RecordBatch], None],
     *,
     workdir: Path,
+    erasures: pads.Dataset | None = None,
 ) -> SuppressionCounts:
     """Turn rows of OPT_OUTS into rows of SUPPRESSIONS, sorted by (kind, digest), in bounded memory.
 
     A request by e-mail, phone or customer number reaches every identifier of every customer record that it matches,
     so it also stops the record that has nothing but a phone. Only matched customers are digested. `key` is the
-    tenant's pseudonym key, the same as for audiences. `workdir` is an existing folder on a disk with room; what is
-    spilled there is personal data and is removed at the end.
+    tenant's pseudonym key, the same as for audiences. Rows of `erasures` (ERASURES) are suppressions as well. `workdir`
+    is an existing folder on a disk with room; what is spilled there is personal data and is removed at the end.
     """
     with (
         tempfile.TemporaryDirectory(dir=workdir, prefix="suppressions-") as spill,
@@ -65,6 +66,9 @@ def build_suppressions(
         matching.match_customers(connection, customers)
         _name_customers(connection, key)
         _name_people_without_a_number(connection, key)
+        if erasures is not None:
+            connection.register("erasure_rows", erasures)
+            connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at FROM erasure_rows")
         rows = _write(connection, write)
         return SuppressionCounts(
             opt_outs=requests,

@@ -170,12 +170,31 @@ def resync(pair: str, reason: str, who: str) -> None:
 
 
 @main.command()
+def erasures() -> None:
+    """What became of everybody who asked to be forgotten, on every platform account."""
+    from segment_assets.cli.erasures import show_erasures
+
+    sys.exit(show_erasures())
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")
 def destinations(as_json: bool) -> None:
     """Every destination by its contract: pattern, match keys, modes, limits, expiry, policy, and what checked it."""
     from segment_assets.cli.destinations import show_destinations
 
     sys.exit(show_destinations(as_json=as_json))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON array of all findings instead of a table.")
+@click.option("--all", "everything", is_flag=True, help="Also what is as it should be.")
+@click.option("--without-platforms", is_flag=True, help="Ask no platform whether it takes our token.")
+def doctor(as_json: bool, everything: bool, without_platforms: bool) -> None:
+    """Look whether this deployment can work before it is used, and say what to do where it cannot."""
+    from segment_assets.cli.doctor import show_doctor
+
+    sys.exit(show_doctor(as_json=as_json, everything=everything, ask_platforms=not without_platforms))
 
 
 @main.command("hash")
@@ -206,6 +225,19 @@ def check_query(file: BinaryIO | None) -> None:
     from segment_assets.cli.check_query import run_check_query
 
     sys.exit(run_check_query(file))
+
+
+@main.command()
+@click.option("--account", required=True, help="Number of the AWS account.")
+@click.option("--runtime", required=True, help="ARN of the role in which the code runs (the task's role).")
+@click.option("--account-data", multiple=True, help="S3 folder of account A's own tables; once for each.")
+@click.option("--external-id", default="", help="Asked of the runtime where the roles are in another account.")
+@click.option("--out", default=Path("data/iam"), show_default=True, type=click.Path(path_type=Path), help="A folder.")
+def iam(account: str, runtime: str, account_data: tuple[str, ...], external_id: str, out: Path) -> None:
+    """Write least-privilege policies for the deployment in AWS that the environment names."""
+    from segment_assets.cli.iam import write_policies
+
+    write_policies(account, runtime, account_data, external_id, out)
 
 
 @main.group()

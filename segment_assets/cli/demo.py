@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 # A person who is not accounted for is never something that a guard was meant to stop.
 ACCOUNTING = "check everybody_is_accounted_for"
 CLEAN_ROOM_MEMBERS, LANDING_MEMBERS = ("segment_members", "clean_room"), ("segment_members", "landing")
-DASHBOARD = ("dashboards", "road")
 HASHED, SUPPRESSIONS = ("audiences", "hashed_audience"), ("audiences", "suppressions")
+ERASURES = ("audiences", "erasures")
 DEFAULT_PEOPLE, DEFAULT_SEED = 50_000, 7
 # Rounds of asking: a delivery has at most four phases, and each waits for the jobs of the one before.
 _PATIENCE = 10
@@ -145,7 +145,7 @@ class Walk:
         landed = landing.segments()
         self.road.sync_partitions(self.plan, landed)
         self.workers.start()
-        account_a = (("account_a", "customers"), ("account_a", "opt_outs"), SUPPRESSIONS)
+        account_a = (("account_a", "customers"), ("account_a", "opt_outs"), ERASURES, SUPPRESSIONS)
         self.run(*account_a, say="account A's customers, opt-outs")
         self._weeks(weeks)
         self._segments(_sources(self.plan, landed))
@@ -154,7 +154,8 @@ class Walk:
         self._follow()
         tables = [tuple(key) for key in self.road.keys("activation_insights")]
         self.run(("account_a", "spend"), *tables, say=f"account A's spend, {len(tables)} activation tables")
-        self.run(DASHBOARD)
+        pages = [tuple(key) for key in self.road.keys("dashboards")]
+        self.run(*pages, say=f"dashboards: {len(pages)} pages")
 
     def run(self, *keys: tuple[str, ...], partition: str | None = None, say: str = "") -> bool:
         """A run in this process. Whether it succeeded."""

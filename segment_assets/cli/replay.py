@@ -98,7 +98,7 @@ def _destination(plan: Plan, pair: Pair) -> Destination:
     if contract is None:
         raise PermanentError(f"{pair}: this release knows no destination {pair.destination}; use the one of that time")
     permission = plan.activations_of(named[0]).get(pair.segment) if named else None
-    stated = permission.statements if permission is not None else {}
+    stated = permission.said if permission is not None else {}
     connected = DestinationAccount(
         destination=pair.destination,
         account=pair.account,

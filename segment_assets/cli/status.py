@@ -13,7 +13,7 @@ import click
 from segment_assets.assets.activations import errand
 from segment_assets.cli.approve import pending_lines
 from segment_assets.cli.platforms_shown import size_said, troubles
-from segment_assets.contracts import CONSENT_COLUMNS, PermanentError
+from segment_assets.contracts import ATTRIBUTE_COLUMNS, PermanentError
 from segment_assets.deployment import Deployment
 from segment_assets.tables import ACKNOWLEDGED, HASHED_AUDIENCE, QUARANTINE, REJECTIONS
 
@@ -80,7 +80,7 @@ def show_why(person: str, *, is_customer: bool) -> int:
 
 def _tell_person(plan: Plan, lake: Lake, deployment: Deployment, segment: str, row: dict[str, Any]) -> None:
     member: bytes = row["member_id"]
-    no_keys = {"member_id", "cluster_id", "eligibility", *CONSENT_COLUMNS}
+    no_keys = {"member_id", "cluster_id", "eligibility", *ATTRIBUTE_COLUMNS}
     known = [name for name, value in row.items() if name not in no_keys and value]
     click.echo(f"{member.hex()[:16]}… in segment {segment}")
     click.echo(f"  door: {row['eligibility']} ({_DOORS[row['eligibility']]})")

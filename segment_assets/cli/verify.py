@@ -15,7 +15,8 @@ import click
 
 from segment_assets import processes
 from segment_assets.contracts import PermanentError
-from segment_assets.delivery.ledger import Pair
+from segment_assets.delivery.erasing import ErasurePair
+from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.deployment import Deployment
 from segment_assets.tables import DELIVERIES
 
@@ -58,8 +59,32 @@ def run_verify(only: str | None) -> int:
                 f"{pair}: proven, {proven.entries:,} entries of {proven.deliveries:,} deliveries, "
                 f"{proven.recomputed:,} of them computed again"
             )
-    click.echo(f"{len(pairs):,} ledgers, {misfits:,} that do not fit")
+    accounts = erasures_of(lake) if only is None else []
+    for account in accounts:
+        misfits += not _is_whole(lake, account)
+    click.echo(f"{len(pairs) + len(accounts):,} ledgers, {misfits:,} that do not fit")
     return 1 if misfits else 0
+
+
+def _is_whole(lake: Lake, account: ErasurePair) -> bool:
+    """Whether the chains of an account's erasures follow each other. They leave no state that could be made again."""
+    before = ""
+    try:
+        for log in AudienceLedger(lake, account, time.time).deliveries():
+            log.chain.before = before
+            log.chain.verify()
+            before = log.chain.head
+    except PermanentError as misfit:
+        click.echo(f"{account}: DOES NOT FIT. {misfit}")
+        return False
+    click.echo(f"{account}: the chain is whole")
+    return True
+
+
+def erasures_of(lake: Lake) -> list[ErasurePair]:
+    """Every account that was asked to forget anybody."""
+    named = sorted({tuple(key.split("/")[1:3]) for key in lake.keys("erasures")})
+    return [ErasurePair("", destination, account, "") for destination, account in named]
 
 
 def pairs_of(lake: Lake) -> list[Pair]:

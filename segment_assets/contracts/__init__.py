@@ -20,11 +20,13 @@ from segment_assets.contracts.delivery import (
 from segment_assets.contracts.destination import (
     AsynchronousDestination,
     Destination,
+    ErasingDestination,
     InquiringDestination,
     WorkflowDestination,
 )
 from segment_assets.contracts.errors import (
     NeedsHumanError,
+    PassingMembersError,
     PermanentError,
     RefusedBatchError,
     RefusedMembersError,
@@ -34,6 +36,7 @@ from segment_assets.contracts.errors import (
 )
 from segment_assets.contracts.platform import (
     Contract,
+    Erasure,
     Follow,
     Mode,
     Operation,
@@ -46,7 +49,10 @@ from segment_assets.contracts.platform import (
 )
 from segment_assets.contracts.storage import Lake, Snapshot, SnapshotWriter
 from segment_assets.contracts.vocabulary import (
+    ATTRIBUTE_COLUMNS,
     CONSENT_COLUMNS,
+    IS_VALUE_BASED,
+    VALUE_COLUMN,
     ColumnState,
     Consent,
     Eligibility,
@@ -60,7 +66,10 @@ Clock = Callable[[], float]
 Sleep = Callable[[float], None]
 
 __all__ = [
+    "ATTRIBUTE_COLUMNS",
     "CONSENT_COLUMNS",
+    "IS_VALUE_BASED",
+    "VALUE_COLUMN",
     "Answer",
     "AsynchronousDestination",
     "AudienceSpec",
@@ -71,6 +80,8 @@ __all__ = [
     "Destination",
     "Eligibility",
     "Encoding",
+    "ErasingDestination",
+    "Erasure",
     "Follow",
     "InquiringDestination",
     "JobReport",
@@ -81,6 +92,7 @@ __all__ = [
     "Mode",
     "NeedsHumanError",
     "Operation",
+    "PassingMembersError",
     "Pattern",
     "PermanentError",
     "Quota",

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 class Member:
     """One person's record: every identifier in it belongs to that person. Never written to a log.
 
-    `consent` is what is known of the person's answers, by column (CONSENT_COLUMNS), for a platform that takes them.
+    `consent` is what is known of the person's answers, by column (CONSENT_COLUMNS), for a platform that takes them, and
+    `value` what they are worth, as a decimal number in text, where the audience is by value; empty elsewhere.
     """
 
     member_id: bytes
     keys: Mapping[str, bytes | str]
     consent: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    value: str = ""
 
     def __repr__(self) -> str:
         return f"Member({len(self.keys)} keys)"

@@ -59,6 +59,18 @@ class InquiringDestination(Protocol):
         ...
 
 
+class ErasingDestination(Destination, Protocol):
+    """A destination whose contract has `erasure`."""
+
+    def erasure(self, members: Sequence[Member], session: Session) -> Request:
+        """The call that makes the platform forget people. Equal arguments give an equal request."""
+        ...
+
+    def read_erasure(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """Understand the answer, or raise as `read` does. `accepted` are those whose erasure was taken on."""
+        ...
+
+
 @runtime_checkable
 class CarriedDestination(Protocol):
     """A destination with a request that takes several calls, or something that no kept request may hold."""

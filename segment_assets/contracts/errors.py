@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+    from segment_assets.contracts.delivery import Answer
 
 
 class SegmentAssetsError(Exception):
@@ -41,6 +43,18 @@ class RefusedMembersError(PermanentError):
     def __init__(self, message: str, places: Mapping[int, str]) -> None:
         super().__init__(message)
         self.places = places
+
+
+class PassingMembersError(TransientError):
+    """A platform took a request but for some members, of whom it said that their trouble passes.
+
+    `answer` is what it said of all others; `places` are those members' places in the batch. When trying the whole again
+    did not help within the run's patience, the others are done, and these go with a later run.
+    """
+
+    def __init__(self, message: str, places: Collection[int], answer: Answer) -> None:
+        super().__init__(message)
+        self.places, self.answer = places, answer
 
 
 class RefusedBatchError(PermanentError):

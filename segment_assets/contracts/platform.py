@@ -152,6 +152,7 @@ class Contract:
     `workflow`: set where a delivery is several calls instead of one request a batch.
     `statements`: what the plan has to state about each activation, and the words the platform takes for it.
     `consent`: columns of a person's own answers that the platform takes with each person.
+    `value_field`: the platform's field for what a person is worth, where an audience can be by value; empty elsewhere.
     `on_refused_removal`: what becomes of an audience that the platform lets nobody out of (too small, unsupported) when
     somebody said no: `delete` it with everybody in it, or leave it to a person.
     `keeps_people`: deleting an audience leaves its people marked on the platform; everybody is taken out instead, and
@@ -163,6 +164,9 @@ class Contract:
     `identity_map`: address of the service that makes a platform's ids of hashes while they are sent, for a destination
     that is a MappedDestination. Its keys are `identity_map_key` and `identity_map_secret` of the account's secret.
     `known_by_member`: a removal names our id of the person, so that identifiers that people share part nobody.
+    `list_per_lane`: an audience is a list for each lane, and the plan adopts each: `email:7038 phone:7039`.
+    `token_days`: for how long the platform's refresh token lives, after which a person authorises the account anew;
+    None where it lives for as long as it is used.
     `erasure`: set where the destination is an ErasingDestination. Without it whoever is to be forgotten is taken out of
     the audience, and what the platform keeps beyond is its own affair.
     `verified_by`: what the connector is checked against in tests, and `verified_with` the name and version of it.
@@ -184,9 +188,12 @@ class Contract:
     follow: Follow | None = None
     statements: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     consent: tuple[str, ...] = ()
+    value_field: str = ""
     on_refused_removal: Literal["delete", "needs_human"] = "needs_human"
     keeps_people: bool = False
     known_by_member: bool = False
+    list_per_lane: bool = False
+    token_days: int | None = None
     endpoint: str = ""
     signed_for: str = ""
     lanes: tuple[tuple[MatchKey, ...], ...] = ()

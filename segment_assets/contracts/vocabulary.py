@@ -64,6 +64,7 @@ class Reason(enum.StrEnum):
     HASHED_WHERE_PLAIN_IS_NEEDED = "hashed_where_plain_is_needed"
     NO_IDENTIFIER = "no_identifier"
     UNREADABLE_ROW = "unreadable_row"
+    NOT_A_VALUE = "not_a_value"
 
 
 class Encoding(enum.StrEnum):
@@ -96,6 +97,15 @@ class Consent(enum.StrEnum):
 
 # The purposes: may a person's data go to platforms, may ads be chosen by it. Columns of a segment and an audience.
 CONSENT_COLUMNS = ("consent_ad_user_data", "consent_ad_personalization")
+
+# What a person is worth to account A, as a decimal number from 0 on: for platforms that look for people like the best.
+VALUE_COLUMN = "customer_value"
+
+# The statement that an audience is by value, which an activation with `value_based` makes of itself.
+IS_VALUE_BASED = "is_value_based"
+
+# What is said of a person and identifies nobody: never decisive for a removal, and nothing that people share.
+ATTRIBUTE_COLUMNS = (*CONSENT_COLUMNS, VALUE_COLUMN)
 
 
 class Eligibility(enum.StrEnum):

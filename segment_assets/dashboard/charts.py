@@ -13,11 +13,15 @@ from segment_assets.dashboard import look
 from segment_assets.dashboard.figures import BELOW
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import altair as alt
 
     Chart = alt.LayerChart | alt.FacetChart
+
+
+# Letters of a legend's entry of which three stand side by side on a phone.
+_SHORT = 12
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,13 +36,15 @@ class Bar:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Dot:
-    """A value with its interval."""
+    """A value with its interval; without a value, a range that holds it. `ticks` are numbers to compare it with."""
 
     name: str
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None
+    high: float | None
     label: str
+    ticks: tuple[float, ...] = ()
+    withheld: bool = False
 
 
 def bars(rows: Sequence[Bar], axis_title: str, *, percent: bool = False, whole: float | None = None) -> Chart:
@@ -55,7 +61,8 @@ def bars(rows: Sequence[Bar], axis_title: str, *, percent: bool = False, whole: 
         }
         for row in rows
     ]
-    base = alt.Chart(look.data(values)).encode(y=_rows_axis())
+    names = _rows_axis(row.name for row in rows)
+    base = alt.Chart(look.data(values)).encode(y=names)
     axis = alt.Axis(title=axis_title, format="~%" if percent else ",d")
 
     longest = max((value for row in rows for value in (row.value, row.behind) if value is not None), default=1.0)
@@ -78,18 +85,26 @@ def shares(
     rows: Sequence[Mapping[str, Any]],
     colours: Mapping[str, str],
     axis_title: str = "share of the audience's people (%)",
+    others: Mapping[str, str] | None = None,
+    counted: str = "people",
 ) -> Chart:
-    """Stacked bars of 100 %. Rows have name, label (one per name), part and people; `colours` orders the parts."""
+    """Stacked bars of 100 %. Rows have name, label (one per name), part and people; `colours` orders the parts.
+
+    `others` are names that have no bar, and the words in its place.
+    """
     import altair as alt
 
     parts = list(colours)
     values = [{**row, "order": parts.index(row["part"])} for row in rows]
     named = {row["name"]: row["label"] for row in rows}
+    gone = {name: words for name, words in (others or {}).items() if name not in named}
+    labels = [{"name": n, "label": label, "withheld": n in gone} for n, label in (named | gone).items()]
+    names = _rows_axis(row["name"] for row in labels)
     stacked = (
         alt.Chart(look.data(values))
         .mark_bar(height=look.BAR_HEIGHT + 4, yOffset=8, stroke="white", strokeWidth=1)
         .encode(
-            y=_rows_axis(),
+            y=names,
             x=alt.X(
                 "people:Q",
                 stack="normalize",
@@ -98,41 +113,69 @@ def shares(
             color=alt.Color(
                 "part:N",
                 scale=alt.Scale(domain=parts, range=list(colours.values())),
-                legend=alt.Legend(orient="top", columns=2, columnPadding=18),
+                legend=alt.Legend(orient="top", columns=3 if max(map(len, parts)) <= _SHORT else 2, columnPadding=14),
             ),
             order=alt.Order("order:Q"),
-            tooltip=[alt.Tooltip("name:N"), alt.Tooltip("part:N"), alt.Tooltip("people:Q", format=",")],
+            tooltip=[
+                alt.Tooltip("name:N"),
+                alt.Tooltip("part:N"),
+                alt.Tooltip("people:Q", format=",.4~r" if counted != "people" else ",", title=counted),
+            ],
         )
     )
-    labels = [{"name": name, "label": label, "withheld": False} for name, label in named.items()]
-    words = _words(alt.Chart(look.data(labels)).encode(y=_rows_axis()), labels)
-    return look.finished(alt.layer(stacked, *words), _height(len(named)))
+    words = _words(alt.Chart(look.data(labels)).encode(y=names), labels)
+    return look.finished(alt.layer(stacked, *words), _height(len(labels)))
 
 
-def dots(rows: Sequence[Dot], axis_title: str, *, usual: float) -> Chart:
-    """Values with intervals around the line of what is usual."""
+def dots(
+    rows: Sequence[Dot],
+    axis_title: str,
+    *,
+    usual: float | None = None,
+    axis_format: str = "~r",
+    logarithmic: bool = False,
+) -> Chart:
+    """Values with intervals, and the line of what is usual. On a logarithmic axis nothing below 1 is drawn."""
     import altair as alt
 
-    values = [dataclasses.asdict(row) | {"withheld": False} for row in rows]
-    base = alt.Chart(look.data(values)).encode(y=_rows_axis())
+    fields = ("name", "value", "low", "high", "label", "withheld")
+    values = [{field: getattr(row, field) for field in fields} for row in rows]
+    names = _rows_axis(row.name for row in rows)
+    base = alt.Chart(look.data(values)).encode(y=names)
+    scale = alt.Scale(type="log", padding=12) if logarithmic else alt.Scale(zero=False, padding=12)
+    # An empty title would clear the one that another layer gives.
+    axis = alt.X("value:Q", axis=alt.Axis(title=axis_title, format=axis_format), scale=scale)
 
     def x(field: str) -> alt.X:
-        return alt.X(f"{field}:Q", axis=alt.Axis(title=axis_title), scale=alt.Scale(zero=False, padding=12))
+        placed = axis.copy()
+        placed.shorthand = f"{field}:Q"
+        return placed
 
-    line = alt.Chart(look.data([{"usual": usual}])).mark_rule(color=look.MUTED, strokeDash=[4, 3])
-    interval = base.mark_rule(color=look.BLUE, strokeWidth=3, opacity=0.45, yOffset=8, y2Offset=8)
-    layers = (
-        line.encode(x=x("usual")),
-        interval.encode(x=x("low"), x2="high:Q"),
-        base.mark_point(filled=True, size=110, color=look.BLUE, opacity=1, yOffset=8).encode(x=x("value")),
-    )
+    layers: list[alt.Chart] = []
+    # A layer of which no row has a number would make Vega warn about an axis without ends.
+    if any(row.low is not None and row.high is not None for row in rows):
+        rule = base.mark_rule(color=look.BLUE, strokeWidth=3, opacity=0.45, yOffset=8, y2Offset=8)
+        layers.append(rule.encode(x=x("low"), x2=alt.X2("high:Q")))
+    known = [end for end in ("low", "high") if any(getattr(row, end) is not None for row in rows)]
+    layers += [base.mark_tick(thickness=3, size=14, color=look.BLUE, yOffset=8).encode(x=x(end)) for end in known]
+    if any(row.value is not None for row in rows):
+        point = base.mark_point(filled=True, size=110, color=look.BLUE, opacity=1, yOffset=8)
+        layers.append(point.encode(x=x("value")))
+    if usual is not None:
+        line = alt.Chart(look.data([{"usual": usual}])).mark_rule(color=look.MUTED, strokeDash=[4, 3])
+        layers.insert(0, line.encode(x=x("usual")))
+    marks = [{"name": row.name, "mark": mark} for row in rows for mark in row.ticks]
+    if marks:
+        ticks = alt.Chart(look.data(marks)).encode(y=names)
+        layers.append(ticks.mark_tick(thickness=3, size=18, color=look.VERMILION, yOffset=8).encode(x=x("mark")))
     return look.finished(alt.layer(*layers, *_words(base, values)), _height(len(rows)))
 
 
-def _rows_axis() -> alt.Y:
+def _rows_axis(names: Iterable[str]) -> alt.Y:
+    """In the given order: by itself Vega puts rows without a number last."""
     import altair as alt
 
-    return alt.Y("name:N", sort=None, axis=None)
+    return alt.Y("name:N", scale=alt.Scale(domain=list(dict.fromkeys(names))), axis=None)
 
 
 def _height(rows: int) -> int:
@@ -144,7 +187,7 @@ def _words(base: alt.Chart, values: Sequence[Mapping[str, Any]]) -> list[alt.Cha
     import altair as alt
 
     taken = look.LETTER_WIDTH * max((len(row["label"]) for row in values), default=0) + 12
-    room = alt.expr(f"width - {taken}")
+    room, most = alt.expr(f"max(width - {taken}, width * 0.3)"), alt.expr("width * 0.7 - 8")
 
     def word(align: Literal["left", "right"], weight: Literal[400, 600]) -> alt.Chart:
         mark: alt.Chart = base.mark_text(
@@ -157,8 +200,8 @@ def _words(base: alt.Chart, values: Sequence[Mapping[str, Any]]) -> list[alt.Cha
     colour = alt.ColorValue(look.INK, condition={"test": "datum.withheld", "value": look.MUTED})
     left, right = alt.XValue(0), alt.XValue("width")  # type: ignore[no-untyped-call]
     name, number = word("left", 600), word("right", 400)
-    name.mark.limit = room
+    name.mark.limit, number.mark.limit = room, most
     return [
-        name.encode(text="name:N", x=left, tooltip=alt.Tooltip("name:N")),
-        number.encode(text="label:N", x=right, color=colour),
+        name.encode(text=alt.Text("name:N"), x=left, tooltip=alt.Tooltip("name:N")),
+        number.encode(text=alt.Text("label:N"), x=right, color=colour),
     ]

@@ -37,7 +37,10 @@ class Audience:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Figures:
-    """Rows of the insight tables, over all weeks, in any order; columns as `segment_assets.tables` declares them."""
+    """Rows of the insight tables, over all weeks, in any order; columns as `segment_assets.tables` declares them.
+
+    `tables` holds those that declared panels show, by name.
+    """
 
     tenant: str
     audiences: Sequence[Audience] = ()
@@ -47,6 +50,7 @@ class Figures:
     creatives: Sequence[Row] = ()
     bands: Sequence[Row] = ()
     profile: Sequence[Row] = ()
+    tables: Mapping[str, Sequence[Row]] = dataclasses.field(default_factory=dict)
 
 
 def newest(rows: Sequence[Row]) -> list[Row]:

@@ -77,6 +77,9 @@ def flow(of: Figures) -> Section:
             "Rows in = quarantined + merged + people. People = the sum of the doors to the right of it.",
             "Somebody who belongs to two audiences is in both bars.",
         ],
+        empty="No segment has an audience yet: nobody has arrived from the clean room or in the landing folder.",
+        wide=True,
+        opened=True,
     )
 
 
@@ -161,6 +164,8 @@ def deliveries(of: Figures) -> Section:
                 for row in rows
             ],
         ),
+        empty="No platform has answered yet: nothing was sent.",
+        wide=True,
     )  # fmt: skip
 
 

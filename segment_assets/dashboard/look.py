@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 BLUE, SKY, GREEN, ORANGE, VERMILION, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
 INK, MUTED, LIGHT, DARK = "#1F2933", "#5F6B76", "#C3CAD1", "#4D4D4D"
+# For parts without a meaning of their own, in an order in which neighbours differ in lightness too.
+PARTS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, DARK, LIGHT)
 # DejaVu is what a container without fonts of its own has, so the previews look alike everywhere.
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 ROW_HEIGHT, BAR_HEIGHT, LETTER_WIDTH = 40, 14, 7
@@ -25,26 +27,28 @@ def data(rows: list[dict[str, Any]]) -> alt.InlineData:
     """Rows inside the specification: no data frame, no file."""
     import altair as alt
 
-    return alt.InlineData(values=rows)
+    # A tuple, since Altair copies lists, row by row, with every step of making a chart.
+    return alt.InlineData(values=tuple(rows))
 
 
 def finished(chart: alt.LayerChart | alt.FacetChart, height: int) -> alt.LayerChart | alt.FacetChart:
     """As wide as its place on the page, with the house's fonts and lines."""
-    done: alt.LayerChart | alt.FacetChart = (
-        chart.properties(width="container", height=height, background="white")
-        .configure(font=FONT, autosize={"type": "fit-x", "contains": "padding"})
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            labelColor=MUTED,
-            titleColor=MUTED,
-            gridColor="#E6E9EC",
-            domain=False,
-            tickColor="#E6E9EC",
-            tickCount=4,
-        )
-        .configure_legend(labelFontSize=12, labelColor=INK, title=None, symbolType="square", labelLimit=220)
+    import altair as alt
+
+    axis = alt.AxisConfig(
+        labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelColor=MUTED, titleColor=MUTED,
+        gridColor="#E6E9EC", domain=False, tickColor="#E6E9EC", tickCount=4,
+    )  # fmt: skip
+    legend = alt.LegendConfig(labelFontSize=12, labelColor=INK, title=None, symbolType="square", labelLimit=220)
+    # All at once: every step of a chart copies it.
+    config = alt.Config(
+        font=FONT,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding"),
+        view=alt.ViewConfig(stroke=None),
+        axis=axis,
+        legend=legend,
+    )
+    done: alt.LayerChart | alt.FacetChart = chart.properties(
+        width="container", height=height, background="white", config=config
     )
     return done

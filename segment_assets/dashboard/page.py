@@ -1,7 +1,8 @@
-"""The page itself: one HTML file that needs nothing but a browser.
+"""A page itself: one HTML file that needs nothing but a browser.
 
-Belongs here: putting sections, numbers and the chart library into the template. Not here: what is said (`planning`,
-`measurement`, `flow`). Every text from outside is escaped: names of segments come from folders that anybody may name.
+Belongs here: putting sections, numbers and the chart library into the template. Not here: what is said (`pages`,
+`planning`, `measurement`, `flow`). Every text from outside is escaped: names of segments come from folders that anybody
+may name.
 """
 
 from __future__ import annotations
@@ -12,62 +13,71 @@ import json
 import string
 from typing import TYPE_CHECKING
 
-from segment_assets.dashboard import flow, measurement, planning
 from segment_assets.dashboard.figures import newest, number, week_name
 from segment_assets.dashboard.library import chart_library
+from segment_assets.dashboard.pages import PAGES, ROAD
+from segment_assets.dashboard.parts import capital
 from segment_assets.dashboard.pictures import png
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from segment_assets.dashboard.charts import Chart
     from segment_assets.dashboard.figures import Figures
+    from segment_assets.dashboard.pages import Page
     from segment_assets.dashboard.parts import Numbers, Section
 
-WIDE = ("flow", "overlap", "deliveries")
+# Columns of a table that has the page's width, and of one in half of it.
+_MOST_COLUMNS, _MOST_IN_HALF = 13, 6
+NOTHING = "There are no numbers for this yet."
 
 
-def sections_of(figures: Figures) -> list[Section]:
-    """All sections in the order of the page."""
-    return [
-        flow.flow(figures),
-        planning.overlap(figures),
-        measurement.reach(figures),
-        measurement.creatives(figures),
-        measurement.bands(figures),
-        planning.profile(figures),
-        flow.deliveries(figures),
-    ]
-
-
-def page(figures: Figures) -> str:
-    """The page as text. Equal figures give equal text. Takes seconds: the chart library is bundled into it."""
-    parts = sections_of(figures)
+def page(figures: Figures, of: Page = ROAD) -> str:
+    """A page as text. Equal figures give equal text. The chart library is bundled into it."""
+    parts = of.sections_of(figures)
     template = importlib.resources.files("segment_assets.dashboard").joinpath("page.html").read_text("utf-8")
-    specifications = {_place(part, n): chart.to_dict() for part in parts for n, (_, chart) in enumerate(part.charts)}
+    # Tests validate every chart; here it would take most of the time.
+    specifications = {
+        _place(part, n): chart.to_dict(validate=False) for part in parts for n, (_, chart) in enumerate(_charts(part))
+    }
     return string.Template(template).substitute(
-        title=_safe(f"{figures.tenant}: where everybody went, and what it did"),
-        subtitle=_safe(_subtitle(figures)),
-        cards="\n".join(_cards(figures)),
+        title=_safe(f"{figures.tenant}: {of.title}"),
+        subtitle=_safe(_subtitle(figures, of)),
+        menu="\n".join(_menu(of)),
+        cards=f'<ul class="cards">{"".join(_cards(figures))}</ul>' if of is ROAD else "",
         sections="\n".join(_section(part) for part in parts),
         library=_in_script(chart_library()),
         specifications=_in_json(json.dumps(specifications, sort_keys=True)),
     )
 
 
-def previews(figures: Figures) -> dict[str, bytes]:
-    """Title -> a small PNG, of the charts that say most at a glance."""
-    chosen = (flow.flow(figures), measurement.creatives(figures))
-    return {part.title: png(chart) for part in chosen for _, chart in part.charts[:1]}
+def previews(figures: Figures, of: Page = ROAD) -> dict[str, bytes]:
+    """Title -> a small PNG, of the charts that say most at a glance and can be drawn now."""
+    chosen = [part for part in of.sections_of(figures) if part.id in of.previews]
+    return {part.title: png(chart) for part in chosen for _, chart in _charts(part)[:1]}
 
 
-def _subtitle(figures: Figures) -> str:
+def _charts(part: Section) -> Sequence[tuple[str, Chart]]:
+    """Without rows there is nothing to draw but an empty frame."""
+    return part.charts if part.numbers.rows else ()
+
+
+def _menu(current: Page) -> Iterator[str]:
+    """By relative names of files, so that a folder of pages can be moved or mailed as it is."""
+    for other in PAGES.values():
+        here = ' aria-current="page"' if other is current else ""
+        yield f'<a href="{other.file}"{here}>{_safe(other.menu)}</a>'
+
+
+def _subtitle(figures: Figures, of: Page) -> str:
+    rows = [*figures.overlap, *(row for table in of.tables() for row in figures.tables.get(table, ()))]
+    weeks = [row["reporting_week"] for row in rows if "reporting_week" in row]
     ended = [row["last_closed_at"] for row in figures.deliveries if row["last_closed_at"]]
-    weeks = [row["reporting_week"] for row in figures.overlap]
-    told = [
-        f"Newest reporting week: {week_name(max(weeks))}" if weeks else "No reporting week yet",
-        f"last delivery ended {max(ended):%Y-%m-%d %H:%M} UTC" if ended else "nothing delivered yet",
-    ]
-    return " · ".join(told)
+    told = [f"Newest reporting week: {week_name(max(weeks))}" if weeks else "No reporting week yet"]
+    if of.deliveries:
+        when = f"last delivery ended {max(ended):%Y-%m-%d %H:%M} UTC" if ended else "nothing delivered yet"
+        told = [when] if of.panels() else [*told, when]
+    return capital(" · ".join(told))
 
 
 def _cards(figures: Figures) -> Iterator[str]:
@@ -77,7 +87,7 @@ def _cards(figures: Figures) -> Iterator[str]:
         yield _card(number(week["exposed_customers"]), "reached on the publisher in the newest week")
         yield _card(number(week["matched_converters"]), "converted after an impression in that week")
     there = sum(row["acknowledged"] or 0 for row in figures.deliveries)
-    yield _card(number(there), f"members confirmed in {len(figures.deliveries)} platform audiences")
+    yield _card(number(there), f"memberships confirmed in {len(figures.deliveries)} platform audiences")
 
 
 def _card(value: str, what: str) -> str:
@@ -86,22 +96,24 @@ def _card(value: str, what: str) -> str:
 
 
 def _section(part: Section) -> str:
-    figures = "".join(
-        f'<figure><h3>{_safe(what)}</h3><div class="chart" id="{_place(part, n)}" role="img" '
-        f'aria-label="{_safe(what)}: {_safe(part.title)}"></div></figure>'
-        for n, (what, _) in enumerate(part.charts)
+    drawn = "".join(
+        f'<figure>{f"<h3>{_safe(what)}</h3>" if what else ""}<div class="chart" id="{_place(part, n)}" role="img" '
+        f'aria-label="{_safe(f"{part.title} {part.alternative or what}")}"></div></figure>'
+        for n, (what, _) in enumerate(_charts(part))
     )
+    shown = f'<div class="charts">{drawn}</div>' if drawn else f'<p class="empty">{_safe(part.empty or NOTHING)}</p>'
     notes = "".join(f'<p class="note">{_safe(note)}</p>' for note in part.notes)
-    opened = " open" if part.id == "flow" else ""
-    wide = ' class="wide"' if part.id in WIDE else ""
+    opened = " open" if part.opened else ""
+    wide = ' class="wide"' if part.wide else ""
+    lead = f'<p class="lead">{_safe(part.lead)}</p>' if part.lead else ""
+    numbers = f"<details{opened}><summary>The numbers</summary>{_table(part.numbers, wide=part.wide)}</details>"
     return (
         f'<section id="{part.id}"{wide}><div class="area">{_safe(part.area)}</div><h2>{_safe(part.title)}</h2>'
-        f'<p class="lead">{_safe(part.lead)}</p><div class="charts">{figures}</div>{notes}'
-        f"<details{opened}><summary>The numbers</summary>{_table(part.numbers)}</details></section>"
+        f"{lead}{shown}{notes}{numbers if part.numbers.rows else ''}</section>"
     )
 
 
-def _table(numbers: Numbers) -> str:
+def _table(numbers: Numbers, *, wide: bool) -> str:
     head = "".join(f'<th scope="col">{_safe(column)}</th>' for column in numbers.columns)
     body = "".join(
         "<tr>"
@@ -112,7 +124,9 @@ def _table(numbers: Numbers) -> str:
         + "</tr>"
         for row in numbers.rows
     )
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    # Wider than any screen: a card for each row, as on a phone.
+    shape = "table long" if len(numbers.columns) > (_MOST_COLUMNS if wide else _MOST_IN_HALF) else "table"
+    return f'<div class="{shape}"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _place(part: Section, number_of_chart: int) -> str:

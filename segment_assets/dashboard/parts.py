@@ -27,7 +27,11 @@ class Numbers:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the page. `charts` are (what it shows, specification); `notes` are sentences below them."""
+    """One part of the page. `charts` are (what it shows, specification); `notes` are sentences below them.
+
+    `empty` says why there is no chart, and stands in its place; `alternative` says what the chart shows. `opened`:
+    the numbers need no click on a desk.
+    """
 
     id: str
     area: str
@@ -36,6 +40,10 @@ class Section:
     charts: Sequence[tuple[str, Chart]]
     numbers: Numbers
     notes: Sequence[str] = ()
+    empty: str = ""
+    alternative: str = ""
+    wide: bool = False
+    opened: bool = False
 
 
 def week_of(rows: Sequence[Row], *, plain: bool = False) -> str:

@@ -22,7 +22,7 @@ def png(chart: Chart) -> bytes:
     """A picture of fixed width, of about 20 KB: it travels inside metadata and is stored with every materialisation."""
     import vl_convert
 
-    return packed(vl_convert.vegalite_to_png(chart.to_dict() | {"width": WIDTH}, scale=1))
+    return packed(vl_convert.vegalite_to_png(chart.to_dict(validate=False) | {"width": WIDTH}, scale=1))
 
 
 def packed(picture: bytes) -> bytes:

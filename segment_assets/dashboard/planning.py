@@ -73,6 +73,7 @@ def overlap(of: Figures) -> Section:
             ],
         ),
         ["People are counted once per week; weeks do not add up, since many are reached again."],
+        wide=True,
     )
 
 

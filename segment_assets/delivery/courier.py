@@ -15,6 +15,7 @@ import tenacity
 from segment_assets.contracts import (
     Answer,
     NeedsHumanError,
+    PassingMembersError,
     PermanentError,
     RefusedBatchError,
     RefusedMembersError,
@@ -169,6 +170,9 @@ class Courier:
                 narrowing.taken(answer)
                 if answer.pause and narrowing.next is not None:
                     self._wait_as_asked(answer.pause)
+            except PassingMembersError as error:
+                # One person in lasting trouble would otherwise hold up the batch, and all behind it, for ever.
+                narrowing.passed_over(error.places, error.answer)
             except (PermanentError, NeedsHumanError) as refusal:
                 # The half of a batch would begin a replace of its own, which takes everybody out again.
                 if batch.phase == "replace" or not self._has_narrowed(narrowing, refusal):

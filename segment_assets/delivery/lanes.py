@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import MatchKey
+from segment_assets.contracts import ATTRIBUTE_COLUMNS, MatchKey
 from segment_assets.delivery.wanted import PHASES, SILENT, absent
 
 if TYPE_CHECKING:
@@ -48,7 +48,11 @@ def lanes_of(wanted: Wanted) -> list[Lane]:
         own = frozenset(contract.match_keys[key].form for key in keys)
         others = {sent.form for key, sent in contract.match_keys.items() if key not in keys}
         forms = tuple(form for form in wanted.forms if form in own or form not in others)
-        groups = tuple(tuple(group) for group in wanted.groups() if own.issuperset(group))
+        groups = tuple(
+            tuple(group)
+            for group in wanted.groups()
+            if group and own.issuperset(form for form in group if form not in ATTRIBUTE_COLUMNS)
+        )
         found.append(Lane(keys, own, forms, groups))
     return found
 

@@ -264,8 +264,8 @@ def checksum(note: Mapping[str, Any]) -> str:
 
 
 def utc(moment: float) -> datetime:
-    """Seconds since the epoch as an aware time."""
-    return datetime.fromtimestamp(moment, tz=UTC)
+    """Seconds since the epoch as an aware time, in whole milliseconds: Athena's times have no more."""
+    return datetime.fromtimestamp(round(moment, 3), tz=UTC)
 
 
 def _entry(raw: bytes) -> Entry:

@@ -50,10 +50,14 @@ def goes_to(ledger: AudienceLedger) -> str:
 
 
 def outcome(log: DeliveryLog) -> str:
-    """How a delivery ended of which everything was sent: `failed` when a job of it failed in the end."""
+    """How a delivery ended of which everything was sent: `failed` when a job of it failed in the end.
+
+    Likewise where members were passed over whose trouble passes, so that they are asked about again.
+    """
     if not sum(log.header["records"].values()):
         return "empty"
-    return "failed" if "refused" in log.batch_standings().values() else "done"
+    is_passing = any(entry.body.get("passed_over") for entry in log.answered("receipt"))
+    return "failed" if is_passing or "refused" in log.batch_standings().values() else "done"
 
 
 def is_noted(ledger: AudienceLedger, audience: Snapshot, errand: Errand) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import CONSENT_COLUMNS, Member
+from segment_assets.contracts import ATTRIBUTE_COLUMNS, CONSENT_COLUMNS, VALUE_COLUMN, Member
 from segment_assets.delivery.wanted import FORMS
 from segment_assets.identity.hashing import DIGEST_BYTES
 
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 def members_of(rows: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], Member]]:
     """Each row's phase and batch, and its member."""
     filled = [name for name in FORMS if rows.column(name).null_count < rows.num_rows]
-    keys = [name for name in filled if name not in CONSENT_COLUMNS]
+    keys = [name for name in filled if name not in ATTRIBUTE_COLUMNS]
     consents = [name for name in filled if name in CONSENT_COLUMNS]
     places = zip(cells(rows.column("phase")), cells(rows.column("batch")), strict=True)
     member_ids = cells(rows.column("member_id"))
-    for place, member_id, known, said in zip(
-        places, member_ids, _known(rows, keys), _known(rows, consents), strict=True
+    said = _known(rows, consents)
+    if VALUE_COLUMN not in filled:
+        for place, member_id, known, answers in zip(places, member_ids, _known(rows, keys), said, strict=True):
+            yield place, Member(member_id, known, answers)
+        return
+    values = cells(rows.column(VALUE_COLUMN))
+    for place, member_id, known, answers, value in zip(
+        places, member_ids, _known(rows, keys), said, values, strict=True
     ):
-        yield place, Member(member_id, known, said)
+        yield place, Member(member_id, known, answers, value or "")
 
 
 def _known(rows: pa.RecordBatch, names: list[str]) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from segment_assets.contracts import Answer
 from segment_assets.delivery.ledger import minted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from segment_assets.contracts import Member, Session
 
@@ -81,6 +81,7 @@ class Narrowing:
         self._refused: dict[int, str] = {}
         self._answers: list[tuple[Part, Answer]] = []
         self._given_up: list[int] = []
+        self._passed_over = 0
         self._why = ""
 
     @property
@@ -102,6 +103,13 @@ class Narrowing:
         # member is sent all the same: nobody is refused on a conclusion.
         if rest is not None and rest.after == part.places and len(rest.places) > 1:
             self._halve(self._waiting.pop(0))
+
+    def passed_over(self, places: Collection[int], answer: Answer) -> None:
+        """The next part was taken but for members of whom nobody can say anything now; `answer` is about the others."""
+        part = self._waiting[0]
+        self._given_up += [part.places[place] for place in places]
+        self._passed_over += len(places)
+        self.taken(answer)
 
     def named(self, places: Mapping[int, str]) -> bool:
         """The next part was refused for members that the platform named. False when it named nobody of them."""
@@ -169,6 +177,7 @@ class Narrowing:
             "rejected_members": {batch[place].member_id.hex(): code for place, code in answer.rejected.items()},
             "code": answer.code,
             **({"given_up": self.given_up} if self._given_up else {}),
+            **({"passed_over": self._passed_over} if self._passed_over else {}),
             **({"job": answer.job} if answer.job else {}),
             **({"noted": self.noted} if self.noted else {}),
         }

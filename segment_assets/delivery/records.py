@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_assets import engine
-from segment_assets.contracts import CONSENT_COLUMNS
+from segment_assets.contracts import ATTRIBUTE_COLUMNS
 from segment_assets.delivery.lanes import number_batches, stretches_counted
 from segment_assets.delivery.ranges import in_columns
 from segment_assets.delivery.wanted import FORMS, ChangeCounts, absent
@@ -96,7 +96,7 @@ def sent_to_remove(wanted: Wanted, alias: str, *, unless_held: bool = False) -> 
     all_held = " AND ".join(f"({alias}.{form} IS NULL OR held_{form}.v IS NOT NULL)" for form in strong)
     or_all = f" OR ({all_held})" if wanted.contract.known_by_member else ""
     cells = {}
-    for form in dict.fromkeys(form for form in (*strong, *wanted.forms) if form not in CONSENT_COLUMNS):
+    for form in dict.fromkeys(form for form in (*strong, *wanted.forms) if form not in ATTRIBUTE_COLUMNS):
         cell = f"{alias}.{form}"
         if form not in strong:
             cells[form] = f"CASE WHEN {none_strong} THEN {cell} END"
@@ -107,7 +107,7 @@ def sent_to_remove(wanted: Wanted, alias: str, *, unless_held: bool = False) -> 
 
 def weaker_keys(wanted: Wanted, alias: str) -> str:
     """One value for all the keys that identify only together (name, place, birth date)."""
-    weaker = [form for form in wanted.forms if form not in wanted.identifying() and form not in CONSENT_COLUMNS]
+    weaker = [form for form in wanted.forms if form not in wanted.identifying() and form not in ATTRIBUTE_COLUMNS]
     cells = [f"{alias}.{form}" for form in weaker]
     return f"concat_ws('|', {', '.join(f'hex({cell})' for cell in cells)})" if cells else "NULL::VARCHAR"
 

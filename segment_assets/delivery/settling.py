@@ -11,7 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import engine
-from segment_assets.contracts import CONSENT_COLUMNS, PermanentError
+from segment_assets.contracts import ATTRIBUTE_COLUMNS, PermanentError
 from segment_assets.delivery import accounting
 from segment_assets.delivery.ledger import utc
 from segment_assets.delivery.ledger_rows import delivery_row, receipt_rows, rejection_rows
@@ -211,8 +211,8 @@ def _write_state(
     # A delivery that was opened before dates were kept leaves a state without them, now and when it is proven again.
     has_dates = "state_date" in header
     before = f"coalesce(b.answered_at, to_timestamp({header['state_date']!r}))" if has_dates else "b.answered_at"
-    # The same identifiers with another answer about consent: what was said last is what the platform goes by.
-    identifiers = [form for form in apart.forms if form not in CONSENT_COLUMNS]
+    # The same identifiers with another answer or value: what was said last is what the platform goes by.
+    identifiers = [form for form in apart.forms if form not in ATTRIBUTE_COLUMNS]
     same_person = " AND ".join(f"t.{form} IS NOT DISTINCT FROM kept.{form}" for form in identifiers) or "true"
     db.execute(f"""
         CREATE TEMP TABLE after AS

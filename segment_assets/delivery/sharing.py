@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import CONSENT_COLUMNS
+from segment_assets.contracts import ATTRIBUTE_COLUMNS
 from segment_assets.delivery.ranges import Marks, first_bytes, validity
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Shared:
 
     def __init__(self, wanted: Wanted) -> None:
         self._strong = tuple(wanted.identifying())
-        weaker = (form for form in wanted.forms if form not in self._strong and form not in CONSENT_COLUMNS)
+        weaker = (form for form in wanted.forms if form not in self._strong and form not in ATTRIBUTE_COLUMNS)
         self._weak = tuple(weaker)
         self._alone, self._together = Marks(), Marks()
 

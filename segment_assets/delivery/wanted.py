@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import Eligibility, Mode
+from segment_assets.contracts import VALUE_COLUMN, Eligibility, Mode
 from segment_assets.delivery.ranges import filled
 from segment_assets.tables import ACKNOWLEDGED, Type
 
@@ -78,10 +78,12 @@ class Wanted:
         return [Eligibility.ELIGIBLE.value, *held]
 
     def groups(self) -> list[list[str]]:
-        """Match groups as columns; groups with a column that may not be sent do not count."""
+        """Match groups as columns, with what a record needs beside; groups that may not be sent do not count."""
         keys = self.contract.match_keys
         groups = [[keys[key].form for key in group] for group in self.contract.match_groups]
-        return [group for group in groups if all(form in self.forms for form in group)]
+        # In an audience by value nobody goes without one: a platform would take nothing for the least of all.
+        by_value = [VALUE_COLUMN] if VALUE_COLUMN in self.forms else []
+        return [[*group, *by_value] for group in groups if all(form in self.forms for form in group)]
 
     def identifying(self) -> list[str]:
         """Columns of which any single one makes the platform act on a person, also those of earlier choices."""

@@ -15,7 +15,7 @@ RampIDs are sent too: Amazon's model calls them planned for the future, its guid
 
 A DSP audience keeps the people that it has when its dataset is deleted. So everybody is taken out instead, and the
 empty dataset stays, unless it is shared with AMC alone. What Amazon holds of a person beyond its datasets it erases
-within 30 days where a manager account asks for it (POST /adm/identities/delete), which no delivery does.
+within 30 days where a manager account asks for it (POST /adm/identities/delete), by our id of the person.
 
 Login with Amazon gives tokens of an hour for a refresh token that stays: the account's secret holds `client_id` (which
 goes with every call), `client_secret`, `refresh_token`, and as `token_url` the address of the region: api.amazon.com
@@ -34,8 +34,10 @@ from segment_assets.contracts import (
     CONSENT_COLUMNS,
     Answer,
     Contract,
+    Erasure,
     MatchKey,
     Operation,
+    PassingMembersError,
     Pattern,
     PermanentError,
     Quota,
@@ -45,7 +47,7 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations.amazon_ads_answers import accepted, member_codes, size_report
 from segment_assets.destinations.amazon_ads_datasets import Datasets, Sharing
-from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated, cells, signal
+from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated, cells, is_heard, signal
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
 
@@ -84,6 +86,8 @@ CONTRACT = Contract(
     consent=CONSENT_COLUMNS,
     keeps_people=True,
     known_by_member=True,
+    # Models of amazon-ads-api-v1 0.11.0 (1 to 1,000 identities, 30 days). Only a manager account may ask.
+    erasure=Erasure(members=1_000, within_days=30, reaches="the data room of the manager account"),
     endpoint="https://advertising-api.amazon.com",
     secret_headers={"Amazon-Advertising-API-ClientId": "client_id"},
     verified_by=VerifiedBy.OPENAPI,
@@ -93,6 +97,7 @@ CONTRACT = Contract(
 _SETTINGS = ("manager_account", "country", "shared_with", "amc_instance", "marketplace", "id_retention")
 _DSP, _AMC, _ = _PLACES = ("dsp", "amc", "dsp_and_amc")
 _MEMBERS, _METRICS = "application/vnd.admAudiences.v1+json", "application/vnd.admmetrics.v1+json"
+_DELETION = "application/vnd.admDataDeletion.v1+json"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRUTHS = {"true": True, "false": False}
 _ACTIONS = {Operation.ADD: "CREATE", Operation.REMOVE: "DELETE"}
@@ -145,28 +150,56 @@ class AmazonDataManager:
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Amazon answers 200 even where it refuses some, and names these by their place.
 
-        Raises TransientError for the whole batch where somebody met trouble that passes, RefusedBatchError where one is
-        refused whose place is not told: what was done for the others may be done again.
+        Whom it may not use for want of consent it passes over without a word: these are unproven. Raises
+        PassingMembersError where somebody met trouble that passes, RefusedBatchError where one is refused whose place
+        is not told: what was done for the others may be done again.
         """
         body = accepted(response, self.account, has_people=True)
-        rejected, of_whom_unknown = member_codes(body, len(members), self.account)
+        rejected, passing, of_whom_unknown = member_codes(body, len(members), self.account)
         if of_whom_unknown:
             # Acknowledged, a removal of theirs would be lost. What was done for the others may be done again.
             raise RefusedBatchError(
                 f"amazon_ads account {self.account}: {of_whom_unknown} people are refused and not named; the batch is "
                 "sent in halves"
             )
-        others = len(members) - len(rejected)
+        others = [place for place in range(len(members)) if place not in rejected and place not in passing]
         # Without an id of the upload nothing says that there was one.
-        unproven = 0 if body.get("ingressId") else others
-        return Answer(
-            received=len(members),
-            accepted=others - unproven,
+        unproven = sum(self._is_passed_over(members[place]) or not body.get("ingressId") for place in others)
+        received = len(members) - len(passing)
+        answer = Answer(
+            received=received,
+            accepted=len(others) - unproven,
             rejected=rejected,
             unproven=unproven,
-            session_received=session.received_before + len(members),
+            session_received=session.received_before + received,
             code=str(response.status),
         )
+        if passing:
+            said = f"amazon_ads account {self.account}: {len(passing)} people of a batch met trouble that passes"
+            raise PassingMembersError(f"{said}; it is asked again", sorted(passing), answer)
+        return answer
+
+    def _is_passed_over(self, member: Member) -> bool:
+        """Whether Amazon does nothing with somebody who is added. A removal has nobody's own answers with it."""
+        if not member.consent or not self.statements:
+            return False
+        country = cells(member, self.contract).get(MatchKey.COUNTRY, self.sharing.country)
+        return not is_heard(signal(member, self.contract, self.statements), country)
+
+    def erasure(self, members: Sequence[Member], session: Session) -> Request:
+        """The call that makes Amazon forget people, by our id of each, which names nobody else."""
+        del session  # a request stands alone here
+        body = {"targetIdentities": [{"externalUserId": member.member_id.hex()} for member in members]}
+        headers = {**self._headers, "Content-Type": _DELETION, "Accept": _DELETION}
+        return Request("POST", "/adm/identities/delete", json=body, headers=headers)
+
+    def read_erasure(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """Taken on as a whole, or refused as a whole: nothing is published of what the answer says of anybody."""
+        is_silent = response.status < HTTPStatus.MULTIPLE_CHOICES and response.json is None and not response.content
+        if not is_silent:
+            accepted(response, self.account, has_people=response.status != HTTPStatus.NOT_FOUND)
+        taken, before = len(members), session.received_before
+        return Answer(taken, taken, {}, 0, before + taken, code=str(response.status))
 
     def size_request(self, audience_id: str) -> Request:
         """The call that asks how many records of a dataset Amazon has matched."""
@@ -242,4 +275,6 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
     )
     # Data that only AMC has is deleted for good with its dataset.
     contract = dataclasses.replace(CONTRACT, keeps_people=places != _AMC)
+    if "manager_account" not in given:
+        contract = dataclasses.replace(contract, erasure=None)
     return AmazonDataManager(account, given.get("manager_account", ""), sharing, statements, contract)

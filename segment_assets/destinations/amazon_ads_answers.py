@@ -65,25 +65,29 @@ def accepted(response: Response, account: str, *, has_people: bool = False) -> M
     raise refusal
 
 
-def member_codes(body: Mapping[str, Any], people: int, account: str) -> tuple[dict[int, str], int]:
-    """Place of a refused member -> the code of it, and how many refusals name no place that there is.
+def member_codes(body: Mapping[str, Any], people: int, account: str) -> tuple[dict[int, str], set[int], int]:
+    """Place of a refused member -> the code of it, places whose trouble passes, and how many refusals name no place.
 
-    Raises TransientError where one of them says that the trouble passes.
+    Raises TransientError where the trouble of somebody passes who is not named, or of everybody in a batch of several.
     """
-    found: dict[int, str] = {}
-    of_whom_unknown = passing = 0
+    found, passing = dict[int, str](), set[int]()
+    of_whom_unknown = unnamed_passing = 0
     for error in listed(body, "errors"):
         place, status = _count(error.get("index")), _status(error)
-        passing += status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        is_passing = status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if place is None or place >= people:
             of_whom_unknown += 1
+            unnamed_passing += is_passing
+        elif is_passing:
+            passing.add(place)
         else:
             found[place] = _joined(status, listed(error, "errors"))
-    if passing:
+    if unnamed_passing or 1 < people == len(passing):
         raise TransientError(
-            f"amazon_ads account {account}: {passing} people of a batch met trouble that passes; it is asked again"
+            f"amazon_ads account {account}: {unnamed_passing + len(passing)} people of a batch met trouble that "
+            "passes; it is asked again"
         )
-    return found, of_whom_unknown
+    return {place: code for place, code in found.items() if place not in passing}, passing, of_whom_unknown
 
 
 def duplicate_of(response: Response) -> object | None:

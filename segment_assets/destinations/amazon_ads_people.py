@@ -25,6 +25,12 @@ STATEMENTS: Mapping[str, tuple[str, ...]] = {
     "removal_signal": ("GRANTED",),
 }
 _DIGEST_BYTES = 32
+_ASKS_FOR_A_YES = frozenset(
+    {
+        *("AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IS"),
+        *("IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"),
+    }
+)
 
 
 def cells(member: Member, contract: Contract) -> dict[MatchKey, str]:
@@ -60,6 +66,19 @@ def signal(member: Member, contract: Contract, stated: Mapping[str, str] | None)
     elif answers == {Consent.GRANTED}:
         said = "GRANTED"
     return {"amznAdStorage": stated["amzn_ad_storage"], "amznUserData": said}
+
+
+def is_heard(said: Mapping[str, str], country: str) -> bool:
+    """Whether Amazon does anything with a person who is added with a signal.
+
+    Of the UK, the EEA and Switzerland it asks for a yes, and of nobody does it take a no.
+
+    >>> [is_heard({"amznUserData": said, "amznAdStorage": "UNKNOWN"}, "DE") for said in ("GRANTED", "NOT_APPLICABLE")]
+    [True, False]
+    """
+    return "DENIED" not in said.values() and (
+        country.upper() not in _ASKS_FOR_A_YES or said.get("amznUserData") == "GRANTED"
+    )
 
 
 def _cell(member: Member, form: str, encoding: Encoding) -> str:

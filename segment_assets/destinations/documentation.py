@@ -26,7 +26,7 @@ _SECONDS_OF_AN_HOUR, _SECONDS_OF_A_MINUTE = 3_600, 60
 
 def described(contract: Contract) -> dict[str, Any]:
     """What a contract declares, as plain data in the field's words. Times are in seconds, sizes in bytes."""
-    follow, replacing = contract.follow, contract.replacing
+    follow, replacing, erasure = contract.follow, contract.replacing, contract.erasure
     return {
         "destination": contract.platform,
         "pattern": contract.pattern.value,
@@ -52,8 +52,16 @@ def described(contract: Contract) -> dict[str, Any]:
             "first_party_only": contract.first_party_only,
             "statements": {name: list(words) for name, words in contract.statements.items()},
             "consent": list(contract.consent),
+            "value_field": contract.value_field or None,
             "on_refused_removal": contract.on_refused_removal,
         },
+        "erasure": {
+            "members_per_request": erasure.members,
+            "within_days": erasure.within_days,
+            "reaches": erasure.reaches,
+        }
+        if erasure
+        else None,
         "jobs": {"first_look": follow.first, "longest_wait": follow.longest, "give_up": follow.give_up}
         if follow
         else None,
@@ -132,6 +140,8 @@ def _limits(contract: Contract) -> Iterator[list[str]]:
     yield ["quota", _quota(contract)]
     yield ["smallest audience of use", f"{contract.minimum_members:,}"]
     yield ["expiry", _expiry(contract)]
+    if contract.token_days is not None:
+        yield ["a person authorises the account anew", f"every {contract.token_days} days"]
     yield ["modes", _listed(mode.value for mode in contract.modes)]
     if contract.replacing:
         told = f"{contract.replacing.most_members:,} members, {contract.replacing.window_seconds:,.0f} s"
@@ -146,9 +156,23 @@ def _policy(contract: Contract) -> Iterator[str]:
     yield f"- {'First-party data only.' if contract.first_party_only else 'Not only first-party data.'}"
     for name, words in contract.statements.items():
         yield f"- The plan states `{name}`: {' or '.join(f'`{word}`' for word in words)}."
+    if contract.value_field:
+        yield f"- With `value_based` (and `use: seed`) each person's value goes along as `{contract.value_field}`."
     for column in contract.consent:
         yield f"- `{column}` goes with each person."
     yield f"- When nobody can be taken out and somebody said no: {_words(contract.on_refused_removal)}."
+    yield f"- Whoever asks to be forgotten {_forgotten(contract)}"
+
+
+def _forgotten(contract: Contract) -> str:
+    erasure = contract.erasure
+    if erasure is None:
+        return "is taken out of the audience. The platform has no erasure call: its own retention applies."
+    done = f"done within {erasure.within_days} days" if erasure.within_days else "done when it is answered"
+    return (
+        f"is taken out of the audience; then the platform's own erasure call reaches {erasure.reaches} "
+        f"({done}, {erasure.members:,} people in a request)."
+    )
 
 
 def _limit(contract: Contract) -> str:

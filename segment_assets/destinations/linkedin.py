@@ -58,6 +58,8 @@ CONTRACT = Contract(
     minimum_members=300,
     # A member does not expire. A segment that no campaign uses is archived after about 90 days (inferred).
     expiry_days=None,
+    # Of the refresh token, from the day of the consent, however often it is used; an access token lives for 60 days.
+    token_days=365,
     first_party_only=False,
     evidence="a status for each person of a request; how many are matched shows in the segment's size a day later",
     endpoint="https://api.linkedin.com",

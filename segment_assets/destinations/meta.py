@@ -1,6 +1,7 @@
 """Meta Custom Audiences (customer file): single-step upload of people into an audience of an ad account.
 
-Belongs here: Meta's contract and wire format. Not here: pacing, retries, receipts (delivery.courier).
+Belongs here: Meta's contract and wire format. Not here: reading answers (`meta_answers`), pacing, retries, receipts
+(`delivery`).
 Source: Meta's Customer File Custom Audiences guide, the Custom Audience Users reference, the rate-limiting and error
 references and facebook-business 26.0.3, as of autumn 2026.
 
@@ -12,34 +13,41 @@ there, or signals it (Global Privacy Control), is not sent at all, and leaves.
 from __future__ import annotations
 
 import dataclasses
-import json
-import re
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import (
+    IS_VALUE_BASED,
     Answer,
     Contract,
+    Erasure,
     Mode,
-    NeedsHumanError,
     Operation,
     Pattern,
     PermanentError,
     Quota,
-    RefusedBatchError,
     Replacing,
     Request,
-    SegmentAssetsError,
     TransientError,
     VerifiedBy,
 )
 from segment_assets.destinations import meta_size
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.meta_answers import (
+    NOT_VISIBLE,
+    THROTTLED,
+    accepted,
+    count,
+    json_object,
+    json_objects,
+    not_understood,
+    pause,
+    words,
+)
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.shaping import text_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, Member, Response, Session, Transport
     from segment_assets.contracts.sizes import SizeReport
@@ -69,6 +77,10 @@ CONTRACT = Contract(
     modes=tuple(Mode),
     # usersreplace reference: 90 minutes from the first batch, for audiences below 100 million.
     replacing=Replacing(window_seconds=5_400, most_members=100_000_000),
+    # A number from 0 on, neither hashed nor text (Custom Audience Users reference).
+    value_field="LOOKALIKE_VALUE",
+    # Customer-file guide: usersofanyaudience takes the rows that /users takes.
+    erasure=Erasure(members=10_000, within_days=0, reaches="every audience of the ad account"),
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="facebook-business 26.0.3",
 )
@@ -80,18 +92,6 @@ _CALLS = {
     Operation.REPLACE: ("POST", "usersreplace"),
 }
 
-# Above this share of a budget Meta asks callers to slow down (rate-limiting page).
-_BUSY_PERCENT = 80
-_THROTTLED = frozenset({4, 17, 32, 613, 80003, 80004})
-_SERVICE = frozenset({1, 2, 341, 368})
-_AUTHORISATION = frozenset({102, 190})
-_PERMISSION = frozenset({10, 200, 270, 294})
-_UPDATE_IN_PROGRESS = (2650, 1870145)
-_FLAGGED_AUDIENCE = (100, 1713230)
-_NOT_VISIBLE = (100, 33)
-_RETIRED_VERSION = 2635
-_TOO_LARGE = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG})
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MetaCustomAudiences:
@@ -100,11 +100,13 @@ class MetaCustomAudiences:
     `narrowed_codes`: the codes without a subcode that may mean one row of an upload, so that its halves are tried. Meta
     documents 100 as an invalid parameter of whatever kind; whether it answers so for a row is not documented. Where it
     never does, an empty set saves the requests that halving costs.
+    `by_value`: people go with their value. Meta lets nobody change that of an audience once it was made.
     """
 
     account: str
     api_version: str = "v26.0"
     narrowed_codes: frozenset[int] = frozenset({100})
+    by_value: bool = False
     contract: Contract = CONTRACT
 
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
@@ -112,12 +114,12 @@ class MetaCustomAudiences:
         params = {"fields": "id,description", "limit": "20"}
         while True:
             path = f"/{self.api_version}/act_{self.account}/customaudiences"
-            page = _accepted(transport.send(Request("GET", path, params=params)), self.account)
-            for audience in _list(page.get("data")):
+            page = accepted(transport.send(Request("GET", path, params=params)), self.account)
+            for audience in json_objects(page.get("data")):
                 if spec.marker in str(audience.get("description", "")):
                     return self._id_of(audience)
-            paging = _object(page.get("paging"))
-            after = _object(paging.get("cursors")).get("after")
+            paging = json_object(page.get("paging"))
+            after = json_object(paging.get("cursors")).get("after")
             if not after or not paging.get("next"):
                 return None
             params = {**params, "after": str(after)}
@@ -129,21 +131,40 @@ class MetaCustomAudiences:
             "subtype": "CUSTOM",
             "description": f"segment_assets {spec.marker}",
             "customer_file_source": spec.statements["customer_file_source"],
+            **({"is_value_based": True} if self.by_value else {}),
         }
         path = f"/{self.api_version}/act_{self.account}/customaudiences"
-        return self._id_of(_accepted(transport.send(Request("POST", path, json=body)), self.account))
+        return self._id_of(accepted(transport.send(Request("POST", path, json=body)), self.account))
 
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """Delete the audience. One that is not visible any more counts as deleted."""
         response = transport.send(Request("DELETE", f"/{self.api_version}/{audience_id}"))
-        error = _object(_object(response.json).get("error"))
-        if (error.get("code"), error.get("error_subcode")) != _NOT_VISIBLE:
-            _accepted(response, self.account)
+        error = json_object(json_object(response.json).get("error"))
+        if (error.get("code"), error.get("error_subcode")) != NOT_VISIBLE:
+            accepted(response, self.account)
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch as a JSON body: a schema list and one row per person, unknown cells empty."""
+        method, edge = _CALLS[operation]
+        with_value = self.by_value and operation is not Operation.REMOVE
+        body = self._body(members, session, with_value=with_value)
+        return Request(method, f"/{self.api_version}/{audience_id}/{edge}", json=body)
+
+    def erasure(self, members: Sequence[Member], session: Session) -> Request:
+        """The call that takes people out of every audience of the ad account, as Meta asks of whoever erases."""
+        path = f"/{self.api_version}/act_{self.account}/usersofanyaudience"
+        return Request("DELETE", path, json=self._body(members, session))
+
+    def read_erasure(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """As `read`."""
+        return self.read(members, session, response)
+
+    def _body(self, members: Sequence[Member], session: Session, *, with_value: bool = False) -> dict[str, Any]:
         sent = tuple(self.contract.match_keys.values())
-        body = {
+        rows: list[list[Any]] = [*text_rows(members, [key.form for key in sent])]
+        if with_value:
+            rows = [[*row, _number(member.value)] for row, member in zip(rows, members, strict=True)]
+        return {
             "session": {
                 "session_id": session.token,
                 "batch_seq": session.sequence,
@@ -151,21 +172,19 @@ class MetaCustomAudiences:
                 "estimated_num_total": session.members_in_total,
             },
             "payload": {
-                "schema": [key.field for key in sent],
+                "schema": [*(key.field for key in sent), *([self.contract.value_field] if with_value else [])],
                 # "Keys are separate", which the official package sends for every list schema; it is not "unhashed".
                 "is_raw": True,
-                "data": text_rows(members, [key.form for key in sent]),
+                "data": rows,
             },
         }
-        method, edge = _CALLS[operation]
-        return Request(method, f"/{self.api_version}/{audience_id}/{edge}", json=body)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Count what the answer proves. Rows are refused by name only where the samples show whose they are."""
-        body = _accepted(response, self.account, self.narrowed_codes)
-        running, invalid = _count(body.get("num_received")), _count(body.get("num_invalid_entries"))
+        body = accepted(response, self.account, self.narrowed_codes)
+        running, invalid = count(body.get("num_received")), count(body.get("num_invalid_entries"))
         if running is None or invalid is None:
-            raise _not_understood(self.account, response)
+            raise not_understood(self.account, response)
         if members and running == session.received_before:
             # So Meta drops what comes 90 minutes after a session's first batch; a later run opens a new session.
             raise TransientError(f"meta account {self.account}: nothing of the batch was taken; its session has ended")
@@ -181,7 +200,7 @@ class MetaCustomAudiences:
             unproven=unproven,
             session_received=running,
             code="200",
-            pause=_pause(response.headers),
+            pause=pause(response.headers),
         )
 
     def size_request(self, audience_id: str) -> Request:
@@ -190,12 +209,12 @@ class MetaCustomAudiences:
 
     def read_size(self, response: Response) -> SizeReport:
         """Size and state of an audience. Raises as `read` does."""
-        return meta_size.size_report(_accepted(response, self.account))
+        return meta_size.size_report(accepted(response, self.account))
 
     def is_throttle(self, response: Response) -> bool:
         """Whether an answer throttles and does not say for how long, which Meta tells by a code, not a status."""
-        error = _object(_object(response.json).get("error"))
-        return _count(error.get("code")) in _THROTTLED and not _pause(response.headers)
+        error = json_object(json_object(response.json).get("error"))
+        return count(error.get("code")) in THROTTLED and not pause(response.headers)
 
     def _id_of(self, audience: Mapping[str, Any]) -> str:
         if not audience.get("id"):
@@ -208,7 +227,7 @@ class MetaCustomAudiences:
         A country or a first name in a sample is everybody's. Where more people are named than entries are invalid
         (a shared phone), nobody is refused by name, since a refused person is not sent again.
         """
-        shown = set(_words(samples)) if invalid else set()
+        shown = set(words(samples)) if invalid else set()
         if not shown:
             return {}
         forms = [self.contract.match_keys[key].form for key in self.contract.identifying]
@@ -221,131 +240,22 @@ class MetaCustomAudiences:
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> MetaCustomAudiences:
-    """One ad account of the plan. Its only setting is `api_version`; statements are needed for the creation alone."""
-    del statements
+    """One ad account of the plan. Its only setting is `api_version`; of the statements only a creation needs any."""
     given = known_settings("meta", settings, ("api_version",))
-    return MetaCustomAudiences(account, given["api_version"]) if given else MetaCustomAudiences(account)
+    made = MetaCustomAudiences(account, by_value=statements.get(IS_VALUE_BASED) == "true")
+    return dataclasses.replace(made, api_version=given["api_version"]) if given else made
+
+
+def _number(value: str) -> int | float:
+    """A value as JSON has it. Whoever has none is never sent by value, so that is a defect."""
+    if not value:
+        raise PermanentError(
+            "meta: a person of an audience by value has none; nothing was sent; report this as a defect"
+        )
+    return float(value) if "." in value else int(value)
 
 
 def _cell(value: bytes | str | None) -> str:
     if value is None:
         return ""
     return value.hex() if isinstance(value, bytes) else value
-
-
-# Samples come as a map or a list, of cells, of rows, or of rows as text: digests and ids are found in all of these.
-_IDENTIFIER = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def _words(node: object) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-        yield from _IDENTIFIER.findall(node)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from _words(str(key))
-            yield from _words(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _words(value)
-
-
-def _pause(headers: Mapping[str, str]) -> float:
-    """Seconds of rest that the usage header asks for: its own estimate is in minutes."""
-    raw = {name.lower(): value for name, value in headers.items()}.get("x-business-use-case-usage")
-    try:
-        said = _object(json.loads(raw)) if raw else {}
-    except ValueError:
-        return 0.0
-    budgets = [usage for usages in said.values() for usage in _list(usages)]
-    regain = 60 * max((_number(usage.get("estimated_time_to_regain_access")) for usage in budgets), default=0.0)
-    busiest = max((_number(usage.get(name)) for usage in budgets for name in _USAGES), default=0.0)
-    # Meta names no pace between "busy" and "refused"; a second per percent above the mark is ours.
-    return regain or max(0.0, busiest - _BUSY_PERCENT)
-
-
-_USAGES = ("call_count", "total_cputime", "total_time")
-
-
-# What the outside sends is never trusted to have a shape: a failed conversion would quote the value.
-def _object(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _number(value: object) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _ABSURD
-    return float(value) if is_number else 0.0  # type: ignore[arg-type]
-
-
-def _count(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS_OF_INT64:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-_ABSURD = 1e6
-_DIGITS_OF_INT64 = 19
-
-
-def _accepted(response: Response, account: str, narrowed: frozenset[int] = frozenset()) -> dict[str, Any]:
-    """The body of a successful answer, or the error that the answer means. Meta decides by code, not by status."""
-    body = response.json
-    if isinstance(body, dict) and isinstance(body.get("error"), dict):
-        refusal = _refusal(body["error"], response, account, narrowed)
-        refusal.code = "/".join(str(n) for name in ("code", "error_subcode") if (n := _count(body["error"].get(name))))
-        raise refusal
-    if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise TransientError(f"meta account {account}: the service answered {response.status}; it is asked again")
-    if response.status in _TOO_LARGE:
-        raise PermanentError(
-            f"meta account {account}: the request is too large for the web server ({response.status}); "
-            "lower batch_members of the contract"
-        )
-    if response.status >= HTTPStatus.BAD_REQUEST or not isinstance(body, dict):
-        raise _not_understood(account, response)
-    return body
-
-
-def _not_understood(account: str, response: Response) -> TransientError:
-    return TransientError(f"meta account {account}: answer {response.status} is not understood; it is asked again")
-
-
-def _refusal(
-    error: Mapping[str, Any], response: Response, account: str, narrowed: frozenset[int]
-) -> SegmentAssetsError:
-    code, subcode = _count(error.get("code")) or 0, _count(error.get("error_subcode")) or 0
-    # Codes only: Meta's message may quote what was sent.
-    said = f"meta account {account}: code {code}" + (f" subcode {subcode}" if subcode else "")
-    if code in _THROTTLED:
-        return TransientError(f"{said}: throttled", retry_after=_pause(response.headers) or None)
-    for_a_person = _for_a_person(code, subcode)
-    if for_a_person:
-        return NeedsHumanError(f"{said}: {for_a_person}")
-    unavailable = code in _SERVICE or (code, subcode) == _UPDATE_IN_PROGRESS or error.get("is_transient")
-    if unavailable or response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return TransientError(f"{said}: the service is not available now")
-    if code == _RETIRED_VERSION:
-        return PermanentError(f"{said}: the API version is retired; raise api_version of this destination")
-    action = "the request is refused; it must be changed before it is sent again"
-    return (
-        RefusedBatchError(f"{said}: {action}")
-        if code in narrowed and not subcode
-        else PermanentError(f"{said}: {action}")
-    )
-
-
-def _for_a_person(code: int, subcode: int) -> str:
-    """What somebody has to do in Business Manager or the secret store, empty when nobody has to."""
-    if code in _AUTHORISATION:
-        return "the access token is not accepted; renew the token in the secret store"
-    if (code, subcode) == _FLAGGED_AUDIENCE:
-        return "Meta flagged the audience; look at it in Business Manager"
-    if (code, subcode) == _NOT_VISIBLE:
-        return "the account or audience is gone, or hidden from this token; look at both in Business Manager"
-    if code in _PERMISSION:
-        return "permission or accepted terms are missing; grant them in Business Manager"
-    return ""

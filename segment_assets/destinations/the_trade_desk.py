@@ -20,6 +20,7 @@ from segment_assets.contracts import (
     Answer,
     Contract,
     Encoding,
+    Erasure,
     MatchKey,
     Operation,
     Pattern,
@@ -76,6 +77,8 @@ CONTRACT = Contract(
     # and nobody else has: a segment of both has to be split.
     statements={"data_origin": ("Advertiser",), "residents": (_OUTSIDE, _EUROPE)},
     keeps_people=True,
+    # The identity map takes 5,000 hashes. The answer tells whom a line refuses, and of nobody else when it is done.
+    erasure=Erasure(members=5_000, within_days=0, reaches="every segment of the advertiser"),
     endpoint="https://usw-data.adsrvr.org",
     token_header="TTD-Auth",  # noqa: S106 - the name of a header
     identity_map=_IDENTITIES[_UID2],
@@ -135,9 +138,13 @@ class TradeDeskSegments:
         return Request("POST", _DATA, json=body)
 
     def erasure(self, members: Sequence[Member], session: Session) -> Request:
-        """The call that makes The Trade Desk forget people, in whatever segment of the advertiser. `read` reads it."""
+        """The call that makes The Trade Desk forget people, in whatever segment of the advertiser."""
         body = {"AdvertiserId": self.account, "RequestType": "Deletion", "Items": self._items(members, session, {})}
         return Request("POST", _ERASURE, json=body)
+
+    def read_erasure(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        """As `read`: whoever stands for nobody in the identity map is nobody to forget."""
+        return self.read(members, session, response)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Whom no line names is in, or out. Raises RefusedBatchError where a line names nobody."""

@@ -67,6 +67,7 @@ CONTRACT = Contract(
     match_groups=_ROUTE.groups,
     identifying=_ROUTE.identifying,
     lanes=tuple((key,) for key in _ROUTE.match_keys),
+    list_per_lane=True,
     # Ours: a file of 3 MB. Other vendors cut at 50 MB, which is more than a process should hold several times.
     batch_members=50_000,
     batch_bytes=30_000_000,

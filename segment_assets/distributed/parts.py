@@ -24,15 +24,21 @@ _BATCH_ROWS = 20_000
 _COMPLETE = "_SUCCESS"
 
 
-def read_parts(uri: str, rows: int, forms: Sequence[str]) -> Iterator[tuple[pa.RecordBatch, DigestedBatch]]:
+def read_parts(
+    uri: str, rows: int, forms: Sequence[str], filesystem: pafs.FileSystem | None = None
+) -> Iterator[tuple[pa.RecordBatch, DigestedBatch]]:
     """Yield the digested rows of a finished job, ordered by source_row, in bounded memory.
 
-    `uri` is the folder that the job created (a path or s3://…), `rows` and `forms` what it was given. Raises
+    `uri` is the folder that the job created (a path or s3://…), `rows` and `forms` what it was given.
+    `filesystem`: whose keys are used for s3://, by default those of this process. Raises
     TransientError where the job did not finish, PermanentError where rows are missing or twice; publish nothing then.
     """
     import pyarrow.fs as pafs
 
-    filesystem, folder = pafs.FileSystem.from_uri(uri)
+    if filesystem is None:
+        filesystem, folder = pafs.FileSystem.from_uri(uri)
+    else:
+        folder = uri.removeprefix("s3://")
     marker = filesystem.get_file_info(f"{folder}/{_COMPLETE}")
     if marker.type is pafs.FileType.NotFound:
         raise TransientError("the identity job left no complete result; make the audience again")

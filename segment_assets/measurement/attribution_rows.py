@@ -1,4 +1,4 @@
-"""The rows of the table `attribution`: eight models, from three results of the clean room over unlike journeys.
+"""The rows of the table `attribution`: eight models, from three results of the clean room over one population.
 
 Belongs here: turning results into what the models take, and credits into rows. Not here: a model.
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segment_assets.measurement.markov import Transitions
     from segment_assets.measurement.shapley import Coalition
 
+_PARTS = tuple(f"part_{n}" for n in range(1, 6))
 RULES = ("first_touch", "last_touch", "linear", "position_based", "time_decay")
 
 
@@ -25,11 +26,11 @@ def attribution_rows(
 ) -> list[dict[str, Any]]:
     """One row per model and channel, also for channels about which nothing was told.
 
-    `results` are rows of `touch_credits`, `channel_steps` and `exposure_sets` by table name. What the room withheld is
+    `results` are rows of `touch_credits`, `channel_steps` and `journey_groups` by table name. What the room withheld is
     missing from them; a model then shares out the part that was told, and says how many cells are missing. Only
     `shapley_rates` says nothing then: a set that is missing is not one that converts at 0.
     """
-    credit, steps, sets = (results[name] for name in ("touch_credits", "channel_steps", "exposure_sets"))
+    credit, steps, sets = (results[name] for name in ("touch_credits", "channel_steps", "journey_groups"))
     rows: list[dict[str, Any]] = []
     for rule in RULES:
         found = {row["channel"]: float(row[rule]) for row in credit if row["channel"] in channels}
@@ -68,8 +69,12 @@ def _has_an_end(steps: Sequence[Mapping[str, Any]]) -> bool:
 def _coalitions(sets: Sequence[Mapping[str, Any]], channels: Sequence[str]) -> dict[Coalition, tuple[float, float]]:
     """By the channels seen. People who saw only channels that are not asked about are in no set."""
     told = {
-        frozenset(name for name in channels if row[name]): (float(row["converters"]), float(row["people"]))
+        frozenset(row[part] for part in _PARTS if row[part] in channels): (
+            float(row["conversions"]),
+            float(row["people"]),
+        )
         for row in sets
+        if row["kind"] == "channels"
     }
     told.pop(frozenset(), None)
     return told

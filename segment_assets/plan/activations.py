@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from segment_assets.contracts import MatchKey, Mode
+from segment_assets.contracts import IS_VALUE_BASED, MatchKey, Mode
 from segment_assets.destinations import registry
 from segment_assets.plan.sending import Sending
 from segment_assets.plan.vocabulary import Person, SegmentName, Share, Strict, Use
@@ -51,12 +51,14 @@ class Activation(Strict):
     `sending` narrows the account's own. `name_reviewed_by` vouches for a name that the lint finds not neutral.
     `adopt` is the platform's id of an audience that is there already and shall be used in place of a new one; whoever
     is in it that we never sent stays in it, because no platform says who that is.
+    With `value_based` the value of each person goes along, so that the platform looks for people like the best of them.
     """
 
     segment: SegmentName
     account: str
     purpose: str = pydantic.Field(min_length=3)
     use: Use
+    value_based: bool = False
     mode: Mode = Mode.MIRROR
     match_keys: tuple[MatchKey, ...] = ()
     audience_name: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=200)] | None = None
@@ -66,3 +68,8 @@ class Activation(Strict):
     sending: Sending | None = None
     on_removal: Literal["keep", "empty", "delete"] = "keep"
     statements: Mapping[str, str] = pydantic.Field(default_factory=dict)
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """What the platform is told of the activation: the plan's statements, and whether it is by value."""
+        return {**self.statements, **({IS_VALUE_BASED: "true"} if self.value_based else {})}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_assets.contracts import IS_VALUE_BASED
 from segment_assets.destinations import registry
 from segment_assets.plan.names import flagged
-from segment_assets.plan.vocabulary import Minors, Provenance, Sensitive
+from segment_assets.plan.vocabulary import Minors, Provenance, Sensitive, Use
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,8 @@ def broken_by(plan: Plan, activation: Activation) -> Iterator[str]:
         modes = ", ".join(mode.value for mode in contract.modes)
         yield f"mode: {contract.platform} has no {activation.mode.value}; it has {modes}"
     yield from _unstated(contract, activation)
+    yield from _not_adoptable(contract, activation)
+    yield from _without_value(contract, activation, segment)
     if _says_that_everybody_consented(activation) and not segment.opt_in_everywhere:
         yield (
             "states that everybody consented, but where the law does not ask for a yes "
@@ -77,6 +80,33 @@ def _unstated(contract: Contract, activation: Activation) -> Iterator[str]:
             yield f"statements.{name} is missing; {contract.platform} takes {' or '.join(words)}"
         elif activation.statements[name] not in words:
             yield f"statements.{name} is not in the words of {contract.platform}; it takes {' or '.join(words)}"
+
+
+def _not_adoptable(contract: Contract, activation: Activation) -> Iterator[str]:
+    """What an adopted audience of several lists lacks: one id would be taken for all kinds of identifiers."""
+    if activation.adopt is None or not contract.list_per_lane:
+        return
+    wanted = [key.value for key in activation.match_keys or contract.match_keys]
+    kinds = [kind for part in activation.adopt.split() for kind, _, number in [part.partition(":")] if number]
+    if len(kinds) != len(activation.adopt.split()) or sorted(kinds) != sorted(wanted):
+        example = " ".join(f"{key}:ID" for key in wanted)
+        yield f"adopt: {contract.platform} has a list for each match key; name each of them ({example})"
+
+
+def _without_value(
+    contract: Contract, activation: Activation, segment: CleanRoomSegment | LandingSegment
+) -> Iterator[str]:
+    """What an audience by value lacks. A file that has no values gives an audience of nobody, which a check stops."""
+    if IS_VALUE_BASED in activation.statements:
+        yield f"statements.{IS_VALUE_BASED}: write value_based: true on the activation itself"
+    if not activation.value_based:
+        return
+    if not contract.value_field:
+        yield f"value_based: {contract.platform} takes no value of people"
+    if activation.use is not Use.SEED:
+        yield "value_based: only people who are a seed for others have a value there; say use: seed"
+    if segment.source == "clean_room" and segment.value_currency is None:
+        yield f"value_based: {activation.segment} has no values; name a value_currency on the segment"
 
 
 def _telling_name(plan: Plan, activation: Activation) -> Iterator[str]:

@@ -41,13 +41,15 @@ class CleanRoomSegment(Strict):
 
     `sensitive` and `minors` say what the people of the segment have in common; anything but `none` and `excluded` needs
     `allowed_by`, somebody else than the plan's author.
-    `opt_in_everywhere` asks for a yes also where the law is content without a no.
+    `opt_in_everywhere` asks for a yes also where the law is content without a no. `value_currency` (ISO 4217) says that
+    a person's value goes along: the sum of their own orders of the week in this currency.
     """
 
     source: Literal["clean_room"]
     query: Literal["exposed_customers"]
     converters: Literal["any", "without", "only"] = "any"
     price_bands: tuple[str, ...] = ()
+    value_currency: str | None = pydantic.Field(default=None, pattern=r"^[A-Z]{3}$")
     description: str
     owner: str
     provenance: Provenance

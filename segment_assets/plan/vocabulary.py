@@ -30,7 +30,12 @@ class Strict(pydantic.BaseModel):
 
 
 class Use(StrEnum):
-    """What a platform does with an audience: show to it, keep from it, or look for people like it."""
+    """What a platform does with an audience: show to it, keep from it, or look for people like it.
+
+    A seed is sent as a target is, without the held-out. What is made of it (a look-alike, which a buyer asks the
+    platform for) is the platform's own, and nobody's membership in that is ours to take back. With `value_based` each
+    person's value goes along, where the platform takes one.
+    """
 
     TARGET = "target"
     EXCLUDE = "exclude"

@@ -60,7 +60,7 @@ def origins(sql: str, dialect: str) -> dict[str, list[str]]:
 
     text = _DATE.sub("DATE '2026-01-05'", sql)
     tree = sqlglot.parse_one(text, read=dialect)
-    schema = _schema()
+    schema = schema_of_names()
     unknown = {table.name for table in tree.find_all(exp.Table)} - set(schema) - _local_names(tree)
     if unknown:
         raise PermanentError(f"the SQL reads {', '.join(sorted(unknown))}, which no table of segment_assets/tables is")
@@ -104,7 +104,8 @@ def _local_names(tree: exp.Expression) -> set[str]:
     return {cte.alias for cte in tree.find_all(exp.CTE)}
 
 
-def _schema() -> dict[str, dict[str, str]]:
+def schema_of_names() -> dict[str, dict[str, str]]:
+    """Every name that a query may read -> its columns with their SQL types: stored tables, and their associations."""
     stored = {
         table.name: {column.name: _SQL_TYPES.get(column.type, column.type.value) for column in table.columns}
         for table in TABLES.values()

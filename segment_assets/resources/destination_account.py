@@ -48,6 +48,7 @@ class DestinationAccount(dg.ConfigurableResource):
     region: str = ""
     role_arn: str = ""
     kms_key: str = ""
+    external_id: str = Field(default="", repr=False)
     preview_only: bool = False
     settings: dict[str, str] = Field(default_factory=dict)
     token: str = Field(default="", repr=False, json_schema_extra={"dagster__is_secret": True})
@@ -102,7 +103,7 @@ class DestinationAccount(dg.ConfigurableResource):
     def _stores(self) -> Stores:
         from segment_assets.resources.stores import Stores
 
-        return Stores(self.region, self.role_arn, self.kms_key)
+        return Stores(self.region, self.role_arn, self.kms_key, self.external_id)
 
     def _gated(self, destination: Destination, transport: Transport, *, to_follow: bool) -> Transport:
         if not self.lake_home:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     import dagster as dg
+    import pyarrow.fs as pafs
 
     from segment_assets.audience.staging import Digested
     from segment_assets.distributed.work import Work
@@ -76,11 +77,15 @@ class GlueSettings:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GlueSpark:
-    """Digests on Glue 5.0. `glue` and `s3` make boto3 clients when they are needed."""
+    """Digests on Glue 5.0. `glue` and `s3` make boto3 clients when they are needed, `files` S3 for pyarrow.
+
+    Without `files` parts are read with the keys of this process.
+    """
 
     settings: GlueSettings
     glue: Callable[[], Any]
     s3: Callable[[], Any]
+    files: Callable[[], pafs.FileSystem] | None = None
 
     @contextlib.contextmanager
     def digested(self, context: dg.AssetExecutionContext, order: Order) -> Iterator[Iterator[Digested]]:
@@ -91,9 +96,9 @@ class GlueSpark:
         work = order.work(target)
         try:
             self._run(context, work, order.members.rows)
-            yield read_parts(target, order.members.rows, work.forms)
+            yield read_parts(target, order.members.rows, work.forms, self.files() if self.files else None)
         finally:
-            _remove(target)
+            _remove(target, self.files() if self.files else None)
 
     def _run(self, context: dg.AssetExecutionContext, work: Work, rows: int) -> None:
         from dagster_aws.pipes import PipesGlueClient, PipesS3ContextInjector, PipesS3MessageReader
@@ -218,10 +223,12 @@ def _refused(call: str, job: str, code: str) -> SegmentAssetsError:
     return PermanentError(f"Glue refused {call} of job {job} ({code}): mend the job, or the permissions of this role")
 
 
-def _remove(target: str) -> None:
+def _remove(target: str, filesystem: pafs.FileSystem | None) -> None:
     """Remove what a job wrote; where that fails the folder's lifecycle does it."""
     import pyarrow.fs as pafs
 
-    filesystem, folder = pafs.FileSystem.from_uri(target)
+    folder = target.removeprefix("s3://")
+    if filesystem is None:
+        filesystem, folder = pafs.FileSystem.from_uri(target)
     with contextlib.suppress(OSError):
         filesystem.delete_dir(folder)

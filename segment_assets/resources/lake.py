@@ -1,20 +1,27 @@
 """The lake on a local disk: immutable snapshots, an atomic pointer per partition, conditionally created objects.
 
 Belongs here: how bytes become a version that readers see, and nothing of what the bytes mean.
-The S3 class of the same protocol comes with the AWS world; both mint ids the same way.
+The S3 class of the same protocol is `resources.aws.lake`; both mint ids the same way (`snapshots`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import PermanentError, Snapshot
+from segment_assets.contracts import Snapshot
 from segment_assets.processes import aside
+from segment_assets.resources.snapshots import (
+    DATA_FILE,
+    MANIFEST,
+    POINTER,
+    SnapshotFile,
+    declared,
+    not_retained,
+    safe_parts,
+)
 from segment_assets.tables import TABLES
 
 if TYPE_CHECKING:
@@ -23,10 +30,6 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     import pyarrow.dataset as pads
-
-# Fixed, so that equal rows give equal bytes and therefore equal snapshot ids, whatever the batches were.
-ROWS_PER_GROUP = 131_072
-_SAFE_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._=@+-]{0,200}")
 
 
 class LocalLake:
@@ -44,7 +47,7 @@ class LocalLake:
 
     def current(self, table: str, partition: str) -> Snapshot | None:
         """The published version of a partition."""
-        pointer = self._partition_folder(table, partition) / "current.json"
+        pointer = self._partition_folder(table, partition) / POINTER
         try:
             snapshot_id = json.loads(pointer.read_text())["id"]
         except FileNotFoundError:
@@ -55,17 +58,15 @@ class LocalLake:
         """One retained version. Raises PermanentError when it was removed by retention."""
         folder = self._partition_folder(table, partition) / snapshot_id
         try:
-            manifest = json.loads((folder / "_manifest.json").read_text())
+            manifest = json.loads((folder / MANIFEST).read_text())
         except FileNotFoundError:
-            raise PermanentError(
-                f"{table}[{partition}] has no version {snapshot_id[:12]}: it is past its retention or of another lake"
-            ) from None
+            raise not_retained(table, partition, snapshot_id) from None
         return Snapshot(table, partition, snapshot_id, str(folder), manifest["rows"], manifest["stats"])
 
     def partitions(self, table: str) -> list[str]:
         """Partitions that have a published version."""
         base = self._root / "tables" / table
-        return sorted(str(path.parent.relative_to(base)) for path in base.glob("**/current.json"))
+        return sorted(str(path.parent.relative_to(base)) for path in base.glob(f"**/{POINTER}"))
 
     def dataset(self, snapshot: Snapshot) -> pads.Dataset:
         """The rows in declared columns."""
@@ -106,82 +107,38 @@ class LocalLake:
         return sorted(str(path.relative_to(base)) for path in found)
 
     def _object(self, key: str) -> Path:
-        return self._root.joinpath("objects", *_checked(key))
+        return self._root.joinpath("objects", *safe_parts(key))
 
     def _partition_folder(self, table: str, partition: str) -> Path:
-        if table not in TABLES:
-            raise PermanentError(f"table {table!r} is not declared in segment_assets/tables")
-        return self._root.joinpath("tables", table, *_checked(partition))
+        return self._root.joinpath("tables", declared(table), *safe_parts(partition))
 
 
 class LocalSnapshotWriter:
     """Writes Parquet into a staging folder, and publishes it under the digest of its bytes."""
 
     def __init__(self, folder: Path, table: str, partition: str) -> None:
-        import pyarrow.parquet as pq
-
         self._folder, self._table, self._partition = folder, table, partition
-        self._schema = TABLES[table].arrow_schema()
         self._staging = folder / aside("staging")
         self._staging.mkdir(parents=True)
-        self._file = self._staging / "part-00000.parquet"
-        self._parquet = pq.ParquetWriter(self._file, self._schema, compression="zstd")
-        self._pending: list[pa.Table] = []
-        self._pending_rows = 0
-        self._rows = 0
+        self._file = SnapshotFile(self._staging / DATA_FILE, table)
 
     def write(self, data: pa.RecordBatch | pa.Table) -> None:
         """Append rows; columns are put into declared order, a wrong type is refused."""
-        import pyarrow as pa
-
-        table = pa.Table.from_batches([data]) if isinstance(data, pa.RecordBatch) else data
-        self._pending.append(table.select(self._schema.names).cast(self._schema))
-        self._pending_rows += table.num_rows
-        if self._pending_rows >= ROWS_PER_GROUP:
-            self._flush(final=False)
+        self._file.write(data)
 
     def publish(self, stats: Mapping[str, object]) -> Snapshot:
         """Move the version in place, then the pointer. Of an equal version only the stats are replaced."""
-        self._flush(final=True)
-        self._parquet.close()
-        snapshot_id = _sha256_of(self._file)
-        manifest: dict[str, Any] = {"rows": self._rows, "stats": dict(stats)}
-        (self._staging / "_manifest.json").write_text(json.dumps(manifest, sort_keys=True))
+        snapshot_id = self._file.close()
+        manifest: dict[str, Any] = {"rows": self._file.rows, "stats": dict(stats)}
+        (self._staging / MANIFEST).write_text(json.dumps(manifest, sort_keys=True))
         target = self._folder / snapshot_id
         try:
             self._staging.replace(target)
         except OSError:
             # The rows are there already (perhaps since a moment ago, by another writer): what is said of them is newer.
-            (self._staging / "_manifest.json").replace(target / "_manifest.json")
+            (self._staging / MANIFEST).replace(target / MANIFEST)
             shutil.rmtree(self._staging)
         pointer = self._folder / aside("pointer")
         pointer.write_text(json.dumps({"id": snapshot_id}))
-        pointer.replace(self._folder / "current.json")
-        return Snapshot(self._table, self._partition, snapshot_id, str(target), self._rows, dict(stats))
-
-    def _flush(self, *, final: bool) -> None:
-        import pyarrow as pa
-
-        if not self._pending_rows:
-            return
-        rows = pa.concat_tables(self._pending).combine_chunks()
-        whole = rows.num_rows if final else rows.num_rows - rows.num_rows % ROWS_PER_GROUP
-        self._parquet.write_table(rows.slice(0, whole), row_group_size=ROWS_PER_GROUP)
-        self._rows += whole
-        self._pending = [rows.slice(whole)] if whole < rows.num_rows else []
-        self._pending_rows = rows.num_rows - whole
-
-
-def _sha256_of(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _checked(key: str) -> list[str]:
-    """Split a key into safe path parts: partition names come from the plan and from file names."""
-    parts = key.split("/")
-    if not all(_SAFE_PART.fullmatch(part) for part in parts):
-        raise PermanentError(
-            f"{key!r} cannot be a key of the lake: use letters, digits and . _ = @ + - between slashes"
-        )
-    return parts
+        pointer.replace(self._folder / POINTER)
+        return Snapshot(self._table, self._partition, snapshot_id, str(target), self._file.rows, dict(stats))

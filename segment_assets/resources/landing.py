@@ -8,11 +8,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_HALF_COPIED = frozenset({".tmp", ".part"})
+
+
+def is_complete(name: str) -> bool:
+    """Whether a file of this name counts: `.name`, `name.tmp` and `name.part` are still being copied."""
+    return not name.startswith(".") and PurePath(name).suffix not in _HALF_COPIED
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,7 +37,7 @@ class LocalLanding:
     def files(self, segment: str) -> list[Path]:
         """Complete files of a segment, sorted by name; hidden and half-copied ones (.name, name.tmp) do not count."""
         found = (path for path in (self.root / segment).glob("*") if path.is_file())
-        return sorted(path for path in found if not path.name.startswith(".") and path.suffix not in {".tmp", ".part"})
+        return sorted(path for path in found if is_complete(path.name))
 
     @contextlib.contextmanager
     def fetched(self, segment: str) -> Iterator[list[Path]]:
@@ -40,6 +48,10 @@ class LocalLanding:
     def beside(self, folder: str) -> Iterator[list[Path]]:
         """The same for a folder beside `segments`."""
         yield LocalLanding(self.root.parent).files(folder)
+
+    def changed(self) -> None:
+        """Nobody says it of a folder."""
+        return
 
     def version(self, segment: str) -> str:
         """Changes when a file appears, vanishes or is written again; cheap enough for every tick of a sensor."""

@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -53,6 +53,20 @@ class AccountTables(Protocol):
         ...
 
 
+class Changes(Protocol):
+    """Segments that were said to have changed, and `done`, to be called when they have been looked at."""
+
+    @property
+    def segments(self) -> frozenset[str]:
+        """Their names."""
+        ...
+
+    @property
+    def done(self) -> Callable[[], None]:
+        """Have nobody say it again."""
+        ...
+
+
 class Landing(Protocol):
     """The area where others drop files: `segments/<segment>/` and folders beside."""
 
@@ -68,6 +82,13 @@ class Landing(Protocol):
         """The complete files of a segment, on this machine's disk while the context is open, sorted by name."""
         ...
 
+    def changed(self) -> Changes | None:
+        """Which segments were said to have changed since the last time; None where nobody says it.
+
+        What is said may be lost or late: it saves looking at every folder, and never replaces it.
+        """
+        ...
+
     def beside(self, folder: str) -> AbstractContextManager[list[Path]]:
         """The same for a folder beside `segments`, for instance `spend`."""
         ...
@@ -77,15 +98,20 @@ class Landing(Protocol):
 class Source:
     """Rows that a statement reads under one name.
 
-    `dataset` is for an engine that reads files. A warehouse with a catalogue finds the same rows by `table`, which is
-    declared in `tables`: exactly these `snapshots` of a lake's table, or account A's own table (`snapshots` is None),
-    of one `week` or of all.
+    `found` is for an engine that reads files, and may be a way to find them: in AWS that fetches them. A warehouse with
+    a catalogue finds the same rows by `table`, which is declared in `tables`: exactly these `snapshots` of a lake's
+    table, or account A's own table (`snapshots` is None), of one `week` or of all.
     """
 
     table: str
-    dataset: pads.Dataset
+    found: pads.Dataset | Callable[[], pads.Dataset]
     snapshots: Sequence[Snapshot] | None = None
     week: str | None = None
+
+    @property
+    def dataset(self) -> pads.Dataset:
+        """The rows."""
+        return self.found() if callable(self.found) else self.found
 
 
 class Warehouse(Protocol):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_KEY_BYTES = 32
+KEY_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 
 
@@ -50,6 +50,26 @@ class Secrets(Protocol):
         ...
 
 
+def checked_name(name: str) -> str:
+    """The name of a secret. Raises NeedsHumanError for one that a store could read as a path."""
+    if not _NAME.fullmatch(name):
+        raise NeedsHumanError(f"{name!r} cannot be a secret's name; use letters, digits and . _ -")
+    return name
+
+
+def texts(name: str, raw: str | bytes) -> dict[str, str]:
+    """The named texts of a stored secret. Raises NeedsHumanError for anything but a JSON object of them."""
+    try:
+        values = json.loads(raw)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+        # Without its cause, which would quote the secret.
+        said = f"the secret {name} is not a JSON object of texts; write it anew into the secret store"
+        raise NeedsHumanError(said) from None
+    return values
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class LocalSecrets:
     """Files that only their owner can read: `<tenant>.key`, and a JSON object of texts for every other secret.
@@ -72,15 +92,7 @@ class LocalSecrets:
             raw = self._file(name).read_bytes()
         except FileNotFoundError:
             return Secret({}, "")
-        try:
-            values = json.loads(raw)
-        except ValueError:
-            values = None
-        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-            # Without its cause, which would quote the secret.
-            said = f"the secret {name} is not a JSON object of texts; write it anew into the secret store"
-            raise NeedsHumanError(said) from None
-        return Secret(values, hashlib.sha256(raw).hexdigest())
+        return Secret(texts(name, raw), hashlib.sha256(raw).hexdigest())
 
     def replace(self, name: str, values: Mapping[str, str], version: str) -> bool:
         """Put a new version in place, in one step: a reader sees the one or the other."""
@@ -92,7 +104,7 @@ class LocalSecrets:
         return True
 
     def _create(self, file: Path) -> None:
-        staged = self._staged(secrets.token_hex(_KEY_BYTES))
+        staged = self._staged(secrets.token_hex(KEY_BYTES))
         try:
             # Two processes may ask first at once; the link fails for the second, who then reads the first one's key.
             os.link(staged, file)
@@ -102,9 +114,7 @@ class LocalSecrets:
             staged.unlink()
 
     def _file(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise NeedsHumanError(f"{name!r} cannot be a secret's name; use letters, digits and . _ -")
-        return self.folder / f"{name}.json"
+        return self.folder / f"{checked_name(name)}.json"
 
     def _staged(self, text: str) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -19,11 +19,12 @@ _S3, _SECRETS_MANAGER = "s3://", "secretsmanager:"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stores:
-    """The stores of one account of ours. `region`, `role_arn` and `kms_key` are AWS's; a folder needs none of them."""
+    """The stores of one account of ours. What it has is AWS's; a folder needs none of it."""
 
     region: str = ""
     role_arn: str = ""
     kms_key: str = ""
+    external_id: str = dataclasses.field(default="", repr=False)
 
     def lake(self, address: str) -> Lake:
         """A folder, or s3://bucket/prefix. Only objects are read and written through it, so no catalogue is told."""
@@ -43,10 +44,10 @@ class Stores:
             return LocalSecrets(Path(address))
         from segment_assets.resources.aws.secrets import AwsSecrets
 
-        return AwsSecrets(self.session(), address.removeprefix(_SECRETS_MANAGER))
+        return AwsSecrets(self.session(), address.removeprefix(_SECRETS_MANAGER), self.kms_key)
 
     def session(self) -> AwsSession:
         """The way into the account."""
         from segment_assets.resources.aws.session import AwsSession
 
-        return AwsSession(self.region, self.role_arn, duty="delivery")
+        return AwsSession(self.region, self.role_arn, self.external_id, "delivery")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from segment_assets.tables.accounts import CONVERSIONS, CUSTOMERS, IMPRESSIONS, JOIN_KEY, OPT_OUTS
 from segment_assets.tables.activation import MATCH_RATE_TREND, OPTOUT_LATENCY, SEGMENT_SIZE_BY_DESTINATION
 from segment_assets.tables.audiences import (
+    ERASURES,
     HASHED_AUDIENCE,
     IDENTIFIER_COLUMNS,
     QUARANTINE,
@@ -25,12 +26,17 @@ from segment_assets.tables.clean_room import (
     EXPOSED_CUSTOMERS,
     EXPOSURE_FREQUENCY,
     EXPOSURE_SETS,
+    INVENTORY_DAYS,
+    JOURNEY_GROUPS,
+    MATCHED_CUSTOMERS,
     OVERLAP,
     OVERLAP_BY_CREATIVE,
     OVERLAP_BY_PRICE_BAND,
     TOUCH_CREDITS,
+    VIEWER_GROUPS,
 )
 from segment_assets.tables.experiments import HOLD_OUT_PEOPLE, HOLD_OUTS
+from segment_assets.tables.geo import GEO_LIFT
 from segment_assets.tables.insights import (
     AUDIENCE_OVERLAP,
     AUDIENCE_PROFILE_INDEX,
@@ -40,9 +46,31 @@ from segment_assets.tables.insights import (
     VALUE_BANDS,
 )
 from segment_assets.tables.journeys import ATTRIBUTION, EXPOSURE_OVERLAP_GROUPS, INCREMENTAL_REACH, REACH_FREQUENCY
-from segment_assets.tables.ledger import ACKNOWLEDGED, AUDIENCE_SIZES, CHANGES, DELIVERIES, RECEIPTS, REJECTIONS
+from segment_assets.tables.ledger import (
+    ACKNOWLEDGED,
+    AUDIENCE_SIZES,
+    CHANGES,
+    DELIVERIES,
+    ERASED,
+    PLATFORM_ERASURES,
+    RECEIPTS,
+    REJECTIONS,
+)
 from segment_assets.tables.measurement import AUDIENCE_INCREMENTALITY, SPEND
 from segment_assets.tables.model import Column, ComputedIn, Pii, Table, Type
+from segment_assets.tables.planning import (
+    COMPLEMENTARY_CELLS,
+    CROSS_PUBLISHER_REACH,
+    INVENTORY_MATCH_RATE,
+    REACH_FORECAST,
+)
+from segment_assets.tables.viewers import (
+    MARGINALS,
+    NET_NEW_REACH,
+    NEW_TO_BRAND,
+    PATH_TO_CONVERSION,
+    TIME_TO_CONVERSION,
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -54,6 +82,7 @@ TABLES: dict[str, Table] = {
         SEGMENT_MEMBERS,
         HASHED_AUDIENCE,
         SUPPRESSIONS,
+        ERASURES,
         QUARANTINE,
         OVERLAP,
         OVERLAP_BY_CREATIVE,
@@ -66,6 +95,10 @@ TABLES: dict[str, Table] = {
         EXPOSURE_FREQUENCY,
         TOUCH_CREDITS,
         CHANNEL_STEPS,
+        MATCHED_CUSTOMERS,
+        JOURNEY_GROUPS,
+        VIEWER_GROUPS,
+        INVENTORY_DAYS,
         AUDIENCE_OVERLAP,
         AUDIENCE_PROFILE_INDEX,
         CREATIVE_OVERLAP,
@@ -75,6 +108,15 @@ TABLES: dict[str, Table] = {
         EXPOSURE_OVERLAP_GROUPS,
         INCREMENTAL_REACH,
         ATTRIBUTION,
+        PATH_TO_CONVERSION,
+        TIME_TO_CONVERSION,
+        NET_NEW_REACH,
+        NEW_TO_BRAND,
+        MARGINALS,
+        REACH_FORECAST,
+        CROSS_PUBLISHER_REACH,
+        INVENTORY_MATCH_RATE,
+        COMPLEMENTARY_CELLS,
         DELIVERY_SUMMARY,
         MATCH_RATE_TREND,
         SEGMENT_SIZE_BY_DESTINATION,
@@ -83,12 +125,15 @@ TABLES: dict[str, Table] = {
         HOLD_OUTS,
         SPEND,
         AUDIENCE_INCREMENTALITY,
+        GEO_LIFT,
         CHANGES,
         ACKNOWLEDGED,
         DELIVERIES,
         RECEIPTS,
         REJECTIONS,
         AUDIENCE_SIZES,
+        ERASED,
+        PLATFORM_ERASURES,
     )
 }
 
@@ -104,31 +149,46 @@ __all__ = [
     "CHANGES",
     "CHANNELS",
     "CHANNEL_STEPS",
+    "COMPLEMENTARY_CELLS",
     "CONVERSIONS",
     "CREATIVE_OVERLAP",
+    "CROSS_PUBLISHER_REACH",
     "CUSTOMERS",
     "CUSTOMER_REACH",
     "DELIVERIES",
     "DELIVERY_SUMMARY",
+    "ERASED",
+    "ERASURES",
     "EXPOSED_CUSTOMERS",
     "EXPOSURE_FREQUENCY",
     "EXPOSURE_OVERLAP_GROUPS",
     "EXPOSURE_SETS",
+    "GEO_LIFT",
     "HASHED_AUDIENCE",
     "HOLD_OUTS",
     "HOLD_OUT_PEOPLE",
     "IDENTIFIER_COLUMNS",
     "IMPRESSIONS",
     "INCREMENTAL_REACH",
+    "INVENTORY_DAYS",
+    "INVENTORY_MATCH_RATE",
     "JOIN_KEY",
+    "JOURNEY_GROUPS",
+    "MARGINALS",
+    "MATCHED_CUSTOMERS",
     "MATCH_RATE_TREND",
+    "NET_NEW_REACH",
+    "NEW_TO_BRAND",
     "OPTOUT_LATENCY",
     "OPT_OUTS",
     "OVERLAP",
     "OVERLAP_BY_CREATIVE",
     "OVERLAP_BY_PRICE_BAND",
+    "PATH_TO_CONVERSION",
+    "PLATFORM_ERASURES",
     "QUARANTINE",
     "REACH_BY_CAMPAIGN_CHANNEL",
+    "REACH_FORECAST",
     "REACH_FREQUENCY",
     "RECEIPTS",
     "REJECTIONS",
@@ -138,8 +198,10 @@ __all__ = [
     "SPEND",
     "SUPPRESSIONS",
     "TABLES",
+    "TIME_TO_CONVERSION",
     "TOUCH_CREDITS",
     "VALUE_BANDS",
+    "VIEWER_GROUPS",
     "Column",
     "ComputedIn",
     "Pii",

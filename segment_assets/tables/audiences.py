@@ -5,7 +5,7 @@ Not here: what is sent and answered (`ledger`).
 
 from __future__ import annotations
 
-from segment_assets.contracts import CONSENT_COLUMNS
+from segment_assets.contracts import CONSENT_COLUMNS, VALUE_COLUMN
 from segment_assets.destinations import registry
 from segment_assets.identity.forms import NORMAL_FORMS, NormalForm
 from segment_assets.tables.model import DIGEST, PSEUDONYM, RAW, Column, ComputedIn, Table, Type, text
@@ -55,6 +55,12 @@ SEGMENT_MEMBERS = Table(
             Type.BOOLEAN,
             "Global Privacy Control signal seen (US opt-out)",
             of=("customers.gpc_opt_out",),
+        ),
+        text(
+            VALUE_COLUMN,
+            "What the person is worth to account A, as the source says, or the sum of their orders in one currency",
+            PSEUDONYM,
+            of=("conversions.price", "conversions.currency"),
         ),
     ),
 )
@@ -117,9 +123,17 @@ HASHED_AUDIENCE = Table(
             )
             for name in CONSENT_COLUMNS
         ),
+        text(
+            VALUE_COLUMN,
+            "What the person is worth to account A: a decimal number from 0 on. Only for those who may be sent",
+            PSEUDONYM,
+            of=(*_NAMING, f"segment_members.{VALUE_COLUMN}"),
+        ),
         *(_form(form) for form in NORMAL_FORMS.values() if form.name in _CONNECTED_FORMS),
     ),
 )
+
+_NAMES_OF_A_CUSTOMER = ("customer_id", "email_address", "email_sha256", "phone_number", "country", "mobile_ad_id")
 
 SUPPRESSIONS = Table(
     name="suppressions",
@@ -137,17 +151,7 @@ SUPPRESSIONS = Table(
             nullable=False,
             of=(
                 *(f"opt_outs.{name}" for name in ("customer_id", "email_address", "phone_number", "country")),
-                *(
-                    f"customers.{name}"
-                    for name in (
-                        "customer_id",
-                        "email_address",
-                        "email_sha256",
-                        "phone_number",
-                        "country",
-                        "mobile_ad_id",
-                    )
-                ),
+                *(f"customers.{name}" for name in _NAMES_OF_A_CUSTOMER),
             ),
         ),
         Column(
@@ -157,6 +161,27 @@ SUPPRESSIONS = Table(
             nullable=False,
             of=("opt_outs.opted_out_at",),
         ),
+    ),
+)
+
+ERASURES = Table(
+    name="erasures",
+    description="Everything that names a person who asked to be forgotten; each of them is among the suppressions too.",
+    computed_in=ComputedIn.OWN,
+    grain=("kind", "digest"),
+    # What keeps a person from being sent again has to outlive what it forgets.
+    retention_days=3650,
+    columns=(
+        text("kind", "`member` for a member_id, else the normal form of the identifier", nullable=False),
+        Column(
+            "digest",
+            Type.DIGEST,
+            "member_id, or SHA-256 of the identifier's normal form",
+            DIGEST,
+            nullable=False,
+            of=tuple(f"customers.{name}" for name in _NAMES_OF_A_CUSTOMER),
+        ),
+        Column("opted_out_at", Type.TIMESTAMP, "When the request was first read (UTC)", nullable=False),
     ),
 )
 

@@ -162,3 +162,108 @@ CHANNEL_STEPS = Table(
         Column("ends_without", Type.INTEGER, "Of steps, the journey's last one and no conversion; additive"),
     ),
 )
+
+MATCHED_CUSTOMERS = Table(
+    name="matched_customers",
+    description="Customers of account A who saw an impression on account B and converted on that day or after.",
+    computed_in=ComputedIn.ROOM,
+    grain=(),
+    retention_days=400,
+    query="clean_room/matched_customers",
+    columns=(Column("matched_customers", Type.INTEGER, "Distinct matched people"),),
+)
+
+_PARTS = "{0} part of the group's name; what the parts are depends on `kind`"
+
+JOURNEY_GROUPS = Table(
+    name="journey_groups",
+    description=(
+        "Everybody whom account B showed an ad in the week and knows by e-mail, grouped three ways. Within a kind "
+        "groups are disjoint. `path`: the channels in the order seen, repeats collapsed, the fifth part `(more)` for "
+        "longer ones; paths of too few people are together in `(other)`. `channels`: the set of channels seen. `days`: "
+        "whole days from the first ad to the first order after it, or to the end of the week. `all`: everybody."
+    ),
+    computed_in=ComputedIn.ROOM,
+    grain=("kind", "part_1", "part_2", "part_3", "part_4", "part_5"),
+    retention_days=400,
+    query="clean_room/journey_groups",
+    columns=(
+        text("kind", "path, channels, days or all"),
+        text("part_1", _PARTS.format("First")),
+        text("part_2", _PARTS.format("Second")),
+        text("part_3", _PARTS.format("Third")),
+        text("part_4", _PARTS.format("Fourth")),
+        text("part_5", _PARTS.format("Fifth")),
+        Column("people", Type.INTEGER, "Distinct viewers; additive within a kind, but never add up kinds"),
+        Column(
+            "conversions",
+            Type.INTEGER,
+            "Of people, ordered after their first ad; additive like people: never add up kinds",
+        ),
+    ),
+)
+
+VIEWER_GROUPS = Table(
+    name="viewer_groups",
+    description=(
+        "Everybody whom account B showed an ad in the week and knows by e-mail, by where, when and on what they saw "
+        "it. Kinds: all, channel, publisher, publishers (who saw both), device, hour (where the viewer was), country, "
+        "region."
+    ),
+    computed_in=ComputedIn.ROOM,
+    grain=("kind", "part_1", "part_2"),
+    retention_days=400,
+    query="clean_room/viewer_groups",
+    columns=(
+        text("kind", "What the group has in common"),
+        text("part_1", _PARTS.format("First")),
+        text("part_2", _PARTS.format("Second")),
+        Column("people", Type.INTEGER, "Distinct viewers: never add up over groups"),
+        Column(
+            "impressions",
+            Type.INTEGER,
+            "Impressions that they saw there; additive within a kind, but never add up kinds, nor `publishers`",
+        ),
+        Column(
+            "known_people",
+            Type.INTEGER,
+            "Of people, with an event of account A in the 182 days before their first ad of the week, or a customer "
+            "record from before the week",
+        ),
+        Column("converters", Type.INTEGER, "Of people, ordered after their first ad of the week: never add up"),
+        Column("buyers", Type.INTEGER, "Of converters, with a purchase: never add up"),
+        Column("earlier_buyers", Type.INTEGER, "Of buyers, with a purchase in the 365 days before their first ad"),
+    ),
+)
+
+INVENTORY_DAYS = Table(
+    name="inventory_days",
+    description="Account B's impressions of the week by channel and day, and over all channels: whom they name.",
+    computed_in=ComputedIn.ROOM,
+    grain=("channel", "day"),
+    retention_days=400,
+    query="clean_room/inventory_days",
+    columns=(
+        text("channel", "Channel, or `(all)`"),
+        Column("day", Type.DATE, "Day of the impressions (UTC)"),
+        Column(
+            "impressions", Type.INTEGER, "All of them; additive over days and channels, but never add up with `(all)`"
+        ),
+        Column(
+            "addressable_impressions",
+            Type.INTEGER,
+            "Of impressions, with the viewer's e-mail; additive likewise, never add up with `(all)`",
+        ),
+        Column(
+            "matched_impressions",
+            Type.INTEGER,
+            "Of these, seen by a customer of account A; additive likewise, never add up with `(all)`",
+        ),
+        Column("people", Type.INTEGER, "Distinct viewers: never add up"),
+        Column(
+            "newly_reached",
+            Type.INTEGER,
+            "Of people, first seen in the week; days of a channel add up, but never add up channels. Empty below 100",
+        ),
+    ),
+)

@@ -36,13 +36,18 @@ AUDIENCE_OVERLAP = Table(
             "exposed_customers",
             "Of them, reached on account B; empty when below threshold, or where fewer than 100 were not reached",
         ),
-        _people("matched_converters", "Of them, converted after an impression; empty when below threshold"),
+        _people(
+            "matched_converters",
+            "Of them, converted on the day of an impression or after; empty when below threshold, or where fewer than "
+            "100 did not convert",
+        ),
         Column("overlap_rate", Type.DOUBLE, "exposed_customers / customers"),
         Column("conversion_rate", Type.DOUBLE, "matched_converters / exposed_customers"),
         _BELOW,
     ),
     invariants=(
         "exposed_customers <= customers",
+        "matched_converters <= exposed_customers",
         "overlap_rate BETWEEN 0 AND 1",
         "below_threshold = (exposed_customers IS NULL OR matched_converters IS NULL)",
         "exposed_customers <> 0 AND matched_converters <> 0",
@@ -111,7 +116,7 @@ AUDIENCE_PROFILE_INDEX = Table(
         _people("base_people", "Customers with a join key that have the value"),
         Column("base_share", Type.DOUBLE, "base_people / customers with a join key"),
         _people("matched_converters", "Matched converters that have the value; empty when below threshold"),
-        Column("matched_share", Type.DOUBLE, "matched_converters / all matched converters"),
+        Column("matched_share", Type.DOUBLE, "matched_converters / all customers who are matched converters"),
         Column("affinity_index", Type.DOUBLE, "matched_share / base_share * 100: above 100 is more common than usual"),
         Column("index_low", Type.DOUBLE, "Lower end of the index's 95 % interval"),
         Column("index_high", Type.DOUBLE, "Upper end of the index's 95 % interval"),

@@ -124,17 +124,15 @@ _CREDITS = tuple(
     f"touch_credits.{name}" for name in ("first_touch", "last_touch", "linear", "position_based", "time_decay")
 )
 _STEPS = tuple(f"channel_steps.{name}" for name in ("steps", "conversions", "ends_without"))
-_SETS = tuple(f"exposure_sets.{name}" for name in ("people", "converters"))
+_SETS = ("journey_groups.people", "journey_groups.conversions")
 
 ATTRIBUTION = Table(
     name="attribution",
     description=(
-        "How eight models share out the conversions of the week among channels. They do not all count the same "
-        "journeys, so credits differ by more than the model; compare shares, and never credits across sources. The "
-        "five fixed rules and markov_removal take everybody whom the two accounts match by e-mail, customer or not, "
-        "and the impressions of the week before a buyer's last order of it (markov_removal also all impressions of "
-        "people without an order). Both Shapley models take customers only, and all their impressions of the week, "
-        "also those after the order."
+        "How eight models share out the conversions of the week among channels. All of them take the same journeys: "
+        "everybody whom account B showed an ad in the week and knows by e-mail. Who orders after their first ad "
+        "converts, and their journey ends at the last order; everybody else's ends with the week. Where nothing is "
+        "withheld, all credits in conversions add up to one number."
     ),
     question="How much do the answers depend on the model of attribution that is asked?",
     computed_in=ComputedIn.ROOM,
@@ -147,8 +145,7 @@ ATTRIBUTION = Table(
             "first_touch, last_touch, linear, position_based (40/20/40), time_decay (half-life of seven days), "
             "markov_removal (first order, exact), shapley_conversions (a set is worth the conversions of all who saw "
             "nothing else) or shapley_rates (a set is worth the conversion rate of who saw exactly it; told only where "
-            "no set is withheld). The Shapley models: customers, with all impressions of the week; the others: all "
-            "matched people, with impressions before the last order",
+            "no set is withheld)",
             nullable=False,
         ),
         text("channel", "Channel", nullable=False, of=("touch_credits.channel", "channel_steps.channel")),

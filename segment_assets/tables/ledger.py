@@ -155,3 +155,45 @@ AUDIENCE_SIZES = Table(
         text("warning", "What is wrong with the size, empty where nothing is"),
     ),
 )
+
+ERASED = Table(
+    name="erased",
+    description="Whom a platform account was asked to forget by its own erasure call, record by record.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("member_id", "record_id"),
+    retention_days=3650,
+    columns=(
+        Column("member_id", Type.DIGEST, "Keyed pseudonym", PSEUDONYM, nullable=False),
+        Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", PSEUDONYM, nullable=False),
+        text("standing", "acknowledged, refused (by name or as a whole) or in_doubt (no answer)", nullable=False),
+        text("code", "The platform's code, where it refused"),
+        Column("answered_at", Type.TIMESTAMP, "When the platform was asked last (UTC)", nullable=False),
+    ),
+)
+
+PLATFORM_ERASURES = Table(
+    name="platform_erasures",
+    description="What became of everybody who asked to be forgotten on each platform account.",
+    computed_in=ComputedIn.LEDGER,
+    grain=("destination", "account"),
+    retention_days=3650,
+    columns=(
+        text("destination", "Platform", nullable=False),
+        text("account", "Platform account", nullable=False),
+        text(
+            "standing",
+            "nobody (was ever sent there), no_call (the platform has no erasure call), waiting (the removal goes "
+            "first), asked, done, refused, in_doubt, unreachable (the plan names the account no more), or preview",
+            nullable=False,
+        ),
+        Column("people", Type.INTEGER, "People who asked to be forgotten and were sent there at some time"),
+        Column("still_there", Type.INTEGER, "Of these, in an audience of the account now, or maybe"),
+        Column("acknowledged", Type.INTEGER, "Of these, whose erasure the platform has taken on"),
+        Column("refused", Type.INTEGER, "Of these, whose erasure the platform refused"),
+        Column("in_doubt", Type.INTEGER, "Of these, asked without an answer; they are asked about again"),
+        Column("unproven", Type.INTEGER, "Records acknowledged without evidence for each of them"),
+        Column("not_retained", Type.INTEGER, "Deliveries of the account that are too old to tell whom they named"),
+        Column("done_by", Type.TIMESTAMP, "When the platform has erased all of them, by its own word (UTC)"),
+        text("said", "The same in a sentence, with what is left to do"),
+    ),
+)

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 from segment_assets import processes
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.clean_room import ResultFormat
 from segment_assets.resources.events import LocalEvents
 from segment_assets.resources.identity_engine import LocalSpark
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.landing import LocalLanding
+from segment_assets.resources.metrics import NoMetrics
 from segment_assets.resources.pages import LocalPages
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets.resources.warehouse import LocalWarehouse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow as pa
 
     from segment_assets.deployment import Deployment
     from segment_assets.resources.clean_room import Pace, ProtectedQuery, QueryOutcome
@@ -43,6 +48,7 @@ def resources(deployment: Deployment) -> dict[str, object]:
         "events": LocalEvents(deployment.sandbox_home),
         "workdir": workdir,
         "identity_engine": LocalSpark(deployment.glue_script, workdir),
+        "metrics": NoMetrics(),
         "pages": LocalPages(home / "dashboards"),
     }
 
@@ -89,6 +95,12 @@ class LocalCleanRoomOnDemand:
     def find(self, query: ProtectedQuery, since: float) -> list[str]:
         """As the room does."""
         return self._room().find(query, since)
+
+    def read(
+        self, location: str, schema: pa.Schema, result_format: ResultFormat = ResultFormat.PARQUET
+    ) -> Iterator[pa.RecordBatch]:
+        """As the room does."""
+        return self._room().read(location, schema, result_format)
 
     def _room(self) -> LocalCleanRoom:
         from segment_assets import collaboration

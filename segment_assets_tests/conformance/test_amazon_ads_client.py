@@ -138,6 +138,18 @@ def test_people_are_added_and_taken_out_as_the_package_does_it(ours, wire):
     same_call("DELETE", *wire.kept[-1])
 
 
+def test_people_are_erased_as_the_package_does_it(ours, wire):
+    settings = SETTINGS | {"manager_account": CALLS["erase"]["headers"]["amazon-ads-manager-account-id"]}
+    manager = connect("amazon_ads", CLIENT["account"], settings, STATED)
+    answer = ours.send(manager.erasure([person(0), person(1)], PLACE))
+    same_call("erase", *wire.kept[-1])
+    jsonschema.validate(json.loads(wire.kept[-1][0].content), CLIENT["schemas"]["erase"])
+    assert manager.read_erasure([person(0), person(1)], PLACE, answer).accepted == 2
+    most = CLIENT["schemas"]["erase"]["properties"]["targetIdentities"]["maxItems"]
+    assert manager.contract.erasure.members == most
+    assert AMAZON.contract.erasure is None, "only a manager account may ask"
+
+
 def test_terms_and_data_room_are_asked_for_as_the_package_does_it(ours, wire, outside):
     outside.admin("platforms/amazon_ads", {"data_rooms": []})
     AMAZON.create_audience(ours, SPEC)

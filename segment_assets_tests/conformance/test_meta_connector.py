@@ -202,6 +202,16 @@ def test_is_raw_is_sent_as_the_sdk_demands_it_for_lists(sdk, connector):
     assert ours.json["payload"]["is_raw"] is theirs["payload"]["is_raw"] is True
 
 
+def test_an_erasure_is_the_call_that_the_sdk_generates_for_every_audience_of_the_account(sdk, connector):
+    ours = connector.erasure([member(MARY), member(MAX)], session())
+    AdAccount(f"act_{ACCOUNT}", api=sdk.api).delete_users_of_any_audience(params=ours.json)
+    method, path, body, query = sdk.last()
+    assert (ours.method, ours.path) == (method, path)
+    # As with a removal, the SDK has the people in the address.
+    assert (body, ours.params) == ({}, {})
+    assert ours.json == {name: json.loads(query[name]) for name in ("payload", "session")}
+
+
 def test_an_official_generated_call_takes_our_payload_and_session_as_they_are(sdk, connector):
     ours = connector.request(AUDIENCE, Operation.ADD, [member(MARY), member(MAX)], session())
     sdk.audience.create_user(params=ours.json)
@@ -295,6 +305,16 @@ def test_an_audience_is_created_with_the_fields_that_the_sdk_sends(sdk, connecto
     assert set(ours.json) <= fields
     assert ours.json["customer_file_source"] in vars(CustomAudience.CustomerFileSource).values()
     assert ours.json["subtype"] in vars(CustomAudience.Subtype).values()
+
+
+def test_an_audience_by_value_is_created_with_the_field_and_the_type_that_the_sdk_knows(sdk, connector):
+    transport = Transport()
+    dataclasses.replace(connector, by_value=True).create_audience(transport, SPEC)
+    (ours,) = transport.kept
+    assert CustomAudience.Field.is_value_based in ours.json
+    # The SDK warns of a parameter of another type, which is an error here.
+    AdAccount(f"act_{ACCOUNT}", api=sdk.api).create_custom_audience(params=ours.json)
+    assert sdk.last()[2] == ours.json
 
 
 def test_audiences_are_listed_as_the_sdk_lists_them(sdk, connector):

@@ -16,9 +16,11 @@ from segment_assets.contracts import (
     Operation,
     Pattern,
     PermanentError,
+    RefusedBatchError,
     Request,
     Response,
     Session,
+    TransientError,
 )
 from segment_assets.destinations import connect
 from segment_assets.destinations.amazon_ads import CONTRACT
@@ -191,3 +193,35 @@ class TestMembers:
         with pytest.raises(PermanentError, match=r"defect|nothing was sent") as refusal:
             AMAZON.request("ds-1", Operation.ADD, [Member(b"m", keys)], PLACE)
         assert "example.com" not in str(refusal.value)
+
+
+class TestErasure:
+    manager = connect("amazon_ads", ACCOUNT, {**SETTINGS, "manager_account": "m-1"}, {})
+
+    def test_a_person_is_named_by_our_id_alone_which_is_nobody_elses(self):
+        request = self.manager.erasure([Member(digest("m"), KEYS), Member(digest("n"), KEYS)], PLACE)
+        assert (request.method, request.path) == ("POST", "/adm/identities/delete")
+        assert request.json == {"targetIdentities": [{"externalUserId": marked("m")}, {"externalUserId": marked("n")}]}
+        assert request.headers["Amazon-Ads-Manager-Account-ID"] == "m-1"
+        assert request.headers["Content-Type"] == "application/vnd.admDataDeletion.v1+json"
+
+    @pytest.mark.parametrize(("status", "body"), [(200, {}), (202, {"status": "ACCEPTED"}), (204, None), (200, None)])
+    def test_whatever_the_body_of_a_yes_is_it_is_taken_on(self, status, body):
+        answer = self.manager.read_erasure([Member(digest("m"), KEYS)], PLACE, Response(status, {}, body))
+        assert (answer.accepted, answer.unproven, answer.rejected) == (1, 0, {})
+
+    @pytest.mark.parametrize(
+        ("response", "error"),
+        [
+            (Response(400, {}, {"code": "BadRequest"}), RefusedBatchError),
+            (Response(403, {}, None), NeedsHumanError),
+            (Response(404, {}, None), PermanentError),
+            (Response(500, {}, None), TransientError),
+            (Response(300, {}, None), TransientError),
+            # A proxy's page is nobody's yes.
+            (Response(200, {}, None, content=b"<html>"), TransientError),
+        ],
+    )
+    def test_a_no_is_none_of_a_yes(self, response, error):
+        with pytest.raises(error):
+            self.manager.read_erasure([Member(digest("m"), KEYS)], PLACE, response)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from segment_assets.contracts import (
     Member,
     NeedsHumanError,
     Operation,
+    PassingMembersError,
     PermanentError,
     RefusedBatchError,
     Response,
@@ -80,8 +83,37 @@ class TestPeople:
     @pytest.mark.parametrize("code", ["408", "409", "423", "429", "500", "503"])
     def test_trouble_of_a_member_that_passes_has_the_batch_asked_again(self, code):
         error = error_of(taken(of_member(0), of_member(1, code=code)))
-        assert isinstance(error, TransientError)
+        assert isinstance(error, PassingMembersError)
         assert "1 people" in str(error)
+        # What is said of the others counts when asking again does not help.
+        assert (error.places, error.answer.accepted, error.answer.received) == ([1], 1, 2)
+        assert error.answer.rejected == {0: "400/INVALID_FORMAT"}
+
+    def test_where_everybody_or_somebody_unnamed_is_in_trouble_nothing_is_said_of_anybody(self):
+        everybody = taken(*(of_member(place, code="500") for place in range(3)))
+        for told in (everybody, taken(of_member(None, code="500"), of_member(0))):
+            assert type(error_of(told)) is TransientError
+
+    @pytest.mark.parametrize(
+        ("country", "answer", "is_proven"),
+        [
+            ("de", "granted", True),
+            # Of these Amazon does nothing, and says nothing of it.
+            ("de", "unspecified", False),
+            ("us", "unspecified", True),
+            ("us", "denied", False),
+        ],
+    )
+    def test_whom_amazon_may_not_use_is_not_counted_as_taken(self, country, answer, is_proven):
+        stated = {"amzn_user_data": "UNKNOWN", "amzn_ad_storage": "UNKNOWN", "removal_signal": "GRANTED"}
+        amazon = connect("amazon_ads", "ENTITY1", {"country": "US"}, stated)
+        said = dict.fromkeys(amazon.contract.consent, answer)
+        added = Member(b"m", {"email_amazon": b"e" * 32, "country_code": country}, said)
+        found = amazon.read([added], dataclasses.replace(PLACE, members_in_total=1), taken())
+        assert (found.accepted, found.unproven) == ((1, 0) if is_proven else (0, 1))
+        # A removal says nothing of the person, and is heard.
+        removed = dataclasses.replace(added, consent={})
+        assert amazon.read([removed], PLACE, taken()).accepted == 1
 
     @pytest.mark.parametrize("body", [None, [], "x"])
     def test_a_success_of_another_shape_is_asked_again(self, body):

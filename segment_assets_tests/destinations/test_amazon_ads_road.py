@@ -6,8 +6,10 @@ What every destination has to survive is in `conformance/kit`.
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from segment_assets.contracts import NeedsHumanError
@@ -20,6 +22,8 @@ from segment_assets_tests.conformance.kit.platforms.amazon_ads import RECORD
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from segment_assets_tests.conformance.kit.outside import Call
 
 PEOPLE = 8
 
@@ -137,3 +141,36 @@ def test_who_leaves_is_out_also_where_somebody_who_stays_has_all_of_their_identi
     house.holds_exactly([0])
     (dataset,) = house.outside.audiences()
     assert dataset["people"] == 1
+
+
+def test_one_person_in_lasting_trouble_holds_up_nobody_else_and_goes_when_it_is_over(house: House):
+    troubled = people.row(RECORD.contract, 1)["member_id"].hex()
+
+    def in_trouble(call: Call, answer: httpx.Response) -> httpx.Response:
+        members = json.loads(call.body)["members"] if call.path.endswith("/members") else []
+        places = [place for place, member in enumerate(members) if member["externalUserId"] == troubled]
+        if not places:
+            return answer
+        errors = [{"index": place, "code": "500", "errors": []} for place in places]
+        return httpx.Response(200, json={**json.loads(answer.content), "errors": errors})
+
+    house.line.after = in_trouble
+    house.wants(range(PEOPLE))
+    (row,) = house.run().deliveries
+    # Failed, so that the reconciler asks again: the person may have said no.
+    assert (row["accepted"], row["rejected"], row["unproven"], row["outcome"]) == (PEOPLE - 1, 0, 1, "failed")
+    # The whole batch was asked again while that might help, and then no more.
+    sent = [sent for sent in house.people_sent() if 1 in sent]
+    assert len(sent) == 3
+    assert len(set(sent)) == 1
+    house.opt_out(1)
+    (row,) = (row for row in house.run().deliveries if row["lane"] == "opt_out")
+    assert (row["removes_unproven"], row["outcome"]) == (1, "failed")
+    house.suppressions = None
+    house.line.after = lambda call, answer: answer
+    before = len(house.people_sent())
+    (row,) = house.run().deliveries
+    assert row["accepted"] == 1
+    assert house.people_sent()[before:] == [(1,)]
+    house.holds_exactly(range(PEOPLE))
+    house.is_balanced()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -20,7 +23,9 @@ from segment_assets.plan import Engine, load_plan
 from segment_assets.resources.identity_engine import LocalSpark
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.secrets import LocalSecrets
+from segment_assets.sandbox import world
 from segment_assets_tests import fakes
+from segment_assets_tests.distributed import room_templates
 from segment_assets_tests.distributed.conftest import SCRIPT, SEGMENT
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
@@ -80,6 +85,20 @@ def digests(folder: Path) -> set[str]:
     lake = LocalLake(folder / "lake")
     rows = lake.dataset(lake.current("hashed_audience", SEGMENT)).to_table(["email", "phone_digits"])
     return {cell.hex() for column in rows.columns for cell in column.to_pylist() if cell}
+
+
+def test_every_template_of_the_clean_room_gives_the_same_rows_on_spark_and_translated_on_duckdb(java, tmp_path):
+    week = world.create(tmp_path, seed=7, people=1_500).weeks[-1]
+    command = [sys.executable, "-m", room_templates.__name__, str(tmp_path / "accounts"), week]
+    done = subprocess.run(command, env=java.environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    on_spark, here = json.loads(done.stdout.splitlines()[-1]), room_templates.on_duckdb(tmp_path / "accounts", week)
+    assert set(on_spark) == set(here) == set(room_templates.NAMES)
+    for name, rows in here.items():
+        assert rows, name
+        assert [len(row) for row in on_spark[name]] == [len(row) for row in rows], name
+        for there, row in zip(on_spark[name], rows, strict=True):
+            assert there == [pytest.approx(v, rel=1e-5) if isinstance(v, float) else v for v in row], name
 
 
 def test_a_job_that_fails_on_sparks_workers_says_why_and_what_to_do(bench, java):

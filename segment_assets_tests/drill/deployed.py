@@ -50,7 +50,7 @@ class RunningOutside(Outside):
     def __init__(self, url: str) -> None:
         self.wire = Wire(url)
         self.address, self.url, self.inside = url, URL, self.wire
-        self._http = httpx.Client(base_url=URL, transport=Wire(url), timeout=20)
+        self._http = httpx.Client(base_url=URL, transport=Wire(url), timeout=300)
         self.offset = self._get("clock")["offset"]
 
     def close(self) -> None:

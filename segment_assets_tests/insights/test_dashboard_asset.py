@@ -10,7 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from segment_assets.assets.dashboards import DASHBOARD, DELIVERIES_SHOWN
+from segment_assets.assets.dashboards import DASHBOARD, DELIVERIES_SHOWN, tables_of
+from segment_assets.dashboard import PAGES
 from segment_assets.definitions import build_definitions
 from segment_assets.road import Road
 from segment_assets_tests.insights.conftest import Insights, delivered
@@ -68,7 +69,7 @@ def test_the_page_is_written_where_the_deployment_says(shown: dg.AssetMaterializ
     text = file.read_text(encoding="utf-8")
     assert shown.tags["dagster/data_version"] == hashlib.sha256(text.encode()).hexdigest()
     assert "58 % of audience members are on their platform" in text
-    assert [path.name for path in file.parent.iterdir()] == ["index.html"]
+    assert {path.suffix for path in file.parent.iterdir()} == {".html"}
 
 
 def test_the_previews_are_two_small_pictures(shown: dg.AssetMaterialization) -> None:
@@ -77,6 +78,30 @@ def test_the_previews_are_two_small_pictures(shown: dg.AssetMaterialization) -> 
     for picture in map(base64.b64decode, pictures):
         assert picture.startswith(b"\x89PNG")
         assert 2_000 < len(picture) < 60_000
+
+
+def test_planning_activation_and_measurement_are_pages_of_their_own_beside_it(
+    shown: dg.AssetMaterialization, road: Road
+) -> None:
+    pages = [page for page in PAGES.values() if page.name != "road"]
+    assert road.run(*(("dashboards", page.name) for page in pages)).success
+    for page in pages:
+        made = road.instance.get_latest_materialization_event(dg.AssetKey(["dashboards", page.name]))
+        metadata = made.asset_materialization.metadata
+        file = road.deployment.home / "dashboards" / page.file
+        assert metadata["file"].value == str(file)
+        text = file.read_text(encoding="utf-8")
+        assert all(f'<section id="{part}"' in text for part in page.previews)
+        assert 1 <= metadata["preview"].value.count("data:image/png;base64,") <= 2 or page.name == "measurement"
+
+
+def test_a_page_is_made_from_exactly_the_assets_that_hold_what_it_shows(road: Road) -> None:
+    graph = build_definitions(road.deployment).resolve_asset_graph()
+    for page in PAGES.values():
+        above = graph.get(dg.AssetKey(["dashboards", page.name])).parent_keys
+        held = {graph.get(key).metadata["dagster/table_name"] for key in above}
+        shown = {table.name for table in tables_of(page)} | ({"hashed_audience"} if page.deliveries else set())
+        assert held == shown
 
 
 def test_made_again_from_the_same_tables_the_page_is_the_same(shown: dg.AssetMaterialization, road: Road) -> None:
@@ -113,3 +138,18 @@ def test_the_page_is_made_for_new_numbers_although_the_calendar_has_weeks_that_n
         assert fourth.total_requested == 0, "the same numbers again"
         made(overlap, "2", "2026-10-05")
         assert asked(fourth.cursor).total_requested == 1
+
+
+def test_a_page_about_the_clean_room_waits_for_no_delivery_but_for_a_first_table(road: Road) -> None:
+    definitions = build_definitions(road.deployment)
+    page, overlap = dg.AssetKey(["dashboards", "planning"]), dg.AssetKey(["planning", "audience_overlap"])
+    with dg.DagsterInstance.ephemeral() as instance:
+        nothing = dg.evaluate_automation_conditions(definitions, instance, dg.AssetSelection.assets(page))
+        assert nothing.total_requested == 0, "none of its tables was ever made"
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(overlap, partition="2026-10-05", tags={"dagster/data_version": "1"})
+        )
+        one = dg.evaluate_automation_conditions(
+            definitions, instance, dg.AssetSelection.assets(page), cursor=nothing.cursor
+        )
+        assert one.total_requested == 1

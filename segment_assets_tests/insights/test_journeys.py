@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import itertools
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from segment_assets.measurement.attribution import Journey, first_touch, last_to
 from segment_assets.measurement.attribution_rows import RULES, attribution_rows
 from segment_assets.measurement.markov import markov, transitions
 from segment_assets.measurement.shapley import coalitions, of_conversions, of_rates
+from segment_assets.privacy.complementary_rows import FLAGS
 from segment_assets.tables import ATTRIBUTION, CHANNELS
 from segment_assets_tests.insights.conftest import Insights
 from segment_assets_tests.insights.truth import _rows
@@ -46,15 +48,14 @@ class Seen:
         return person in self.last and self.last[person] > self.seen[person][0][0]
 
     def journeys(self) -> list[Journey]:
-        """Of all viewers: up to the last order, or all of the week."""
+        """Of all viewers: up to the last order where that came after the first ad, else all of the week."""
         found = []
         for person, touches in self.seen.items():
-            end = self.last.get(person)
+            end = self.last[person] if self.converted(person) else None
             mine = [touch for touch in touches if end is None or touch[0] < end]
-            if mine:
-                ages = [(end.date() - moment.date()).days for moment, _, _ in mine] if end else None
-                channels = [channel for _, _, channel in mine]
-                found.append(Journey(channels, conversions=end is not None, nulls=end is None, ages_days=ages))
+            ages = [(end.date() - moment.date()).days for moment, _, _ in mine] if end else None
+            channels = [channel for _, _, channel in mine]
+            found.append(Journey(channels, conversions=end is not None, nulls=end is None, ages_days=ages))
         return found
 
     def groups(self, key) -> dict[Any, list[str]]:
@@ -75,6 +76,14 @@ def enough(seen: Seen, people: list[str]) -> bool:
     return len(people) >= 100 and sum(person in seen.last for person in people) >= 25
 
 
+def withheld_besides(insights: Insights, week: str, table: str) -> set[str]:
+    """The groups of complementary_cells, by the names that the table for readers has for them."""
+    source = {"reach_frequency": "exposure_frequency", "exposure_overlap_groups": "exposure_sets"}[table]
+    cells = [row["cell"] for row in insights.rows("complementary_cells", week) if row["source"] == source]
+    names = [[name for name, seen in zip(FLAGS, cell.split("/"), strict=False) if seen == "1"] for cell in cells]
+    return set(cells) if table == "reach_frequency" else {" ".join(sorted(mine)) for mine in names}
+
+
 def test_people_by_frequency_and_by_channels_are_those_counted_one_by_one(insights: Insights, seen) -> None:
     withheld = 0
     for week, truth in seen.items():
@@ -85,10 +94,11 @@ def test_people_by_frequency_and_by_channels_are_those_counted_one_by_one(insigh
             ("exposure_overlap_groups", "channels", by_set),
         ):
             rows = {row[name]: row for row in insights.rows(table, week)}
+            hidden = withheld_besides(insights, week, table)
             assert set(groups) <= set(rows)
             for key, row in rows.items():
                 people = groups.get(key, [])
-                if not enough(truth, people):
+                if not enough(truth, people) or str(key) in hidden:
                     assert row["people"] is None, key
                     withheld += 1
                     continue
@@ -106,7 +116,10 @@ def test_incremental_reach_bounds_hold_the_true_reach_of_every_channel(insights:
             reached = sum(len(people) for channels, people in by_set.items() if row["channel"] in channels)
             assert row["reached_at_least"] <= reached <= row["reached_at_most"]
             only = by_set[frozenset([row["channel"]])]
-            assert row["incremental_people"] == (len(only) if enough(truth, only) else None)
+            told = enough(truth, only) and row["channel"] not in withheld_besides(
+                insights, week, "exposure_overlap_groups"
+            )
+            assert row["incremental_people"] == (len(only) if told else None)
 
 
 def test_credits_of_the_fixed_rules_are_those_of_the_models_over_every_journey(insights: Insights, seen) -> None:
@@ -136,6 +149,11 @@ def test_every_model_has_every_channel_and_shares_add_up(insights: Insights) -> 
             assert sum(row["share"] for row in told if row["share"] is not None) == pytest.approx(1.0)
 
 
+def channels_seen(seen: Collection[str], conversions: float, people: float) -> dict[str, Any]:
+    parts = {f"part_{place}": name if name in seen else None for place, name in enumerate(CHANNELS, 1)}
+    return {"kind": "channels", **parts, "conversions": conversions, "people": people}
+
+
 def told_by_the_room(journeys: list[Journey]) -> dict[str, list[dict[str, Any]]]:
     steps: dict[Any, collections.Counter] = collections.defaultdict(collections.Counter)
     for journey in journeys:
@@ -145,10 +163,7 @@ def told_by_the_room(journeys: list[Journey]) -> dict[str, list[dict[str, Any]]]
             if place == len(journey.channels) - 1:
                 cell["conversions"] += journey.conversions
                 cell["ends_without"] += journey.nulls
-    sets = [
-        {name: int(name in seen) for name in CHANNELS} | {"converters": won, "people": people}
-        for seen, (won, people) in coalitions(journeys).items()
-    ]
+    sets = [channels_seen(seen, won, people) for seen, (won, people) in coalitions(journeys).items()]
     counted = ("steps", "conversions", "ends_without")
     return {
         "touch_credits": [],
@@ -156,7 +171,7 @@ def told_by_the_room(journeys: list[Journey]) -> dict[str, list[dict[str, Any]]]
             {"channel_before": before, "channel": channel, **{name: cell[name] for name in counted}}
             for (before, channel), cell in steps.items()
         ],
-        "exposure_sets": sets,
+        "journey_groups": sets,
     }
 
 
@@ -179,7 +194,7 @@ def test_a_table_of_steps_gives_the_credits_of_the_journeys_behind_it() -> None:
 
 
 def test_without_any_result_every_model_says_that_it_knows_nothing() -> None:
-    rows = attribution_rows(MONDAY, {"touch_credits": [], "channel_steps": [], "exposure_sets": []}, CHANNELS)
+    rows = attribution_rows(MONDAY, {"touch_credits": [], "channel_steps": [], "journey_groups": []}, CHANNELS)
     assert len(rows) == 8 * len(CHANNELS)
     assert all(row["below_threshold"] and row["credit"] is None for row in rows)
     assert {row["withheld_cells"] for row in rows if row["model"] == "markov_removal"} == {30}
@@ -203,7 +218,7 @@ def every_set(people: int = 200) -> list[Journey]:
 
 def shown(journeys: list[Journey], *, more: tuple[dict[str, Any], ...] = ()) -> dict[str, tuple[Any, Any, bool]]:
     results = told_by_the_room(journeys)
-    results["exposure_sets"] += more
+    results["journey_groups"] += more
     rows = attribution_rows(MONDAY, results, CHANNELS)
     return {
         row["channel"]: (row["credit"], row["share"], row["below_threshold"])
@@ -227,7 +242,7 @@ def test_a_set_that_was_withheld_is_not_one_that_converts_at_nought(withheld: in
 
 
 def test_people_of_no_asked_channel_do_not_stand_in_for_a_withheld_set() -> None:
-    nobody = dict.fromkeys(CHANNELS, 0) | {"converters": 90, "people": 100}
+    nobody = channels_seen((), conversions=90, people=100)
     assert shown(every_set()[1:], more=(nobody,)) == dict.fromkeys(CHANNELS, (None, None, True))
 
 

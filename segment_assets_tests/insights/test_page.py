@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 
 from segment_assets.dashboard import Figures, page
-from segment_assets.dashboard.page import sections_of
+from segment_assets.dashboard.pages import ROAD
 from segment_assets.dashboard.pictures import packed
 from segment_assets_tests.browser import example
 
@@ -65,7 +65,7 @@ def drawn(specification: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def titles(figures: Figures) -> dict[str, str]:
-    return {section.id: section.title for section in sections_of(figures)}
+    return {section.id: section.title for section in ROAD.sections_of(figures)}
 
 
 def test_titles_say_what_the_numbers_say() -> None:
@@ -98,6 +98,7 @@ def test_without_any_figures_there_is_still_a_page_with_all_sections() -> None:
     for section in SECTIONS:
         assert f'<section id="{section}"' in empty
     assert "No reporting week yet" in empty
+    assert 'class="chart"' not in empty
 
 
 def test_equal_figures_give_an_equal_page() -> None:
@@ -106,7 +107,9 @@ def test_equal_figures_give_an_equal_page() -> None:
 
 def test_the_page_refers_to_nothing_outside_of_itself() -> None:
     read = shown()
-    assert read.links == ["data:,"]
+    assert read.links[0] == "data:,"
+    # The other pages, by the names of their files in the same folder.
+    assert read.links[1:] == ["index.html", "planning.html", "activation.html", "measurement.html"]
     assert read.elements["script"] == 3
     assert not read.elements.keys() & {"iframe", "img", "object", "embed", "form", "base"}
 
@@ -115,7 +118,7 @@ def test_the_page_refers_to_nothing_outside_of_itself() -> None:
 def test_everybody_of_an_audience_is_in_exactly_one_part_of_its_bar(section: str) -> None:
     """Straight from the specification: the parts of a bar sum to what was said of it."""
     figures = example.figures()
-    (chart,) = (chart for part in sections_of(figures) if part.id == section for _, chart in part.charts)
+    (chart,) = (chart for part in ROAD.sections_of(figures) if part.id == section for _, chart in part.charts)
     sums: Counter[str] = Counter()
     for row in drawn(chart.to_dict()):
         sums[row["name"]] += row.get("people", 0)

@@ -5,40 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.dataset as pads
 import pytest
 import sqlglot
 from sqlglot import exp
 
 from segment_assets import collaboration, queries
 from segment_assets.assets.insights import WEEKLY, WeeklyInsight
-from segment_assets.resources.ports import Source
-from segment_assets.resources.warehouse import LocalWarehouse
+from segment_assets.privacy.complementary_rows import MINIMUM
 from segment_assets.sandbox.world.orders import BANDS
 from segment_assets.tables import DELIVERY_SUMMARY, HOLD_OUTS, MATCH_RATE_TREND, TABLES
+from segment_assets_tests.insights.by_hand import BY_TABLE, MONDAY, answered
 
-MONDAY = dt.date(2026, 10, 5)
 ATHENA = [name for folder in ("planning", "measurement", "activation") for name in queries.names(folder)]
-BY_TABLE = {insight.table.name: insight for insight in WEEKLY}
-
-
-def answered(tmp_path: Path, table: str, given: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The rows of a weekly table; a source that is not given is empty."""
-    insight = BY_TABLE[table]
-    sources = {}
-    for source in (*insight.room, *insight.own):
-        schema = source.arrow_schema()
-        rows = [dict.fromkeys(schema.names) | dict(row) for row in given.get(source.name, ())]
-        nullable = pa.schema([field.with_nullable(nullable=True) for field in schema])
-        sources[source.name] = Source(source.name, pads.dataset(pa.Table.from_pylist(rows, nullable)))
-    sql = queries.render(queries.read("/".join(insight.key)), {"reporting_week": MONDAY})
-    return LocalWarehouse(tmp_path).select(sql, sources, insight.table.arrow_schema()).to_pylist()
 
 
 def people(count: int, **columns: object) -> list[dict[str, object]]:
@@ -73,7 +54,7 @@ def test_the_reach_is_withheld_where_it_would_tell_about_few_who_were_not_reache
     given = {
         "customers": people(400 + others, country="DE"),
         "customer_reach": [{"exposed_customers": 400}],
-        "overlap": [{"matched_converters": 150}],
+        "matched_customers": [{"matched_customers": 150}],
     }
     told = others >= 100
     (row,) = answered(tmp_path, "audience_overlap", given)
@@ -122,7 +103,7 @@ def test_a_profile_cell_is_withheld_where_it_would_tell_about_few_others(tmp_pat
         {
             "customers": people(120 + others, birth_country="SE"),
             "audience_by_birth_country": [{"birth_country": "SE", "matched_converters": 120}],
-            "overlap": [{"matched_converters": 120}],
+            "matched_customers": [{"matched_customers": 120}],
         },
     )
     assert row["below_threshold"] == (others < 100)
@@ -137,11 +118,14 @@ def test_the_smallest_group_of_the_queries_is_the_strictest_of_the_collaboration
         "audience_overlap",
         "reach_by_campaign_channel",
         "reach_frequency",
+        "net_new_reach",
+        "new_to_brand",
     )
     strictest = max(int(number) for number in minimums)
     for table in guarded:
         said = re.findall(r">= (\d+)(?: THEN|\n)", queries.read("/".join(BY_TABLE[table].key)))
-        assert [int(number) for number in said] == [strictest], table
+        assert {int(number) for number in said} == {strictest}, table
+    assert strictest == MINIMUM
     assert f"BETWEEN 1 AND {strictest - 1} THEN {strictest}" in queries.read("measurement/incremental_reach")
 
 

@@ -37,6 +37,7 @@ ACCOUNT = "lumen_eu"
 
 CUSTOMERS, OPT_OUTS = ("account_a", "customers"), ("account_a", "opt_outs")
 SUPPRESSIONS, HASHED = ("audiences", "suppressions"), ("audiences", "hashed_audience")
+ERASURES = ("audiences", "erasures")
 CLEAN_ROOM_MEMBERS, LANDING_MEMBERS = ("segment_members", "clean_room"), ("segment_members", "landing")
 ACTIVATION = ("activation", "meta", ACCOUNT)
 
@@ -180,7 +181,7 @@ def walk(
         return [segment for segment in segments if only is None or segment in only]
 
     road.sync_partitions(plan, landed)
-    outcomes = [road.run(CUSTOMERS, OPT_OUTS, SUPPRESSIONS)]
+    outcomes = [road.run(CUSTOMERS, OPT_OUTS, ERASURES, SUPPRESSIONS)]
     weekly = [key for group in ("clean_room", "planning", "measurement") for key in road.keys(group)]
     events = [("account_a", "conversions"), ("account_b", "impressions")]
     outcomes += [road.run(*events, *weekly, partition=week) for week in weeks]
@@ -195,7 +196,7 @@ def walk(
     outcomes.append(road.run(("activation_insights", "hold_out_people"), ("activation_insights", "hold_outs")))
     late = ("match_rate_trend", "segment_size_by_destination", "optout_latency", "audience_incrementality")
     outcomes.append(road.run(("account_a", "spend"), *(("activation_insights", name) for name in late)))
-    outcomes += [road.run(key) for key in road.keys("dashboards")]
+    outcomes.append(road.run(*road.keys("dashboards")))
     return outcomes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from segment_assets import sensors
-from segment_assets.account_health import tell_of_troubles
+from segment_assets.account_health import tell_of_logins, tell_of_troubles
 from segment_assets.assets.activations import PAIR_TAG
 from segment_assets.audience_sizes import LOOK_AGAIN_SECONDS, ask_account
 from segment_assets.cli import main
@@ -19,6 +20,7 @@ from segment_assets.delivery.breaker import Breaker, Tolerance
 from segment_assets.delivery.sizes import SETTLED_SECONDS, sizes_of
 from segment_assets.plan import Plan, load_plan
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.secrets import LocalSecrets
 from segment_assets_tests import fakes
 from segment_assets_tests.orchestration.accounts import House, MetaAccount
 from segment_assets_tests.orchestration.local_world import ACCOUNT, NEWSLETTER, VALUABLE, write_plan
@@ -234,3 +236,46 @@ def test_sizes_of_an_account_that_is_away_are_not_asked_for(house: Watched) -> N
     house.goes_away()
     house.counted()
     assert house.meta.asked("size") == []
+
+
+class TestLogins:
+    """LinkedIn's refresh token ends after a year whatever is done with it, and no answer of LinkedIn's says when."""
+
+    @pytest.fixture
+    def told(self, plan: Plan, tmp_path: Path) -> Any:
+        secrets, alerts = LocalSecrets(tmp_path / "secrets"), Alerts(tmp_path / "alerts")
+        accounts = {
+            name: account.model_copy(update={"destination": "linkedin", "account": "5123"} if name == OTHER else {})
+            for name, account in plan.accounts.items()
+        }
+        theirs = plan.model_copy(update={"accounts": accounts})
+
+        def on(day: str, **secret: str) -> list[str]:
+            secrets.replace("linkedin.5123", secret, secrets.read("linkedin.5123").version)
+            before = len(said(tmp_path))
+            assert tell_of_logins(theirs, secrets, alerts, dt.date.fromisoformat(day)) == []
+            return said(tmp_path)[before:]
+
+        return on
+
+    def test_people_are_told_a_month_a_week_and_a_day_before_each_once_and_when_it_is_over(self, told):
+        held = {"refresh_token": "r", "authorised_on": "2025-12-01"}
+        days = ["2026-10-31", "2026-11-01", "2026-11-02", "2026-11-24", "2026-11-30", "2026-12-01", "2026-12-05"]
+        assert [len(told(day, **held)) for day in days] == [0, 1, 0, 1, 1, 1, 0]
+        (again,) = told("2027-11-15", **held | {"authorised_on": "2026-11-29"})
+        assert "ends on 2027-11-29" in again
+        assert "linkedin/lumen_us" in again
+
+    def test_a_day_that_nobody_wrote_down_is_asked_for_once(self, told):
+        (said,) = told("2026-11-01", refresh_token="r")
+        assert "authorised_on" in said
+        assert told("2026-11-02", refresh_token="r") == []
+
+    def test_a_token_without_a_refresh_token_is_not_renewed_and_has_no_such_end(self, told):
+        assert told("2026-11-01", access_token="t") == []
+
+
+def said(folder: Path) -> list[str]:
+    """The lines of the alerts' own file."""
+    file = folder / "alerts" / "alerts.jsonl"
+    return file.read_text(encoding="utf-8").splitlines() if file.exists() else []

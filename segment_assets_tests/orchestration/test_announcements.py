@@ -99,6 +99,25 @@ def test_an_audience_that_fails_a_check_is_told_to_nobody_and_its_sound_version_
     assert len(events.put_so_far) == 1
 
 
+def test_an_audience_that_fails_a_check_is_read_again_after_a_growing_pause_only(lake):
+    asked, moments, events = {}, iter([0, 30, 60, 90, 120, 180, 210, 240]), Events()
+    publish(lake, ENOUGH - 1)
+    read = [
+        "minimum_size" in announce(PLAN, lake, events, clock=lambda now=now: NOW + now, asked=asked).said[0]
+        for now in moments
+    ]
+    assert read == [True, False, True, False, False, True, False, False]
+    # Another version, or another word of the plan, is looked at at once.
+    publish(lake)
+    assert announce(PLAN, lake, events, clock=lambda: NOW + 241, asked=asked).segments == [SEGMENT]
+    publish(lake, ENOUGH - 2)
+    announce(PLAN, lake, events, clock=lambda: NOW + 300, asked=asked)
+    segment = PLAN.segments[SEGMENT]
+    lower = segment.model_copy(update={"guards": segment.guards.model_copy(update={"minimum_size": 1})})
+    plan = PLAN.model_copy(update={"segments": {**PLAN.segments, SEGMENT: lower}})
+    assert announce(plan, lake, events, clock=lambda: NOW + 301, asked=asked).segments == [SEGMENT]
+
+
 def test_an_audience_of_an_earlier_plan_is_told_of_when_it_is_made_again(lake):
     events = Events()
     publish(lake, policy="earlier")
@@ -148,14 +167,20 @@ def test_the_sensor_says_what_it_told_and_fails_where_events_are_refused(lake, t
     publish(lake)
 
     with dg.DagsterInstance.ephemeral() as instance:
+        cursor = None
 
         def tick(events):
+            nonlocal cursor
             resources = {"plan": PLAN, "lake": lake, "events": events}
-            with dg.build_sensor_context(instance=instance, resources=resources) as context:
-                return audience_ready(context).skip_message
+            with dg.build_sensor_context(instance=instance, resources=resources, cursor=cursor) as context:
+                result = audience_ready(context)
+            cursor = result.cursor
+            return result.skip_reason.skip_message
 
         with pytest.raises(dg.Failure, match="no more"):
             tick(Events(PermanentError("no more")))
         assert "sandbox is not running" in tick(LocalEvents(tmp_path))
+        assert "looked at a moment ago" in tick(Events())
+        cursor = None
         assert tick(Events()) == f"told of {SEGMENT}"
         assert tick(Events()) == "nothing new to tell"

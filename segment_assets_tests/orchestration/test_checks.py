@@ -180,6 +180,7 @@ class FakeAccount:
     """In the place of the account's resource: a platform in memory."""
 
     platform: fakes.FakePlatform
+    preview_only = False
 
     def connect(self, _statements: Mapping[str, str] | None = None) -> tuple[fakes.FakeDestination, fakes.FakePlatform]:
         contract = dataclasses.replace(CONTRACT, batch_members=1_000)
@@ -250,3 +251,30 @@ def test_a_held_out_person_is_not_targeted(launched: Launched) -> None:
     assert launched.road.run(ACTIVATION, partition=NEWSLETTER).success
     assert not launched.platform.holds("held@example.com")
     assert launched.platform.holds("0@example.com")
+
+
+class ShortLived(FakeAccount):
+    """An account whose settings say that nobody stays for a second, where Meta's contract says that everybody does."""
+
+    def connect(self, statements: Mapping[str, str] | None = None) -> tuple[fakes.FakeDestination, fakes.FakePlatform]:
+        destination, platform = super().connect(statements)
+        return fakes.FakeDestination(dataclasses.replace(destination.contract, expiry_days=1e-6)), platform
+
+
+def test_whoever_stays_for_as_long_as_the_accounts_settings_say_is_sent_again_by_these(
+    instance: dg.DagsterInstance, plan: Plan, tmp_path: Path
+) -> None:
+    deployment = Deployment(Kind.LOCAL, tmp_path / "home", write_plan(tmp_path / "plan.yaml"))
+    sync(instance, plan, [])
+    lake = LocalLake(tmp_path / "home" / "lake")
+    fakes.publish_suppressions(lake, [])
+    rows = people()
+    fakes.publish_audience(lake, NEWSLETTER, rows, counts(rows))
+    road = Road(
+        deployment, instance, build_definitions(deployment, {f"account_{ACCOUNT}": ShortLived(fakes.FakePlatform())})
+    )
+    for adds, refreshed in ((SIZE, 0), (0, SIZE)):
+        assert road.run(ACTIVATION, partition=NEWSLETTER).success
+        newest = lake.current("deliveries", lake.partitions("deliveries")[-1])
+        (row,) = lake.dataset(newest).to_table().to_pylist()
+        assert (row["adds"], row["refreshed"]) == (adds, refreshed)

@@ -25,7 +25,7 @@ from segment_assets.tables import TABLES
 SNAPSHOT = Path(__file__).with_name("graph_snapshot.json")
 RENEW = "SEGMENT_ASSETS_RENEW_SNAPSHOTS"
 GROUPS = {
-    "collaboration", "clean_room", "segments", "audiences", "activation", "planning", "measurement",
+    "collaboration", "clean_room", "segments", "audiences", "activation", "erasure", "planning", "measurement",
     "activation_insights", "dashboards",
 }  # fmt: skip
 HEAVY = (

@@ -7,13 +7,15 @@ import pytest
 import yaml
 
 from segment_assets.plan import Plan, default_plan
-from segment_assets_tests.conformance.kit.platforms import amazon_ads, amc
+from segment_assets_tests.conformance.kit.platforms import amazon_ads, amc, tiktok_file
 
 
-def complaints(record, statements: dict[str, str], **segment: object) -> str:
+def complaints(
+    record, statements: dict[str, str], activated: dict[str, object] | None = None, **segment: object
+) -> str:
     """What is wrong with a plan of one activation on an account of this destination."""
     document = yaml.safe_load(default_plan().read_text("utf-8"))
-    activation = document["activations"][0] | {"statements": {**record.said, **statements}}
+    activation = document["activations"][0] | {"statements": {**record.said, **statements}} | (activated or {})
     account = {"destination": record.destination, "account": record.account, "settings": dict(record.settings)}
     document["accounts"] = {activation["account"]: document["accounts"][activation["account"]] | account}
     document["segments"][activation["segment"]] |= segment
@@ -36,3 +38,25 @@ def test_that_everybody_said_yes_is_stated_of_a_segment_only_that_keeps_nobody_e
 @pytest.mark.parametrize("record", [amazon_ads.RECORD, amc.RECORD], ids=lambda one: one.destination)
 def test_a_removal_signal_has_to_be_stated(record):
     assert "statements.removal_signal is not in the words of" in complaints(record, {"removal_signal": "UNKNOWN"})
+
+
+@pytest.mark.parametrize(
+    ("adopt", "is_fine"),
+    [
+        ("email:7038 phone:7039 mobile_ad_id:7040", True),
+        ("phone:7039 mobile_ad_id:7040 email:7038", True),
+        # One id would take every kind of identifier into the same list.
+        ("7038", False),
+        ("email:7038 phone:7039", False),
+        ("email:7038 phone:7039 mobile_ad_id:", False),
+        ("email:7038 email:7039 mobile_ad_id:7040", False),
+    ],
+)
+def test_an_adopted_audience_of_several_lists_is_named_list_by_list(adopt, is_fine):
+    said = complaints(tiktok_file.RECORD, {}, {"adopt": adopt})
+    assert ("name each of them (email:ID phone:ID mobile_ad_id:ID)" in said) is not is_fine
+
+
+def test_only_the_lists_of_the_planned_match_keys_have_to_be_named():
+    activated = {"adopt": "email:7038", "match_keys": ["email"]}
+    assert "adopt" not in complaints(tiktok_file.RECORD, {}, activated)

@@ -1,13 +1,12 @@
-"""The lake on a local disk: readers see whole versions, ids follow the rows, and an object is created once."""
+"""The lake on a local disk: ids follow the rows, a death leaves the old version, and no key leads out of the folder.
+
+What every lake does is in `aws.test_lake`, for this one too."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,56 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_assets.contracts import PermanentError
-from segment_assets.resources import lake as lake_module
+from segment_assets.resources import snapshots as lake_module
 from segment_assets.resources.lake import LocalLake
 from segment_assets.tables import EXPOSED_CUSTOMERS
+from segment_assets_tests.resources.lakes import TABLE, WEEK, customers, publish, rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from segment_assets.contracts import Snapshot
-
-TABLE, WEEK = EXPOSED_CUSTOMERS.name, "2026-10-05"
-
-
-def rows_of(numbers: Iterable[int]) -> pa.Table:
-    return pa.table({"customer_id": [f"c{number:07d}" for number in numbers]}, EXPOSED_CUSTOMERS.arrow_schema())
-
-
-def publish(lake: LocalLake, *parts: pa.Table, stats: Mapping[str, object] | None = None) -> Snapshot:
-    writer = lake.writer(TABLE, WEEK)
-    for part in parts:
-        writer.write(part)
-    return writer.publish(stats or {})
-
-
-def customers(lake: LocalLake, snapshot: Snapshot) -> list[str]:
-    return lake.dataset(snapshot).to_table().column("customer_id").to_pylist()
+    from collections.abc import Sequence
 
 
 @pytest.fixture
 def lake(tmp_path: Path) -> LocalLake:
     return LocalLake(tmp_path / "lake")
-
-
-def test_what_was_published_can_be_read_again(lake: LocalLake) -> None:
-    told = publish(lake, rows_of(range(5)), rows_of(range(5, 7)), stats={"week": WEEK})
-    assert lake.current(TABLE, WEEK) == told
-    assert lake.snapshot(TABLE, WEEK, told.id) == told
-    assert (told.rows, told.stats) == (7, {"week": WEEK})
-    assert customers(lake, told) == rows_of(range(7)).column("customer_id").to_pylist()
-    assert lake.partitions(TABLE) == [WEEK]
-
-
-def test_a_partition_without_a_version_is_none(lake: LocalLake) -> None:
-    assert lake.current(TABLE, WEEK) is None
-    assert lake.partitions(TABLE) == []
-
-
-def test_an_empty_version_is_a_version(lake: LocalLake) -> None:
-    told = publish(lake)
-    assert told.rows == 0
-    assert customers(lake, lake.current(TABLE, WEEK)) == []
 
 
 @settings(deadline=None, max_examples=25)
@@ -109,24 +70,6 @@ def test_columns_are_put_into_their_declared_order(tmp_path: Path) -> None:
     assert publish(first, turned).id == publish(second, rows_of([1])).id
 
 
-def test_rows_of_another_type_are_refused(lake: LocalLake) -> None:
-    writer = lake.writer(TABLE, WEEK)
-    with pytest.raises(pa.ArrowInvalid):
-        writer.write(pa.table({"customer_id": pa.array([b"\xff"], pa.binary())}))
-    assert lake.current(TABLE, WEEK) is None
-
-
-def test_a_version_is_not_seen_before_it_is_published(lake: LocalLake) -> None:
-    old = publish(lake, rows_of(range(3)))
-    writer = lake.writer(TABLE, WEEK)
-    writer.write(rows_of(range(9)))
-    assert lake.current(TABLE, WEEK) == old
-    assert lake.partitions(TABLE) == [WEEK]
-    new = writer.publish({})
-    assert lake.current(TABLE, WEEK) == new
-    assert customers(lake, old) == rows_of(range(3)).column("customer_id").to_pylist()
-
-
 WRITE_AND_DIE = """
 import os, sys
 from pathlib import Path
@@ -166,63 +109,6 @@ def test_a_writer_that_dies_leaves_the_old_version(tmp_path: Path, steps: int, s
     assert customers(lake, again) == ["c1", "c2"]
 
 
-def test_readers_see_whole_versions_while_others_are_written(lake: LocalLake) -> None:
-    sizes = [1, 40]
-    told = {publish(lake, rows_of(range(size)), stats={"rows": size}).id: size for size in sizes}
-    done = threading.Event()
-
-    def write() -> None:
-        for turn in range(40):
-            size = sizes[turn % 2]
-            publish(lake, rows_of(range(size)), stats={"rows": size})
-        done.set()
-
-    with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(write)
-        looks = 0
-        while not done.is_set() or looks == 0:
-            now = lake.current(TABLE, WEEK)
-            assert told[now.id] == now.rows == now.stats["rows"] == len(customers(lake, now))
-            looks += 1
-        writing.result()
-
-
-def test_an_equal_version_takes_over_what_is_newly_said_about_it(lake: LocalLake) -> None:
-    first = publish(lake, rows_of(range(3)), stats={"quarantined_rows": 0})
-    publish(lake, rows_of(range(4)))
-    again = publish(lake, rows_of(range(3)), stats={"quarantined_rows": 9})
-    assert again.id == first.id
-    assert lake.current(TABLE, WEEK).stats == {"quarantined_rows": 9}
-
-
-def test_a_version_that_is_not_retained_is_named_in_the_refusal(lake: LocalLake) -> None:
-    publish(lake, rows_of([1]))
-    with pytest.raises(PermanentError, match=rf"{TABLE}\[{WEEK}\] has no version abcabcabcabc"):
-        lake.snapshot(TABLE, WEEK, "abc" * 10)
-
-
-def test_a_table_that_is_not_declared_is_refused(lake: LocalLake) -> None:
-    with pytest.raises(PermanentError, match="not declared"):
-        lake.writer("people", WEEK)
-
-
-# ── objects ──
-
-
-def test_an_object_is_created_once(lake: LocalLake) -> None:
-    assert lake.put_if_absent("ledger/a/000001.json", b"first")
-    assert not lake.put_if_absent("ledger/a/000001.json", b"second")
-    assert lake.get("ledger/a/000001.json") == b"first"
-    assert lake.get("ledger/a/000002.json") is None
-
-
-def test_keys_are_those_below_a_folder_in_order(lake: LocalLake) -> None:
-    for key in ("ledger/a/000002", "ledger/a/000001", "ledger/b/000001", "ledger/ab/000001"):
-        lake.put_if_absent(key, b"x")
-    assert lake.keys("ledger/a") == ["ledger/a/000001", "ledger/a/000002"]
-    assert lake.keys("ledger/none") == []
-
-
 def race(root: str, worker: int, barrier, results) -> None:
     lake = LocalLake(Path(root))
     won = []
@@ -253,19 +139,6 @@ def test_of_two_processes_that_create_an_object_exactly_one_does(tmp_path: Path)
     for worker, numbers in won.items():
         assert {lake.get(f"race/{number:06d}")[0] for number in numbers} <= {65 + worker}
     assert len(lake.keys("race")) == 30
-
-
-def test_of_many_threads_that_create_an_object_exactly_one_does(lake: LocalLake) -> None:
-    barrier = threading.Barrier(8)
-
-    def create(number: int) -> bool:
-        barrier.wait()
-        return lake.put_if_absent("race/one", json.dumps(number).encode())
-
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(create, range(8)))
-    assert won.count(True) == 1
-    assert json.loads(lake.get("race/one")) == won.index(True)
 
 
 UNSAFE = [

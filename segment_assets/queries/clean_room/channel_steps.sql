@@ -1,5 +1,6 @@
 -- Journeys: steps from channel to channel and how journeys ended: what a Markov chain of the week is made of.
--- A journey ends at the person's last order of the week, or with the last impression. No channel before: its beginning.
+-- The journeys are those of journey_groups: a converter orders after their first ad and their journey ends at the last
+-- order, everybody else's with the last impression. No channel before: its beginning.
 -- Impressions without an e-mail are no journey of one giant person: counting e-mails leaves them out everywhere.
 WITH buyer AS (
   SELECT o.email_sha256 AS email_sha256, MAX(o.event_time) AS converted_at
@@ -7,17 +8,28 @@ WITH buyer AS (
   WHERE o.date >= :week_start AND o.date < :week_end
   GROUP BY o.email_sha256
 ),
-touch AS (
+seen AS (
   SELECT
     i.email_sha256 AS email_sha256,
     i.channel AS channel,
-    CASE WHEN b.converted_at IS NULL THEN 0 ELSE 1 END AS converted,
-    LAG(i.channel) OVER (PARTITION BY i.email_sha256 ORDER BY i.event_time, i.impression_id) AS channel_before,
-    LEAD(i.channel) OVER (PARTITION BY i.email_sha256 ORDER BY i.event_time, i.impression_id) AS channel_after
+    i.event_time AS seen_at,
+    i.impression_id AS impression_id,
+    CASE
+      WHEN b.converted_at > MIN(i.event_time) OVER (PARTITION BY i.email_sha256) THEN b.converted_at
+    END AS converted_at
   FROM impressions_journeys AS i
   LEFT JOIN buyer AS b ON b.email_sha256 = i.email_sha256
-  WHERE (b.converted_at IS NULL OR i.event_time < b.converted_at)
-    AND i.date >= :week_start AND i.date < :week_end
+  WHERE i.date >= :week_start AND i.date < :week_end
+),
+touch AS (
+  SELECT
+    s.email_sha256 AS email_sha256,
+    s.channel AS channel,
+    CASE WHEN s.converted_at IS NULL THEN 0 ELSE 1 END AS converted,
+    LAG(s.channel) OVER (PARTITION BY s.email_sha256 ORDER BY s.seen_at, s.impression_id) AS channel_before,
+    LEAD(s.channel) OVER (PARTITION BY s.email_sha256 ORDER BY s.seen_at, s.impression_id) AS channel_after
+  FROM seen AS s
+  WHERE s.converted_at IS NULL OR s.seen_at < s.converted_at
 )
 SELECT
   t.channel_before AS channel_before,

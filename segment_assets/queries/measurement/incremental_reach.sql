@@ -5,6 +5,15 @@
 WITH spine AS (
   SELECT channel FROM (VALUES ('audio'), ('ctv'), ('display'), ('olv'), ('social')) AS listed (channel)
 ),
+shown AS (
+  SELECT t.audio, t.ctv, t.display, t.olv, t.social, t.people
+  FROM exposure_sets AS t
+  LEFT JOIN complementary_cells AS hidden
+    ON hidden.source = 'exposure_sets'
+    AND hidden.cell = CAST(t.ctv AS varchar) || '/' || CAST(t.olv AS varchar)
+      || '/' || CAST(t.display AS varchar) || '/' || CAST(t.audio AS varchar) || '/' || CAST(t.social AS varchar)
+  WHERE hidden.cell IS NULL
+),
 cells AS (
   SELECT
     spine.channel,
@@ -18,7 +27,7 @@ cells AS (
     END AS saw_it,
     told.audio + told.ctv + told.display + told.olv + told.social AS channels_seen
   FROM spine
-  CROSS JOIN exposure_sets AS told
+  CROSS JOIN shown AS told
 ),
 sums AS (
   SELECT
@@ -35,7 +44,7 @@ withheld AS (
       ELSE reach.exposed_customers - COALESCE(told.people, 0)
     END AS people
   FROM (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
-  CROSS JOIN (SELECT SUM(people) AS people FROM exposure_sets) AS told
+  CROSS JOIN (SELECT SUM(people) AS people FROM shown) AS told
 )
 SELECT
   :reporting_week AS reporting_week,

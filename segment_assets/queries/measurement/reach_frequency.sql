@@ -1,5 +1,6 @@
 -- How many customers saw how many impressions in the week, one row per frequency; 10 is ten and more.
 -- A frequency without a result was withheld or met nobody: unknown, never 0. The interval of the rate is Wilson's.
+-- A frequency of complementary_cells is withheld because it would give away another one.
 -- A share tells the reach over all groups, and with it how many people are in the withheld ones: no share is told where
 -- these are fewer than 100, the strictest minimum of the collaboration.
 WITH spine AS (
@@ -15,6 +16,9 @@ told AS (
     1 / CAST(people AS double) AS each_one,
     CAST(converters AS double) / CAST(people AS double) AS rate
   FROM exposure_frequency
+  LEFT JOIN complementary_cells AS hidden
+    ON hidden.source = 'exposure_frequency' AND hidden.cell = CAST(exposure_frequency.frequency AS varchar)
+  WHERE hidden.cell IS NULL
 )
 SELECT
   :reporting_week AS reporting_week,
@@ -33,7 +37,7 @@ SELECT
   (told.people IS NULL) AS below_threshold
 FROM spine
 LEFT JOIN told ON told.frequency = spine.frequency
-CROSS JOIN (SELECT COALESCE(SUM(people), 0) AS people FROM exposure_frequency) AS sums
+CROSS JOIN (SELECT COALESCE(SUM(people), 0) AS people FROM told) AS sums
 LEFT JOIN (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
   ON reach.exposed_customers - sums.people <= 0 OR reach.exposed_customers - sums.people >= 100
 ORDER BY spine.frequency

@@ -11,7 +11,7 @@ WITH base AS (
 totals AS (
   SELECT base_total.people AS base_total, matched_total.people AS matched_total
   FROM (SELECT COUNT(DISTINCT email_sha256) AS people FROM customers) AS base_total
-  CROSS JOIN (SELECT MAX(matched_converters) AS people FROM overlap) AS matched_total
+  CROSS JOIN (SELECT MAX(matched_customers) AS people FROM matched_customers) AS matched_total
 ),
 cells AS (
   SELECT

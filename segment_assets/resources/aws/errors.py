@@ -21,6 +21,8 @@ _PASSING = frozenset(
         "InternalFailure",
         "InternalServerException",
         "InternalServiceError",
+        "InternalServiceException",
+        "OperationTimeoutException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestTimeout",
@@ -37,6 +39,7 @@ _SERVER_ERROR = 500
 # A role, a policy or a key: nothing that a second try or another argument changes.
 _FOR_A_PERSON = frozenset(
     {
+        "403",  # of a HEAD, whose answer has no body for a code
         "AccessDenied",
         "AccessDeniedException",
         "AuthFailure",
@@ -58,6 +61,7 @@ _FOR_A_PERSON = frozenset(
 def translated(what: str) -> Iterator[None]:
     """Raise our kinds in the place of botocore's. `what` names the thing for people, for instance `S3 bucket x`."""
     from botocore import exceptions as aws
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -67,7 +71,14 @@ def translated(what: str) -> Iterator[None]:
         raise NeedsHumanError(
             f"{what}: AWS credentials are not found; give this deployment a role or a profile"
         ) from None
-    except (aws.HTTPClientError, aws.ConnectionError, aws.ResponseStreamingError) as silence:
+    except (
+        aws.HTTPClientError,
+        aws.ConnectionError,
+        aws.ResponseStreamingError,
+        aws.IncompleteReadError,
+        aws.FlexibleChecksumError,
+        ResponseParserError,
+    ) as silence:
         raise TransientError(f"{what}: no whole answer ({type(silence).__name__})") from None
     except aws.ParamValidationError:
         raise PermanentError(f"{what}: the call does not fit the service's model; this is an error of ours") from None

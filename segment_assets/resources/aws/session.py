@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -123,3 +124,12 @@ def _assumed(session: AwsSession) -> boto3.Session:
     made._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001
     made.set_config_variable("region", session.region)
     return boto3.Session(botocore_session=made, region_name=session.region)
+
+
+def _forget() -> None:
+    _client.cache_clear()
+    _boto_session.cache_clear()
+
+
+# Two processes must not speak on one connection.
+os.register_at_fork(after_in_child=_forget)

@@ -1,16 +1,22 @@
 """The clean room: start a query, look how it is, learn where the result is.
 
-Belongs here: the interface that assets use, in AWS's words. Not here: the implementations (`local`, later `aws`),
-what is noted about a query over its life (`record`, `asking`), nor reading results (`results`).
+Belongs here: the interface that assets use, in AWS's words. Not here: the implementations (`local`,
+`resources.aws.clean_rooms`), what is noted about a query over its life (`record`, `asking`), nor how a result's bytes
+become rows (`results`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from segment_assets.contracts import TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    import pyarrow as pa
 
 
 class ResultFormat(enum.StrEnum):
@@ -52,19 +58,28 @@ class ErrorCode(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProtectedQuery:
-    """A query to run. `sql` is Spark SQL without placeholders; it is kept out of the repr for its literals."""
+    """A query to run. `sql` is Spark SQL without placeholders; it is kept out of the repr for its literals.
+
+    `parameters` are the values that were written in the place of the placeholders, as texts: a room that has an
+    approved template of the query's name starts that with them, which is the same question.
+    """
 
     name: str
     sql: str = dataclasses.field(repr=False)
     result_format: ResultFormat = ResultFormat.PARQUET
+    parameters: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, hash=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Statistics:
-    """What a query took: milliseconds, and CRPU-hours billed (0 where nothing is billed)."""
+    """What a query took: milliseconds, and CRPU-hours billed (0 where nothing is billed).
+
+    The cost is an estimate of ours, and None where the deployment does not tell its price.
+    """
 
     total_duration_in_millis: int
     billed_units: float
+    estimated_cost_usd: float | None = None
 
     def to_aws(self) -> dict[str, object]:
         """The `statistics` object of GetProtectedQuery."""
@@ -87,7 +102,8 @@ class QueryError:
 class QueryOutcome:
     """How a query is. `location` is the URI of the folder with the result; `rows` where the engine tells it.
 
-    A query whose state is not final has neither, nor an error. Never the rows themselves. Withheld groups are not told:
+    A query whose state is not final has neither, nor an error. A result that went to other members only has no
+    location. Never the rows themselves. Withheld groups are not told:
     absent means "below threshold or none", never 0.
     """
 
@@ -167,8 +183,27 @@ class CleanRoom(Protocol):
         """
         ...
 
+    def read(
+        self, location: str, schema: pa.Schema, result_format: ResultFormat = ResultFormat.PARQUET
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a result, in the columns and types of `schema`. Errors as in `results.read_batches`."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """A room that may be told by somebody when queries end, so that they need not be asked for so often."""
+
+    def announced(self) -> Collection[str] | None:
+        """Ids of queries that were said to have ended since the last call; None when nobody tells anything now.
+
+        What is said may be lost, late or about others: it is a reason to look, and never a state.
+        """
+        ...
+
 
 __all__ = [
+    "Announcing",
     "CleanRoom",
     "ErrorCode",
     "Pace",

@@ -30,12 +30,14 @@ from segment_assets.resources.clean_room import (
 )
 from segment_assets.resources.clean_room.answers import Answers
 from segment_assets.resources.clean_room.local_queries import LocalQueries, digest_of
+from segment_assets.resources.clean_room.results import read_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import duckdb
+    import pyarrow as pa
 
     from segment_assets.contracts import Clock
     from segment_assets.privacy import Collaboration, RunnableQuery, Verdict
@@ -156,6 +158,12 @@ class LocalCleanRoom:
             for query_id in self._queries.with_text(query.sql, since)
             if self._queries.is_worked_on(query_id) or self._queries.get(query_id, "answer") is not None
         ]
+
+    def read(
+        self, location: str, schema: pa.Schema, result_format: ResultFormat = ResultFormat.PARQUET
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a result of this machine."""
+        return read_batches(location, schema, result_format)
 
     def _end(self, outcome: QueryOutcome) -> QueryOutcome:
         """Say once and for all how a query ended, also to the log; what was said first stays."""

@@ -21,7 +21,10 @@ PEOPLE = ["1" * 64, "2" * 64]
 MANAGER, ADVERTISER, INSTANCE = "amzn1.ads-account.g.sandbox1", "ENTITY1SANDBOX", "amcsandbox1"
 NAME, MARKER, TOKEN = "crm lapsed 90 days", "0123456789abcdef0123456789abcdef", "sandbox-amazon_ads-token"
 MARKETPLACE = "ATVPDKIKX0DER"
-KEPT_HEADERS = ("accept", "authorization", "content-type", "amazon-advertising-api-clientid", "amazon-ads-accountid")
+KEPT_HEADERS = (
+    *("accept", "authorization", "content-type", "amazon-advertising-api-clientid"),
+    *("amazon-ads-accountid", "amazon-ads-manager-account-id"),
+)
 SENTENCES = ("description", "title", "default")
 
 
@@ -46,7 +49,7 @@ def main(url: str) -> None:
     from ads_api.client.v0.ads_data_manager import AdsDataManager
     from ads_api.config.settings import AmazonAdsConfig
     from ads_api.errors import AmazonAdsAPIError
-    from ads_api.models.v0.ads_data_manager import audiences, sharing_rules
+    from ads_api.models.v0.ads_data_manager import audiences, identity_deletion, sharing_rules
 
     calls: list[dict[str, Any]] = []
 
@@ -136,7 +139,14 @@ def main(url: str) -> None:
         noted(name, lambda b=body: adm.audiences.ingest_audiences(made.dataSetId, b, mode="pydantic"))
     noted("metrics", lambda: adm.datasets.get_data_set_metrics(made.dataSetId, mode="pydantic"))
     noted("delete", lambda: adm.datasets.delete_dataset(made.dataSetId, mode="raw"))
+    # Only a manager account may ask for an erasure, and the package has no setting for the header of one.
+    config.account_id = None
+    context._client.headers["Amazon-Ads-Manager-Account-ID"] = MANAGER
+    targets = [identity_deletion.TargetIdentityExternalUserId(externalUserId=one) for one in PEOPLE]
+    deletion = identity_deletion.DeleteIdentityRequestContent(targetIdentities=targets)
+    noted("erase", lambda: adm.identity_deletion.delete_identity(deletion, mode="raw"))
     models = {
+        "erase": identity_deletion.DeleteIdentityRequestContent,
         "create": audiences.AdsCdxSolCreateAudienceRequestContent,
         "members": audiences.IngestAudiencesRequestContent,
         "rules": sharing_rules.ListSharingRulesRequestContent,

@@ -44,6 +44,17 @@ def test_a_removal_takes_everybody_who_holds_any_one_of_the_strong_identifiers(m
     assert [person["EMAIL"] for person in meta.people(audience)] == [digest("c")]
 
 
+@pytest.mark.parametrize("by_value", [True, False])
+def test_people_go_with_a_value_to_an_audience_by_value_and_to_no_other(meta: Caller, by_value: bool):
+    audience = meta.create(is_value_based=by_value)
+    answers = {
+        with_value: meta.add(audience, [[digest("a"), *([2] if with_value else [])]], schema=["EMAIL", *more])
+        for with_value, more in ((True, ["LOOKALIKE_VALUE"]), (False, []))
+    }
+    assert answers[by_value].status_code == 200
+    assert refusal(answers[not by_value])[:2] == (400, 100)
+
+
 def test_an_identifier_finds_nobody_under_another_key(meta: Caller):
     audience = meta.create()
     meta.add(audience, [[digest("a"), "", ""]])
@@ -94,7 +105,7 @@ def test_an_erasure_reaches_every_audience_of_the_account_and_no_other_account(m
     ],
 )
 def test_a_badly_formed_cell_makes_its_row_invalid_and_no_other(meta: Caller, key: str, cell: object):
-    audience = meta.create()
+    audience = meta.create(**({"is_value_based": True} if key == "LOOKALIKE_VALUE" else {}))
     good_cell = {"LOOKALIKE_VALUE": 1.5, "DATA_PROCESSING_OPTIONS": ["LDU"], "MADID": MADID}.get(key, digest("ok"))
     schema = ["PHONE" if key != "PHONE" else "EMAIL", key]
     answer = meta.add(audience, [[digest("x"), good_cell], [digest("y"), cell]], schema=schema)

@@ -6,7 +6,7 @@ import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING
 
-from segment_assets.sandbox.platforms.amazon_ads import datasets, errors, members, sharing, tokens
+from segment_assets.sandbox.platforms.amazon_ads import datasets, erasing, errors, members, sharing, tokens
 from segment_assets.sandbox.platforms.amazon_ads.visit import ADVERTISER, MANAGER, PLATFORM, Visit
 from segment_assets.sandbox.platforms.kit import audiences, windows
 from segment_assets.sandbox.platforms.kit.clock import Clock
@@ -25,6 +25,7 @@ _LISTS = "/adm/audiences"
 _LIST, _MEMBERS = "/adm/audiences/{dataset}", "/adm/audiences/{dataset}/members"
 _DATASET, _METRICS = "/adm/datasets/{dataset}", "/adm/datasets/{dataset}/metrics"
 _RULES, _RULE_LIST, _REVOKE = "/adm/sharingRules", "/adm/sharingRules/list", "/adm/sharingRules/{rule}/revoke"
+_DELETION = "/adm/identities/delete"
 _TOKEN = "/auth/o2/token"  # noqa: S105  a path
 
 
@@ -35,7 +36,7 @@ class AmazonAds:
     shape = members.SHAPE
     templates: tuple[str, ...] = (
         *(_TERMS, _ROOMS, _LISTS, _LIST, _MEMBERS, _DATASET, _METRICS),
-        *(_RULE_LIST, _REVOKE, _RULES, _TOKEN),
+        *(_RULE_LIST, _REVOKE, _RULES, _DELETION, _TOKEN),
     )
     switches = frozenset(
         {"tokens", "token_ends", "calls_per_second", "terms_accepted", "data_rooms", "rejected_share", "removes_by"}
@@ -103,4 +104,5 @@ _CALLS: dict[tuple[str, str], Callable[[Visit], Answer]] = {
     ("POST", _RULES): sharing.create,
     ("POST", _RULE_LIST): sharing.every,
     ("PATCH", _REVOKE): sharing.revoke,
+    ("POST", _DELETION): erasing.erase,
 }

@@ -26,6 +26,8 @@ def edit_users(visit: Visit) -> Answer:
     upload = payload.read_upload(visit.values.get("payload"))
     batch = sessions.read_batch(visit.values.get("session"))
     operation = "remove" if visit.method == "DELETE" else "add"
+    if operation == "add":
+        _refuse_another_kind(visit, upload)
     place = _place(visit, audience["id"], operation, batch, upload)
     if not place.is_dropped:
         _apply(visit, audience["number"], operation, upload)
@@ -40,6 +42,7 @@ def replace_users(visit: Visit) -> Answer:
     batch = sessions.read_batch(visit.values.get("session"))
     if batch is None:
         errors.invalid("param session is required")
+    _refuse_another_kind(visit, upload)
     target = sessions.Target(visit.account, audience["id"], "replace")
     place = sessions.place_replace(visit.db, target, batch, upload, visit.now)
     if batch.number == 1:
@@ -62,6 +65,12 @@ def remove_everywhere(visit: Visit) -> Answer:
 def _refuse_if_closed(visit: Visit) -> None:
     if audiences.detail(visit.target()).get("flagged"):
         errors.flagged()
+
+
+def _refuse_another_kind(visit: Visit, upload: payload.Upload) -> None:
+    """Our reading: people go with a value to an audience that was made by value, and to no other."""
+    if bool(audiences.detail(visit.target()).get("is_value_based")) != ("LOOKALIKE_VALUE" in upload.schema):
+        errors.invalid("LOOKALIKE_VALUE is in the schema of a value-based audience, and of no other")
 
 
 def _place(

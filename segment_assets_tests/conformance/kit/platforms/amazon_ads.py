@@ -21,6 +21,8 @@ RECORD = Record(
         "minimum_members": 2_000,
         "first_party_only": True,
         "keeps_people": True,
+        # Of a manager account: identities in a request, days until it is done.
+        "erasure": (1_000, 30, "the data room of the manager account"),
         "endpoint": "https://advertising-api.amazon.com",
         "secret_headers": {"Amazon-Advertising-API-ClientId": "client_id"},
         "statements": {

@@ -6,6 +6,8 @@ RECORD = Record(
     "linkedin",
     account="502001",
     published={
+        # Of the refresh token, from the consent on, however often it is used.
+        "token_days": 365,
         "batch_members": 5_000,
         "quota": (500, 60),
         "minimum_members": 300,

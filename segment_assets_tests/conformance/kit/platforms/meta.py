@@ -9,9 +9,12 @@ RECORD = Record(
         "batch_members": 10_000,
         "minimum_members": 100,
         "expiry_days": None,
+        "value_field": "LOOKALIKE_VALUE",
         "first_party_only": False,
         # usersreplace: seconds from the first batch, members of an audience.
         "replacing": (90 * 60, 100_000_000),
+        # usersofanyaudience: as many rows as /users.
+        "erasure": (10_000, 0, "every audience of the ad account"),
         "statements": {
             "customer_file_source": ("USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED")
         },

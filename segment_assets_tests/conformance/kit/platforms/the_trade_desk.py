@@ -43,7 +43,7 @@ RECORD = Record(
         "identity_map": "https://prod.uidapi.com",
     },
     not_published=frozenset(
-        {"batch_members", "batch_bytes", "quota", "minimum_members", "first_party_only", "keeps_people"}
+        {"batch_members", "batch_bytes", "quota", "minimum_members", "first_party_only", "keeps_people", "erasure"}
     ),
     chosen={
         "batch_members": 5_000,
@@ -52,6 +52,7 @@ RECORD = Record(
         "minimum_members": 0,
         "first_party_only": True,
         "keeps_people": True,
+        "erasure": (5_000, 0, "every segment of the advertiser"),
     },
     held=held,
     carried=carried,

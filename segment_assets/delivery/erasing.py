@@ -1,0 +1,303 @@
+"""People who asked to be forgotten, on one platform account: asked of the platform by its own call, where it has one.
+
+Belongs here: the order of one run (whom it was ever sent, the removal first, the call, what was answered) and what then
+stands. Not here: finding people (`ever_sent`), the call (`destinations`), their removal from audiences, which the
+opt-out lane does as for every no (`leaving`).
+
+Everybody is also among the suppressions, so nobody is added again. Nothing is sent of people whom the account was never
+sent: a request to be forgotten would tell it of them. The ledger is as of an audience, below `erasures/`: a delivery
+each time that there is somebody to ask about, with an intent before each call and a receipt after it. A call is
+repeated where its answer is not known, which does no harm on any of these platforms.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from segment_assets import engine
+from segment_assets.contracts import SegmentAssetsError
+from segment_assets.delivery.courier import Courier, Patience
+from segment_assets.delivery.errands import Errand
+from segment_assets.delivery.ever_sent import EverSent, ever_sent
+from segment_assets.delivery.filling import FilledBatches
+from segment_assets.delivery.guards import GuardRails
+from segment_assets.delivery.ledger import AudienceLedger, FencedError, Pair, utc
+from segment_assets.delivery.legs import Leg, header, outcome
+from segment_assets.delivery.records import columns, counted, load_state, sent_to_remove, write_batches
+from segment_assets.delivery.wanted import FORMS, Wanted
+from segment_assets.tables import CHANGES, ERASED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from segment_assets.contracts import (
+        Answer,
+        Clock,
+        Contract,
+        Destination,
+        ErasingDestination,
+        Lake,
+        Member,
+        Operation,
+        Request,
+        Response,
+        Session,
+        Sleep,
+        Snapshot,
+        Transport,
+    )
+    from segment_assets.delivery.ledger import DeliveryLog
+    from segment_assets.delivery.wanted import ChangeCounts
+
+_DAY = 86_400.0
+
+
+class ErasurePair(Pair):
+    """An account as a whole, in the place of one audience of it."""
+
+    __slots__ = ()
+
+    @property
+    def prefix(self) -> str:
+        """Where the account's erasures are."""
+        return self.partition
+
+    @property
+    def partition(self) -> str:
+        """Partition of the tables that are kept per account."""
+        return f"erasures/{self.destination}/{self.account}"
+
+    def __str__(self) -> str:
+        return f"{self.destination}/{self.account}[erasures]"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Where an account stands, in people. `standing` is as in PLATFORM_ERASURES; `done_by` in seconds since the epoch.
+
+    `unproven` counts records, as platforms do.
+    """
+
+    standing: str
+    people: int
+    still_there: int = 0
+    acknowledged: int = 0
+    refused: int = 0
+    in_doubt: int = 0
+    unproven: int = 0
+    not_retained: int = 0
+    done_by: float | None = None
+
+
+class Eraser:
+    """Has people forgotten by one destination account, over one lake. `key` keys the request digests of receipts."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        destination: ErasingDestination,
+        transport: Transport,
+        *,
+        pair: ErasurePair,
+        key: bytes,
+        workdir: Path,
+        clock: Clock = time.time,
+        sleep: Sleep = time.sleep,
+        patience: Patience | None = None,
+    ) -> None:
+        self._lake, self._transport, self._pair, self._key = lake, transport, pair, key
+        self._workdir, self._clock = workdir, clock
+        self._ledger = AudienceLedger(lake, pair, clock)
+        self._erasure = destination.contract.erasure
+        self._call = cast("Destination", _Call(destination, _of_calls(destination.contract)))
+        self._sleep, self._patience = sleep, patience or Patience()
+
+    def run(self, erasures: Snapshot, *, removal_until: float = 0.0) -> Forgotten:
+        """Ask about everybody named by `erasures` (ERASURES) who was ever sent there and is not forgotten yet.
+
+        Until `removal_until` (seconds since the epoch) nobody is asked about while an audience of the account holds any
+        of them: a platform that forgets somebody first may answer their removal with an error.
+        Raises TransientError, PermanentError or NeedsHumanError; what was answered by then is noted.
+        """
+        log = self._ledger.last()
+        if log is not None and log.closed is None:
+            self._close(log, "interrupted")
+        account = (self._pair.tenant, self._pair.destination, self._pair.account)
+        named = self._lake.dataset(erasures)
+        sent = ever_sent(self._lake, account, named, workdir=self._workdir, clock=self._clock)
+        waits = sent.still_there and self._clock() < removal_until
+        if self._erasure is not None and not waits:
+            records = self._not_asked(sent)
+            if records.num_rows:
+                self._ask(records, erasures)
+        return self._standing(sent, waits=bool(waits))
+
+    def _not_asked(self, sent: EverSent) -> pa.Table:
+        """The records that the platform has not acknowledged to have forgotten, each once, as in ACKNOWLEDGED."""
+        # A record was asked about as it was added and as it was taken out, the latter with fewer of its keys.
+        by_person = ["member_id"] if self._call.contract.known_by_member else ["member_id", "record_id"]
+        is_same = " AND ".join(f"a.{name} = s.{name}" for name in by_person)
+        with engine.connect(self._workdir) as db:
+            db.register("sent", sent.records)
+            db.register("asked", self._asked())
+            found: pa.Table = db.sql(f"""
+                SELECT member_id, record_id, 'acknowledged' AS standing, NULL::TIMESTAMPTZ AS answered_at,
+                       {", ".join(FORMS)}
+                FROM sent s
+                WHERE NOT EXISTS (SELECT 1 FROM asked a WHERE a.standing = 'acknowledged' AND {is_same})
+                QUALIFY row_number() OVER (PARTITION BY {", ".join(by_person)}
+                                           ORDER BY phase IN ('add', 'replace', 'reaffirm') DESC, record_id) = 1
+                ORDER BY member_id, record_id
+            """).to_arrow_table()
+            return found
+
+    def _asked(self) -> pa.Table:
+        snapshot = self._lake.current(ERASED.name, self._pair.partition)
+        return self._lake.dataset(snapshot).to_table() if snapshot else ERASED.arrow_schema().empty_table()
+
+    def _ask(self, records: pa.Table, erasures: Snapshot) -> None:
+        wanted = Wanted(self._call.contract, [*self._call.contract.forms()])
+        writer = FilledBatches(self._lake.writer(CHANGES.name, self._pair.partition), self._call, "")
+        counts = writer.counted(self._written(records, wanted, writer))
+        leg = Leg("erasure", None, erasures.id, erasures.id, writer.publish({}), counts)
+        errand = Errand(self._pair, wanted, "", {}, GuardRails(1.0), self._key)
+        log = self._ledger.open(header(self._ledger, errand, leg))
+        courier = Courier(self._call, self._transport, key=self._key, sleep=self._sleep, patience=self._patience)
+        changes = self._lake.dataset(leg.changes)
+        try:
+            courier.carry(log, changes, "")
+        except FencedError:
+            raise
+        except SegmentAssetsError:
+            self._close(log, "failed")
+            raise
+        self._close(log, outcome(log))
+
+    def _written(self, records: pa.Table, wanted: Wanted, writer: FilledBatches) -> ChangeCounts:
+        """What is asked: the identifying keys of each record, and the weaker ones of a record that has no other."""
+        import pyarrow.dataset as pads
+
+        held: Any = pads
+        with engine.connect(self._workdir) as db:
+            db.execute("CREATE TEMP TABLE audience AS SELECT NULL::VARCHAR AS eligibility WHERE false")
+            load_state(db, held.dataset(records), wanted)
+            db.execute(f"CREATE TEMP TABLE wanted AS SELECT {columns(wanted)} FROM state WHERE false")
+            db.execute(f"""
+                CREATE TEMP TABLE records AS
+                SELECT 'remove' AS phase, 'gone' AS kind, {columns(wanted, "s", keep=sent_to_remove(wanted, "s"))}
+                FROM state s
+            """)
+            write_batches(db, wanted, writer)
+            return counted(db, wanted)
+
+    def _close(self, log: DeliveryLog, ended: str) -> None:
+        """Note what became of each record, and end the delivery. Before the closing entry it can all be repeated."""
+        told = _answers(log, self._lake.dataset(self._changes_of(log)).to_table())
+        answered_at = utc(self._clock())
+        new = [{**row, "answered_at": answered_at} for row in told]
+        names = {(row["member_id"], row["record_id"]) for row in new}
+        rows = [row for row in self._asked().to_pylist() if (row["member_id"], row["record_id"]) not in names] + new
+        self._publish(sorted(rows, key=lambda row: (row["member_id"], row["record_id"])))
+        counts = {name: sum(row["standing"] == name for row in new) for name in _STANDINGS}
+        unproven = sum(entry.body["unproven"] for entry in log.final_answers())
+        log.chain.append("closed", {"outcome": ended, "accounting": {**counts, "unproven": unproven}})
+
+    def _changes_of(self, log: DeliveryLog) -> Snapshot:
+        return self._lake.snapshot(CHANGES.name, self._pair.partition, log.header["changes"])
+
+    def _publish(self, rows: Sequence[Mapping[str, object]]) -> None:
+        import pyarrow as pa
+
+        writer = self._lake.writer(ERASED.name, self._pair.partition)
+        writer.write(pa.Table.from_pylist(list(rows), ERASED.arrow_schema()))
+        writer.publish({})
+
+    def _standing(self, sent: EverSent, *, waits: bool) -> Forgotten:
+        """What stands now, of those whom the ledger still knows and of those whom the platform was asked about."""
+        rows = self._asked().to_pylist()
+        by: dict[str, set[bytes]] = {
+            name: {r["member_id"] for r in rows if r["standing"] == name} for name in _STANDINGS
+        }
+        people = sent.members | {row["member_id"] for row in rows}
+        acknowledged = by["acknowledged"] - by["refused"] - by["in_doubt"]
+        last = max((row["answered_at"].timestamp() for row in rows if row["standing"] == "acknowledged"), default=None)
+        days = self._erasure.within_days if self._erasure else 0
+        found = Forgotten(
+            "",
+            people=len(people),
+            still_there=sent.still_there,
+            acknowledged=len(acknowledged),
+            refused=len(by["refused"]),
+            in_doubt=len(by["in_doubt"]),
+            unproven=sum(log.closed.body["accounting"]["unproven"] for log in self._ledger.deliveries() if log.closed),
+            not_retained=sent.not_retained,
+            done_by=last + days * _DAY if last is not None else None,
+        )
+        return dataclasses.replace(found, standing=self._word(found, waits=waits))
+
+    def _word(self, found: Forgotten, *, waits: bool) -> str:
+        if not found.people:
+            return "nobody"
+        if self._erasure is None:
+            return "no_call"
+        if found.refused:
+            return "refused"
+        if waits:
+            return "waiting"
+        if found.acknowledged < found.people:
+            return "in_doubt"
+        return "done" if found.done_by is not None and self._clock() >= found.done_by else "asked"
+
+
+_STANDINGS = ("acknowledged", "refused", "in_doubt")
+
+
+def _of_calls(contract: Contract) -> Contract:
+    """The contract as it is for erasures: another number of people in a request, and one call for each batch."""
+    size = contract.erasure.members if contract.erasure else contract.batch_members
+    return dataclasses.replace(contract, batch_members=size, workflow=None, follow=None)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Call:
+    """A destination whose only request is its erasure, as the courier carries it."""
+
+    destination: ErasingDestination
+    contract: Contract
+
+    def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
+        del audience_id, operation
+        return self.destination.erasure(members, session)
+
+    def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
+        return self.destination.read_erasure(members, session, response)
+
+
+def _answers(log: DeliveryLog, changes: pa.Table) -> list[dict[str, object]]:
+    """What the answers say of each record: standing and code. Records of a batch that was never sent are left out."""
+    standings = log.batch_standings()
+    codes = {(e.body["phase"], e.body["batch"]): str(e.body["code"]) for e in log.answered("refused")}
+    named: dict[tuple[str, int, str], str] = {}
+    given_up = set()
+    for entry in log.final_answers():
+        batch = (entry.body["phase"], entry.body["batch"])
+        named |= {(*batch, member): code for member, code in entry.body["rejected_members"].items()}
+        given_up |= {(*batch, place) for place in entry.body.get("given_up", ())}
+    found, places = [], dict[tuple[str, int], int]()
+    for row in changes.select(["phase", "batch", "member_id", "record_id"]).to_pylist():
+        batch = (row["phase"], row["batch"])
+        place = places[batch] = places.get(batch, -1) + 1
+        said, code = standings.get(batch, ""), codes.get(batch, "")
+        if (*batch, row["member_id"].hex()) in named:
+            said, code = "refused", named[(*batch, row["member_id"].hex())]
+        elif (*batch, place) in given_up:
+            said = "in_doubt"
+        if said:
+            names = {"member_id": row["member_id"], "record_id": row["record_id"]}
+            found.append({**names, "standing": said, "code": code if said == "refused" else None})
+    return found

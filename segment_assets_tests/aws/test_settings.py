@@ -1,0 +1,95 @@
+"""What a deployment in AWS is told: each variable once, wrong ones named and never quoted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from segment_assets.aws_settings import AwsSettings
+from segment_assets.contracts import NeedsHumanError, PermanentError
+from segment_assets.deployment import Deployment, Kind
+
+GIVEN = {
+    "SEGMENT_ASSETS_WORLD": "aws",
+    "SEGMENT_ASSETS_REGION": "eu-central-1",
+    "SEGMENT_ASSETS_LAKE": "s3://lumen-lake/prod",
+    "SEGMENT_ASSETS_LANDING": "s3://lumen-landing",
+    "SEGMENT_ASSETS_CLEAN_ROOM_RESULTS": "s3://lumen-results/clean-room",
+    "SEGMENT_ASSETS_DASHBOARDS": "s3://lumen-pages",
+    "SEGMENT_ASSETS_LAKE_DATABASE": "lumen_lake",
+    "SEGMENT_ASSETS_ACCOUNT_DATABASE": "lumen_account",
+    "SEGMENT_ASSETS_WORKGROUP": "insight",
+    "SEGMENT_ASSETS_MEMBERSHIP": "8f2b6a1e-0f3d-4d3f-9b59-0a4f1f6d2c11",
+    "SEGMENT_ASSETS_SECRETS_PREFIX": "segment-assets/prod",
+}
+
+
+def test_a_deployment_that_is_told_all_it_needs_makes_every_resource_without_asking_aws_anything() -> None:
+    deployment = Deployment.from_env(GIVEN)
+    assert deployment.kind is Kind.AWS
+    local = Deployment.from_env({}).resources()
+    assert set(deployment.resources()) == set(local)
+
+
+def test_every_variable_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(PermanentError) as caught:
+        Deployment.from_env({"SEGMENT_ASSETS_WORLD": "aws"})
+    needed = [name for name, _, is_needed in AwsSettings.variables() if is_needed]
+    assert len(needed) == len(GIVEN) - 1
+    assert all(f"{name} is missing" in str(caught.value) for name in needed)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REGION", "Frankfurt"),
+        ("LAKE", "https://lumen-lake.s3.amazonaws.com/"),
+        ("LAKE", "s3://Lumen_Lake"),
+        ("MEMBERSHIP", "arn:aws:cleanrooms:eu-central-1:111122223333:membership/x"),
+        ("CLEAN_ROOM_TEMPLATES", "overlap=arn"),
+        ("CLEAN_ROOM_TEMPLATES", '{"overlap": "not an arn"}'),
+        ("CLEAN_ROOM_WORKER", "CR.2Xx4"),
+        ("ROLE_DELIVERY", "delivery"),
+        ("USD_PER_TB_SCANNED", "-1"),
+        ("KMS_KEY", "my key"),
+        ("LANDING_QUEUE", "landing"),
+    ],
+)
+def test_a_value_without_its_form_is_refused_by_name_and_not_quoted(name: str, value: str) -> None:
+    with pytest.raises(PermanentError) as caught:
+        Deployment.from_env({**GIVEN, f"SEGMENT_ASSETS_{name}": value})
+    assert f"SEGMENT_ASSETS_{name} has not its form" in str(caught.value)
+    assert value not in str(caught.value)
+
+
+def test_a_glue_job_needs_its_folder_and_its_wheel() -> None:
+    with pytest.raises(PermanentError, match="GLUE_STAGING"):
+        Deployment.from_env({**GIVEN, "SEGMENT_ASSETS_GLUE_JOB": "digest"})
+
+
+def test_platforms_are_reached_at_their_own_address_and_aws_services_in_the_deployments_region() -> None:
+    deployment = Deployment.from_env(GIVEN)
+    assert deployment.account_settings("meta")["endpoint"] == "https://graph.facebook.com"
+    assert deployment.account_settings("salesforce")["endpoint"] == "https://appflow.eu-central-1.amazonaws.com"
+    named = {**GIVEN, "SEGMENT_ASSETS_ENDPOINTS": '{"meta": "https://proxy.example"}'}
+    assert Deployment.from_env(named).account_settings("meta")["endpoint"] == "https://proxy.example"
+
+
+def test_code_of_a_branch_never_runs_in_the_aws_world() -> None:
+    branch = {"DAGSTER_CLOUD_IS_BRANCH_DEPLOYMENT": "1"}
+    assert Deployment.from_env(branch).kind is Kind.BRANCH
+    with pytest.raises(PermanentError, match="branch deployment"):
+        Deployment.from_env({**GIVEN, **branch})
+
+
+def test_a_deployment_that_was_told_nothing_of_aws_says_what_to_set() -> None:
+    with pytest.raises(NeedsHumanError, match="SEGMENT_ASSETS_WORLD=aws"):
+        Deployment(Kind.AWS, Path("nowhere")).resources()
+
+
+def test_variables_are_told_in_the_form_in_which_they_are_set() -> None:
+    assert all(
+        re.fullmatch(r"SEGMENT_ASSETS_[A-Z_]+", name) and meaning for name, meaning, _ in AwsSettings.variables()
+    )

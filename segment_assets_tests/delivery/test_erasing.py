@@ -1,0 +1,248 @@
+"""People who asked to be forgotten, on the platforms that have a call for it and on one that has none.
+
+Real connectors and transports against the sandbox in this process: what it was asked is read off the wire.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import functools
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from segment_assets.contracts import NeedsHumanError, TransientError
+from segment_assets.delivery.courier import Patience
+from segment_assets.delivery.erasing import Eraser, ErasurePair, Forgotten
+from segment_assets.delivery.ledger import AudienceLedger
+from segment_assets.tables import CHANGES, ERASED, ERASURES
+from segment_assets_tests.conformance.kit import people
+from segment_assets_tests.conformance.kit.house import House
+from segment_assets_tests.conformance.kit.outside import InProcess, KilledError, Outside, cut_short, killing
+from segment_assets_tests.conformance.kit.platforms import amazon_ads, meta, snapchat, the_trade_desk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from segment_assets_tests.conformance.kit.outside import Call
+
+PEOPLE, STRANGER = 6, 40
+WITH_A_CALL = {
+    "amazon_ads": "/amazon_ads/adm/identities/delete",
+    "meta": "/meta/v26.0/act_1001/usersofanyaudience",
+    "the_trade_desk": "/the_trade_desk/data/deletion-optout/advertiser",
+}
+RECORDS = {record.destination: record for record in (r.RECORD for r in (amazon_ads, meta, snapchat, the_trade_desk))}
+DAY = 86_400.0
+
+
+@pytest.fixture(scope="module")
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    inside = InProcess(tmp_path_factory.mktemp("sandbox"), ())
+    outside = Outside(inside)
+    yield outside
+    outside.close()
+    inside.end()
+
+
+class Forgetting(House):
+    """A house of which people ask to be forgotten."""
+
+    @property
+    def account(self) -> ErasurePair:
+        return ErasurePair("tenant", self.record.destination, self.record.account, "")
+
+    def forgets(self, numbers: Iterable[int], *, removal_until: float = 0.0, size: int = 2) -> Forgotten:
+        """One run, in requests of `size` people."""
+        destination, transport = self.destination(), self.transport()
+        erasure = destination.contract.erasure
+        if erasure is not None:
+            contract = dataclasses.replace(destination.contract, erasure=dataclasses.replace(erasure, members=size))
+            destination = dataclasses.replace(destination, contract=contract)
+        eraser = Eraser(
+            self.lake,
+            destination,
+            transport,
+            pair=self.account,
+            key=b"key",
+            workdir=self.folder / "work",
+            clock=lambda: time.time() + self.outside.offset,
+            sleep=self._sleep,
+            patience=Patience(attempts=3, longest_wait=120.0),
+        )
+        try:
+            return eraser.run(publish_erasures(self, numbers), removal_until=removal_until)
+        finally:
+            transport.close()
+
+    def asked(self) -> list[Call]:
+        """The erasures that went over the wire."""
+        path = WITH_A_CALL.get(self.record.destination)
+        return [call for call in self.line.calls if call.path == path]
+
+
+def publish_erasures(house: House, numbers: Iterable[int]) -> Any:
+    at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    ids = sorted(people.row(house.record.contract, number)["member_id"] for number in numbers)
+    rows = [{"kind": "member", "digest": one, "opted_out_at": at} for one in ids]
+    writer = house.lake.writer(ERASURES.name, "all")
+    writer.write(pa.Table.from_pylist(rows, ERASURES.arrow_schema()))
+    return writer.publish({})
+
+
+@pytest.fixture
+def make(outside: Outside, tmp_path: Path) -> Any:
+    outside.reset()
+    return lambda name: Forgetting(RECORDS[name], tmp_path, outside)
+
+
+def whom(house: Forgetting, calls: Iterable[Call]) -> set[str]:
+    """Everything in the bodies that may name a person: our ids where the platform goes by these."""
+    texts = functools.reduce(set.union, (set(cells(json.loads(call.body))) for call in calls), set())
+    by_id = house.record.contract.known_by_member
+    known = (*range(PEOPLE), STRANGER)
+    if by_id:
+        return texts & {people.row(house.record.contract, number)["member_id"].hex() for number in known}
+    return texts & people.all_identifiers(house.record, known)
+
+
+def cells(node: object) -> Iterator[str]:
+    if isinstance(node, dict):
+        node = list(node.values())
+    if isinstance(node, list):
+        for one in node:
+            yield from cells(one)
+    elif isinstance(node, str):
+        yield node
+
+
+def names_of(house: Forgetting, numbers: Iterable[int]) -> set[str]:
+    contract = house.record.contract
+    if contract.known_by_member:
+        return {people.row(contract, number)["member_id"].hex() for number in numbers}
+    strong = {contract.match_keys[key].form for key in contract.identifying}
+    return {
+        (house.record.held or house.record.written)(people.cell(sent.form, number), sent)
+        for number in numbers
+        for sent in contract.match_keys.values()
+        if sent.form in strong
+    }
+
+
+@pytest.mark.parametrize("name", WITH_A_CALL)
+def test_the_platform_is_asked_about_exactly_the_people_who_asked_and_whom_it_was_sent(make, name):
+    house = make(name)
+    house.wants(range(PEOPLE))
+    house.run()
+    # Who left before they ask was sent all the same; of the stranger the platform must not hear now.
+    house.opt_out(3)
+    house.run()
+    found = house.forgets([1, 3, 4, STRANGER])
+    assert whom(house, house.asked()) == names_of(house, [1, 3, 4])
+    assert (found.people, found.acknowledged, found.refused, found.in_doubt) == (3, 3, 0, 0)
+    house.holds_exactly([0, 2, 5])
+    # Whom it took on is not asked about again, and who comes later is asked about alone.
+    before = len(house.asked())
+    house.forgets([1, 3, 4, STRANGER])
+    assert len(house.asked()) == before
+    house.forgets([0, 1, 3, 4])
+    assert whom(house, house.asked()[before:]) == names_of(house, [0])
+
+
+@pytest.mark.parametrize("name", ["amazon_ads", "the_trade_desk"])
+def test_a_process_that_dies_or_hears_no_answer_loses_nobody(make, name):
+    house = make(name)
+    house.wants(range(PEOPLE))
+    house.run()
+    house.line.after = killing(lambda call: call.path == WITH_A_CALL[name])
+    with pytest.raises(KilledError):
+        house.forgets(range(PEOPLE))
+    house.line.after = lambda call, answer: cut_short(answer) if call.path == WITH_A_CALL[name] else answer
+    with pytest.raises(TransientError):
+        house.forgets(range(PEOPLE))
+    house.line.after = lambda call, answer: answer
+    found = house.forgets(range(PEOPLE))
+    assert (found.people, found.acknowledged, found.in_doubt) == (PEOPLE, PEOPLE, 0)
+    assert whom(house, house.asked()) == names_of(house, range(PEOPLE))
+    for log in AudienceLedger(house.lake, house.account, time.time).deliveries():
+        log.chain.verify()
+        assert log.closed is not None
+
+
+def test_the_removal_goes_first_until_the_time_for_it_is_over(make):
+    house = make("meta")
+    house.wants(range(PEOPLE))
+    house.run()
+    later = time.time() + 3_600.0
+    assert house.forgets([1], removal_until=later).standing == "waiting"
+    assert house.asked() == []
+    house.opt_out(1)
+    house.run()
+    assert house.forgets([1], removal_until=later).standing == "done"
+    house.outside.later(7_200.0)
+    found = house.forgets([1, 2], removal_until=later)
+    assert (found.still_there, found.acknowledged) == (1, 2)
+
+
+def test_amazon_is_followed_until_its_thirty_days_are_over(make):
+    house = make("amazon_ads")
+    house.wants(range(PEOPLE))
+    house.run()
+    found = house.forgets([1])
+    assert found.standing == "asked"
+    assert found.done_by == pytest.approx(time.time() + 30 * DAY, abs=60)
+    house.outside.later(31 * DAY)
+    assert house.forgets([1]).standing == "done"
+    assert len(house.asked()) == 1
+
+
+def test_a_platform_without_a_call_is_sent_nothing_and_says_so(make):
+    house = make("snapchat")
+    house.wants(range(PEOPLE))
+    house.run()
+    before = len(house.line.calls)
+    found = house.forgets([1, 2])
+    assert (found.standing, found.people, found.still_there) == ("no_call", 2, 2)
+    house.opt_out(1)
+    assert len(house.line.calls) == before
+    house.run()
+    assert house.forgets([1, 2]).still_there == 1
+
+
+def test_an_account_that_never_heard_of_them_is_sent_nothing(make):
+    house = make("meta")
+    house.wants(range(PEOPLE))
+    house.run()
+    before = len(house.line.calls)
+    assert house.forgets([STRANGER]) == Forgotten("nobody", people=0)
+    assert len(house.line.calls) == before
+
+
+def test_a_refused_erasure_is_told_and_asked_again_with_the_next_run(make):
+    house = make("amazon_ads")
+    house.wants(range(PEOPLE))
+    house.run()
+    house.outside.admin("platforms/amazon_ads", {"terms_accepted": False})
+    with pytest.raises(NeedsHumanError, match="403"):
+        house.forgets([1])
+    house.outside.admin("platforms/amazon_ads", {"terms_accepted": True})
+    assert house.forgets([1]).acknowledged == 1
+
+
+def test_the_ledger_has_pseudonyms_and_the_identifiers_only_of_the_changes(make):
+    house = make("meta")
+    house.wants(range(PEOPLE))
+    house.run()
+    house.forgets([1])
+    notes = b"".join(house.lake.get(key) or b"" for key in house.lake.keys("erasures"))
+    assert notes
+    assert not any(one.encode() in notes for one in people.identifiers(RECORDS["meta"], 1))
+    (row,) = house.lake.dataset(house.lake.current(ERASED.name, house.account.partition)).to_table().to_pylist()
+    assert (row["standing"], row["member_id"]) == ("acknowledged", people.row(RECORDS["meta"].contract, 1)["member_id"])
+    (partition,) = [one for one in house.lake.partitions(CHANGES.name) if one.startswith("erasures/")]
+    assert partition == "erasures/meta/1001"

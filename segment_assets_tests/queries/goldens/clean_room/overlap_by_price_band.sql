@@ -1,0 +1,17 @@
+-- duckdb
+SELECT
+  c.price_band AS price_band,
+  COUNT(DISTINCT c.email_sha256) AS matched_converters
+FROM conversions AS c
+INNER JOIN impressions AS i
+  ON i.email_sha256 = c.email_sha256
+WHERE
+  c.date >= i.date
+  AND c.date >= CAST('2026-10-05' AS DATE)
+  AND c.date < CAST('2026-10-05' AS DATE)
+  AND i.date >= CAST('2026-10-05' AS DATE)
+  AND i.date < CAST('2026-10-05' AS DATE)
+GROUP BY
+  c.price_band
+ORDER BY
+  price_band DESC

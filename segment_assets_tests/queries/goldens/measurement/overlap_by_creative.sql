@@ -1,0 +1,110 @@
+-- duckdb
+WITH known AS (
+  SELECT
+    creative_id
+  FROM conversions
+  WHERE
+    NOT creative_id IS NULL
+  UNION
+  SELECT
+    creative_id
+  FROM overlap_by_creative
+  WHERE
+    NOT creative_id IS NULL
+)
+SELECT
+  CAST('2026-10-05' AS DATE) AS reporting_week,
+  known.creative_id,
+  told.matched_converters,
+  CAST(told.matched_converters AS DOUBLE) / NULLIF(everybody.matched_converters, 0) AS share_of_matched,
+  (
+    told.matched_converters IS NULL
+  ) AS below_threshold
+FROM known
+LEFT JOIN overlap_by_creative AS told
+  ON told.creative_id = known.creative_id
+CROSS JOIN (
+  SELECT
+    MAX(matched_converters) AS matched_converters
+  FROM overlap
+) AS everybody
+ORDER BY
+  told.matched_converters DESC,
+  known.creative_id
+
+-- athena, as it is sent
+SELECT
+  "segment_assets_numbered"."reporting_week",
+  "segment_assets_numbered"."creative_id",
+  "segment_assets_numbered"."matched_converters",
+  "segment_assets_numbered"."share_of_matched",
+  "segment_assets_numbered"."below_threshold",
+  "segment_assets_numbered"."answer_row",
+  "segment_assets_numbered"."answer_rows"
+FROM (VALUES
+  (1)) AS segment_assets_always(segment_assets_one)
+LEFT JOIN (
+  WITH "conversions" AS (
+    SELECT
+      "creative_id"
+    FROM "account_a"."conversions"
+    WHERE
+      "week" IN ('2026-10-05')
+  ), "overlap" AS (
+    SELECT
+      "matched_converters"
+    FROM "lake"."overlap"
+    WHERE
+      "partition" IN ('2026-10-05')
+  ), "overlap_by_creative" AS (
+    SELECT
+      "creative_id",
+      "matched_converters"
+    FROM "lake"."overlap_by_creative"
+    WHERE
+      "partition" IN ('2026-10-05')
+  ), "segment_assets_answer" AS (
+    WITH known AS (
+      SELECT
+        creative_id
+      FROM conversions
+      WHERE
+        NOT creative_id IS NULL
+      UNION
+      SELECT
+        creative_id
+      FROM overlap_by_creative
+      WHERE
+        NOT creative_id IS NULL
+    )
+    SELECT
+      CAST('2026-10-05' AS DATE) AS reporting_week,
+      known.creative_id,
+      told.matched_converters,
+      CAST(told.matched_converters AS DOUBLE) / NULLIF(everybody.matched_converters, 0) AS share_of_matched,
+      (
+        told.matched_converters IS NULL
+      ) AS below_threshold,
+      told.matched_converters AS "order_1",
+      known.creative_id AS "order_2"
+    FROM known
+    LEFT JOIN overlap_by_creative AS told
+      ON told.creative_id = known.creative_id
+    CROSS JOIN (
+      SELECT
+        MAX(matched_converters) AS matched_converters
+      FROM overlap
+    ) AS everybody
+  )
+  SELECT
+    "reporting_week",
+    "creative_id",
+    "matched_converters",
+    "share_of_matched",
+    "below_threshold",
+    ROW_NUMBER() OVER (ORDER BY "order_1" DESC, "order_2") AS "answer_row",
+    COUNT(*) OVER () AS "answer_rows",
+    1 AS "segment_assets_one"
+  FROM "segment_assets_answer"
+) AS segment_assets_numbered
+  ON "segment_assets_always"."segment_assets_one" = "segment_assets_numbered"."segment_assets_one"

@@ -1,0 +1,149 @@
+-- duckdb
+WITH spine AS (
+  SELECT
+    listed.channel,
+    days.day
+  FROM (VALUES
+    ('(all)'),
+    ('audio'),
+    ('ctv'),
+    ('display'),
+    ('olv'),
+    ('social')) AS listed(channel)
+  CROSS JOIN (
+    SELECT
+      CAST('2026-10-05' AS DATE) AS day
+    UNION ALL
+    SELECT
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '1' DAY AS DATE) AS day
+    UNION ALL
+    SELECT
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '2' DAY AS DATE) AS day
+    UNION ALL
+    SELECT
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '3' DAY AS DATE) AS day
+    UNION ALL
+    SELECT
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '4' DAY AS DATE) AS day
+    UNION ALL
+    SELECT
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '5' DAY AS DATE) AS day
+    UNION ALL
+    SELECT
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '6' DAY AS DATE) AS day
+  ) AS days
+)
+SELECT
+  CAST('2026-10-05' AS DATE) AS reporting_week,
+  spine.channel,
+  spine.day,
+  told.impressions,
+  told.addressable_impressions,
+  told.matched_impressions,
+  CAST(told.addressable_impressions AS DOUBLE) / NULLIF(told.impressions, 0) AS addressable_rate,
+  CAST(told.matched_impressions AS DOUBLE) / NULLIF(told.addressable_impressions, 0) AS match_rate,
+  (
+    told.impressions IS NULL
+  ) AS below_threshold
+FROM spine
+LEFT JOIN inventory_days AS told
+  ON told.channel = spine.channel AND told.day = spine.day
+ORDER BY
+  spine.channel,
+  spine.day
+
+-- athena, as it is sent
+SELECT
+  "segment_assets_numbered"."reporting_week",
+  "segment_assets_numbered"."channel",
+  "segment_assets_numbered"."day",
+  "segment_assets_numbered"."impressions",
+  "segment_assets_numbered"."addressable_impressions",
+  "segment_assets_numbered"."matched_impressions",
+  "segment_assets_numbered"."addressable_rate",
+  "segment_assets_numbered"."match_rate",
+  "segment_assets_numbered"."below_threshold",
+  "segment_assets_numbered"."answer_row",
+  "segment_assets_numbered"."answer_rows"
+FROM (VALUES
+  (1)) AS segment_assets_always(segment_assets_one)
+LEFT JOIN (
+  WITH "inventory_days" AS (
+    SELECT
+      "channel",
+      "day",
+      "impressions",
+      "addressable_impressions",
+      "matched_impressions"
+    FROM "lake"."inventory_days"
+    WHERE
+      "partition" IN ('2026-10-05')
+  ), "segment_assets_answer" AS (
+    WITH spine AS (
+      SELECT
+        listed.channel,
+        days.day
+      FROM (VALUES
+        ('(all)'),
+        ('audio'),
+        ('ctv'),
+        ('display'),
+        ('olv'),
+        ('social')) AS listed(channel)
+      CROSS JOIN (
+        SELECT
+          CAST('2026-10-05' AS DATE) AS day
+        UNION ALL
+        SELECT
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '1' DAY AS DATE) AS day
+        UNION ALL
+        SELECT
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '2' DAY AS DATE) AS day
+        UNION ALL
+        SELECT
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '3' DAY AS DATE) AS day
+        UNION ALL
+        SELECT
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '4' DAY AS DATE) AS day
+        UNION ALL
+        SELECT
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '5' DAY AS DATE) AS day
+        UNION ALL
+        SELECT
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '6' DAY AS DATE) AS day
+      ) AS days
+    )
+    SELECT
+      CAST('2026-10-05' AS DATE) AS reporting_week,
+      spine.channel,
+      spine.day,
+      told.impressions,
+      told.addressable_impressions,
+      told.matched_impressions,
+      CAST(told.addressable_impressions AS DOUBLE) / NULLIF(told.impressions, 0) AS addressable_rate,
+      CAST(told.matched_impressions AS DOUBLE) / NULLIF(told.addressable_impressions, 0) AS match_rate,
+      (
+        told.impressions IS NULL
+      ) AS below_threshold,
+      spine.channel AS "order_1",
+      spine.day AS "order_2"
+    FROM spine
+    LEFT JOIN inventory_days AS told
+      ON told.channel = spine.channel AND told.day = spine.day
+  )
+  SELECT
+    "reporting_week",
+    "channel",
+    "day",
+    "impressions",
+    "addressable_impressions",
+    "matched_impressions",
+    "addressable_rate",
+    "match_rate",
+    "below_threshold",
+    ROW_NUMBER() OVER (ORDER BY "order_1", "order_2") AS "answer_row",
+    COUNT(*) OVER () AS "answer_rows",
+    1 AS "segment_assets_one"
+  FROM "segment_assets_answer"
+) AS segment_assets_numbered
+  ON "segment_assets_always"."segment_assets_one" = "segment_assets_numbered"."segment_assets_one"
