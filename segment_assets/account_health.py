@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from segment_assets.assets.activations import resource_name
 from segment_assets.assets.audiences import EVERYBODY
-from segment_assets.contracts import Clock, Lake, SegmentAssetsError
+from segment_assets.contracts import Clock, Lake, SegmentAssetsError, TransientError
 from segment_assets.destinations import registry
 from segment_assets.plan import Account, Plan
 from segment_assets.resources.alerts import Alerts
-from segment_assets.resources.secrets import Secrets
+from segment_assets.resources.metrics import Dimension, Metric
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE, SUPPRESSIONS
 
 if TYPE_CHECKING:
     from segment_assets.delivery.breaker import Health
     from segment_assets.delivery.ledger import AudienceLedger
+    from segment_assets.resources.destination_account import DestinationAccount
 
 MINUTE = 60.0
 
@@ -87,33 +89,35 @@ def _no_changes() -> Any:
     return pads.dataset(CHANGES.arrow_schema().empty_table())
 
 
-@dg.sensor(
-    name="platform_health",
-    asset_selection=dg.AssetSelection.groups("activation").materializable(),
-    minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells people when an account stops answering or answers again, and what always fails late.",
-)
-def platform_health(
-    context: dg.SensorEvaluationContext,
-    plan: dg.ResourceParam[Plan],
-    lake: dg.ResourceParam[Lake],
-    alerts: dg.ResourceParam[Alerts],
-    secrets: dg.ResourceParam[Secrets],
-) -> dg.SensorResult:
-    """One alert for each trouble, and one when an account is back; once a day, of logins that are about to end."""
-    before: dict[str, Any] = json.loads(context.cursor or "{}")
-    told = tell_of_troubles(plan, lake, alerts, before)
-    today = dt.datetime.now(dt.UTC).date()
-    if before.get("logins") != today.isoformat():
-        told["undelivered"] += tell_of_logins(plan, secrets, alerts, today)
-    told["cursor"]["logins"] = today.isoformat()
-    for problem in told["undelivered"]:
-        context.log.warning(problem)
-    said = [*(f"{name} does not answer" for name in told["cursor"]["open"]), *told["cursor"]["failing"]]
-    return dg.SensorResult(
-        run_requests=[], cursor=json.dumps(told["cursor"]), skip_reason="; ".join(said) or "every account answers"
+def build(plan: Plan) -> dg.SensorDefinition:
+    """The sensor that watches a plan's accounts."""
+    logins = {name: resource_name(name) for name in _with_logins_that_end(plan)}
+
+    @dg.sensor(
+        name="platform_health",
+        asset_selection=dg.AssetSelection.groups("activation").materializable(),
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        required_resource_keys={"plan", "lake", "alerts", *logins.values()},
+        description="Tells people when an account stops answering or answers again, and what always fails late.",
     )
+    def platform_health(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        """One alert for each trouble, and one when an account is back; once a day, of logins that are about to end."""
+        have, before = context.resources, json.loads(context.cursor or "{}")
+        told = tell_of_troubles(have.plan, have.lake, have.alerts, before)
+        today = dt.datetime.now(dt.UTC).date()
+        if before.get("logins") != today.isoformat():
+            accounts = {name: getattr(have, resource) for name, resource in logins.items()}
+            told["undelivered"] += tell_of_logins(have.plan, accounts, have.alerts, today)
+        told["cursor"]["logins"] = today.isoformat()
+        for problem in told["undelivered"]:
+            context.log.warning(problem)
+        said = [*(f"{name} does not answer" for name in told["cursor"]["open"]), *told["cursor"]["failing"]]
+        return dg.SensorResult(
+            run_requests=[], cursor=json.dumps(told["cursor"]), skip_reason="; ".join(said) or "every account answers"
+        )
+
+    return platform_health
 
 
 def tell_of_troubles(
@@ -138,7 +142,7 @@ def tell_of_troubles(
         *(("an audience always fails late", said) for said in failing if said not in before.get("failing", ())),
     ]
     for name in is_open.keys() - was_open.keys():
-        alerts.count("accounts_away", 1, account=name)
+        alerts.count(Metric.ACCOUNTS_AWAY, 1, {Dimension.ACCOUNT: name})
     undelivered = []
     for title, text in messages:
         try:
@@ -152,26 +156,45 @@ def tell_of_troubles(
 _WARNINGS = (30, 7, 1, 0)
 
 
-def tell_of_logins(plan: Plan, secrets: Secrets, alerts: Alerts, today: dt.date) -> list[str]:
+def tell_of_logins(
+    plan: Plan, accounts: "Mapping[str, DestinationAccount]", alerts: Alerts, today: dt.date
+) -> list[str]:
     """Alert, once at each of `_WARNINGS`, of accounts that a person has to authorise anew; returns what was not taken.
 
     Only for platforms whose refresh token ends whatever is done with it (`Contract.token_days`). Their secret says in
-    `authorised_on` (YYYY-MM-DD) when a person gave the login: no platform tells.
+    `authorised_on` (YYYY-MM-DD) when a person gave the login: no platform tells. Of a secret that cannot be read people
+    are told once a day, as nobody knows then when its login ends. `accounts` are those of the plan, by name.
     """
     undelivered = []
-    for name, account in plan.accounts.items():
-        days = registry()[account.destination].token_days
-        if days is None:
-            continue
+    for name, days in _with_logins_that_end(plan).items():
+        account = f"{plan.accounts[name].destination}/{name}"
         try:
-            held = secrets.read(f"{account.destination}.{account.account}").values
-            given = held.get("authorised_on", "")
-            title, text, mark = _login_said(f"{account.destination}/{name}", given, days, today)
-            if held.get("refresh_token") and mark and alerts.is_new(f"login-{account.destination}-{name}-{mark}"):
+            title, text, mark = _of_login(account, accounts[name], days, today)
+            about = f"login-{account.replace('/', '-')}-{mark}"
+            if mark and alerts.is_new(about):
                 alerts.alert(title, text)
+                alerts.was_told(about)
         except SegmentAssetsError as error:
             undelivered.append(str(error))
     return undelivered
+
+
+def _with_logins_that_end(plan: Plan) -> dict[str, int]:
+    """Account's name -> days that a login of its platform lives."""
+    days = {name: registry()[account.destination].token_days for name, account in plan.accounts.items()}
+    return {name: lives for name, lives in days.items() if lives is not None}
+
+
+def _of_login(name: str, account: "DestinationAccount", days: int, today: dt.date) -> tuple[str, str, str]:
+    """As `_login_said`, also of a secret that cannot be read. Raises TransientError for one that may be soon."""
+    try:
+        held = account.kept()
+    except TransientError:
+        raise
+    except SegmentAssetsError as refusal:
+        return f"The login of {name} cannot be read", f"{refusal}. When it ends is not known", f"unread-{today}"
+    said = _login_said(name, held.get("authorised_on", ""), days, today)
+    return said if held.get("refresh_token") else ("", "", "")
 
 
 def _login_said(account: str, authorised_on: str, days: int, today: dt.date) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from segment_assets.contracts import SegmentAssetsError
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.metrics import Dimension, Metric
 
 
 @dg.run_failure_sensor(
@@ -33,15 +34,16 @@ def run_failures(context: dg.RunFailureSensorContext, alerts: dg.ResourceParam[A
     assets = sorted("/".join(key.path) for key in run.asset_selection or ()) or sorted(steps)
     partition = run.tags.get("dagster/partition", "")
     what = f"{', '.join(assets) or run.job_name}{f'[{partition}]' if partition else ''}"
-    alerts.count("failed_runs", 1, assets=what)
+    alerts.count(Metric.FAILED_RUNS, 1, {Dimension.ASSETS: what})
     said = "\n".join([*_errors(context), *_failed_checks(context)])
     try:
         alerts.alert(
             f"{what} failed",
             f"{said or 'The run failed outside its steps; look at it in Dagster.'}\nRun {run.run_id}",
         )
+        alerts.was_told(run.run_id)
     except SegmentAssetsError as error:
-        alerts.count("undelivered_alerts", 1, assets=what)
+        alerts.count(Metric.UNDELIVERED_ALERTS, 1, {Dimension.ASSETS: what})
         context.log.warning(str(error))
 
 

@@ -76,11 +76,13 @@ def ask_account(
     account, permissions = have.plan.accounts[name], have.plan.activations_of(name)
     events, told, last = [], [], str(cursor.get("last", ""))
     deadline = clock() + TICK_SECONDS
+    # Once for a tick: in AWS every look at it is paid for.
+    key = have.secrets.tenant_key(have.plan.tenant)
     for segment in _rotated(sorted(permissions), last):
         if clock() > deadline:
             break
         last = segment
-        task = errand(have.plan, name, permissions[segment], have.secrets.tenant_key(have.plan.tenant))
+        task = errand(have.plan, name, permissions[segment], key)
         ledger = _ledger(have.lake, task.pair, now)
         audience_id = _audience_id(ledger)
         if not audience_id or not _is_due(ledger, now()):

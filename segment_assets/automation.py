@@ -9,6 +9,9 @@ from __future__ import annotations
 import dagster as dg
 
 _C = dg.AutomationCondition
+# A file that somebody drops must not keep an opt-out from anybody: suppressions are made without waiting for it, and
+# once more when it was read.
+_NOT_WAITED_FOR = dg.AssetSelection.assets(["audiences", "erasures"])
 
 # An input counts when its version changed, not when it was merely made again with the same content: a demo by hand
 # followed by the daemons recomputed everything while the condition looked at updates (see test_automation).
@@ -23,7 +26,7 @@ _BY_HAND = (
 # what was wanted before it, and the end of our own run forgets nothing.
 ON_NEW_VERSIONS = (
     _WANTED.since((_C.newly_requested() & ~_WANTED).with_label("this was asked for") | _BY_HAND)
-    & ~_C.any_deps_missing().with_label("an input was never made")
-    & ~_C.any_deps_in_progress().with_label("an input is being made")
+    & ~_C.any_deps_missing().ignore(_NOT_WAITED_FOR).with_label("an input was never made")
+    & ~_C.any_deps_in_progress().ignore(_NOT_WAITED_FOR).with_label("an input is being made")
     & ~_C.in_progress().with_label("this is being made")
 ).with_label("made when its inputs have a new version")

@@ -127,7 +127,12 @@ class AwsSettings:
         _like(re.compile(r"\S{1,256}"), "a bus"),
         "default",
     )
-    endpoints: Mapping[str, str] = _variable("destination -> address in the place of the platform's own", _texts, dict)
+    endpoints: Mapping[str, str] = _variable(
+        "destination -> address in the place of the platform's own; <destination>.identity_map -> in the place of its "
+        "identity map, needed where the destination has both; s3 -> where files of AWS's own destinations go",
+        _texts,
+        dict,
+    )
     usd_per_crpu_hour: float = _variable("your price, for cost in metadata; 0 tells none", _number, 0.0)
     usd_per_tb_scanned: float = _variable("your price, for cost in metadata; 0 tells none", _number, 0.0)
     role_collaboration: str = _variable("assumed for Clean Rooms and its results", _ROLE_ARN, "")

@@ -22,7 +22,8 @@ def next_attempt(asked: dict[str, dict[str, Any]], what: str, wanted: object, *,
     """
     before = asked.get(what, {})
     attempt = int(before["attempt"]) + 1 if before.get("wanted") == wanted else 1
-    wait = min(FIRST_BACKOFF_SECONDS * 2 ** (attempt - 2), LONGEST_BACKOFF_SECONDS) if attempt > 1 else 0.0
+    # The exponent is bounded: after a thousand tries the power is no float any more.
+    wait = min(FIRST_BACKOFF_SECONDS * 2 ** min(attempt - 2, 10), LONGEST_BACKOFF_SECONDS) if attempt > 1 else 0.0
     if now < before.get("at", 0.0) + wait:
         return None
     asked[what] = {"wanted": wanted, "attempt": attempt, "at": now}

@@ -15,6 +15,7 @@ import dagster as dg
 from segment_assets.contracts import Clock, Lake, SegmentAssetsError
 from segment_assets.plan import Plan
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.metrics import Dimension, Metric
 from segment_assets.tables import DELIVERIES, SUPPRESSIONS
 
 if TYPE_CHECKING:
@@ -25,16 +26,21 @@ LEDGER = dg.AssetKey(["ledger", DELIVERIES.name])
 JOB = "opt_out_deadlines"
 # Removals of the last week; who is still waiting is shown whenever they asked.
 WINDOW_HOURS = 7 * 24.0
-_DAY = 86_400
+_HOUR, _DAY = 3_600, 86_400
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an account's check says. `overdue` counts people, once for every audience that they are in."""
+    """What an account's check says. `overdue` counts people, once for every audience that they are in.
+
+    `slowest_hours` is the longest from a request to the platform's word or, for those who still wait, to now; None
+    where nobody was taken out and nobody waits.
+    """
 
     overdue: int
     said: str
     numbers: Mapping[str, Any]
+    slowest_hours: float | None
 
 
 def build(plan: Plan) -> tuple[list[dg.AssetChecksDefinition], Any, dg.ScheduleDefinition]:
@@ -72,7 +78,7 @@ def _check(name: str) -> dg.AssetChecksDefinition:
         alerts: dg.ResourceParam[Alerts],
     ) -> dg.AssetCheckResult:
         verdict = look(plan, lake, name, workdir)
-        _tell(alerts, name, verdict)
+        _tell(alerts, plan, name, verdict)
         return dg.AssetCheckResult(passed=not verdict.overdue, description=verdict.said, metadata=verdict.numbers)
 
     return check
@@ -112,7 +118,8 @@ def look(plan: Plan, lake: Lake, name: str, workdir: Path, *, clock: Clock = tim
         numbers["share_in_time"] = in_time / taken_out
     if waiting:
         numbers["oldest_waiting_hours"] = max(one.oldest_waiting_hours or 0.0 for one in times.values())
-    return Verdict(overdue, said, numbers)
+    hours = [h for one in times.values() for h in (one.slowest_hours, one.oldest_waiting_hours) if h is not None]
+    return Verdict(overdue, said, numbers, max(hours, default=None))
 
 
 def _by_pair(times: Mapping[str, "OptOutTimes"]) -> str:
@@ -133,11 +140,17 @@ def _shown(hours: float | None) -> str:
     return "-" if hours is None else f"{hours:.1f}"
 
 
-def _tell(alerts: Alerts, name: str, verdict: Verdict) -> None:
-    """A metric every time, an alert once a day while somebody is overdue. An alert that is not taken fails nothing."""
-    alerts.count("opt_outs_overdue", verdict.overdue, account=name)
-    if verdict.overdue and alerts.is_new(f"opt-outs-{name}-{int(time.time() // _DAY)}"):
+def _tell(alerts: Alerts, plan: Plan, name: str, verdict: Verdict) -> None:
+    """Metrics every time, an alert once a day while somebody is overdue. An alert that is not taken fails nothing."""
+    alerts.count(Metric.OPT_OUTS_OVERDUE, verdict.overdue, {Dimension.ACCOUNT: name})
+    if verdict.slowest_hours is not None:
+        account = plan.accounts[name]
+        whose = {Dimension.PLATFORM: account.destination, Dimension.ACCOUNT: account.account}
+        alerts.count(Metric.OPT_OUT_LATENCY, verdict.slowest_hours * _HOUR, whose)
+    about = f"opt-outs-{name}-{int(time.time() // _DAY)}"
+    if verdict.overdue and alerts.is_new(about):
         try:
             alerts.alert(f"Opt-outs on {name} are late", verdict.said)
+            alerts.was_told(about)
         except SegmentAssetsError:
-            alerts.count("undelivered_alerts", 1, assets=f"opt-outs on {name}")
+            alerts.count(Metric.UNDELIVERED_ALERTS, 1, {Dimension.ASSETS: f"opt-outs on {name}"})

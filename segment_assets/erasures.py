@@ -8,13 +8,15 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from segment_assets.backoff import next_attempt
-from segment_assets.contracts import Clock, Lake
+from segment_assets.contracts import Clock, Lake, SegmentAssetsError
+from segment_assets.jobs import RUNNING, accounts_job
 from segment_assets.plan import Plan
 from segment_assets.resources.ports import Landing
 from segment_assets.resources.secrets import Secrets
@@ -22,8 +24,20 @@ from segment_assets.tables import ERASURES, PLATFORM_ERASURES
 
 FOLDER, ALL = "erasures", "all"
 REQUESTS, PLATFORMS = dg.AssetKey(["audiences", "erasures"]), dg.AssetKey(["erasure", "platforms"])
-# These ask for nothing more of ours: the others are waited for, or looked at by a person.
-ENDED = frozenset({"nobody", "no_call", "done", "unreachable", "preview"})
+# These ask for nothing more, of us or of a person.
+ENDED = frozenset({"nobody", "no_call", "done", "preview"})
+# These a person has to bring to an end. Asking again helps only when the plan says something else of the account.
+FOR_A_PERSON = frozenset({"unknown", "not_set_up", "unreachable"})
+# In the place of a mark: the folder as a whole cannot be looked at, all files were taken away, one is to be read again.
+_UNSEEN, _TAKEN_AWAY, AGAIN = "unseen", "taken away", "again"
+# What a job of ours makes, for its runs name no assets.
+_MADE_BY = {accounts_job.name: (REQUESTS,)}
+_TROUBLES = {
+    "later": "files could not be read just now, and are read again by themselves",
+    "broken": "files cannot be read: correct them and land them again",
+    "unreadable": "rows cannot be read: correct them and land their file again",
+    "naming_nobody": "requests name nobody: correct them and land their file again",
+}
 
 
 @dg.sensor(
@@ -42,47 +56,103 @@ def erasures_sensor(
     secrets: dg.ResourceParam[Secrets],
 ) -> dg.SensorResult:
     """One look at the folder and at the accounts."""
-    return look_at_erasures(context.cursor, lake, landing, secrets.tenant_key(plan.tenant))
+    return look_at_erasures(context.instance, context.cursor, plan, lake, landing, key=secrets.tenant_key(plan.tenant))
 
 
 def look_at_erasures(
-    cursor: str | None, lake: Lake, landing: Landing, key: bytes, *, now: Clock = time.time
+    instance: dg.DagsterInstance,
+    cursor: str | None,
+    plan: Plan,
+    lake: Lake,
+    landing: Landing,
+    *,
+    key: bytes,
+    now: Clock = time.time,
 ) -> dg.SensorResult:
-    """Ask for the requests to be read when they have changed, and for the platforms while any is not done.
+    """Ask for the requests until those that landed are read, and for the platforms while any is not done.
 
-    `key` is the tenant's: a bare digest of a file that names one person would tell who it is. `now` is in seconds since
-    the epoch; a try that did not get through is repeated with a growing pause.
+    `key` is the tenant's (see `mark`). `now` is in seconds since the epoch; a try that did not get through is repeated
+    with a growing pause.
     """
     told: dict[str, Any] = json.loads(cursor or "{}")
     asked = told.setdefault("asked", {})
+    wishes = {REQUESTS: unread(lake, landing, key), PLATFORMS: sorted(_open(plan, lake))}
     requests = []
-    landed = _landed(landing, key)
-    if landed and told.get("read") != landed:
-        told["read"] = landed
-        requests.append(dg.RunRequest(run_key=f"erasures:{landed}:{int(now())}", asset_selection=[REQUESTS]))
-    open_ones = sorted(_open(lake))
-    attempt = next_attempt(asked, "platforms", open_ones, now=now()) if open_ones else None
-    if attempt is not None:
-        run_key = f"platforms:{hashlib.sha256(repr(open_ones).encode()).hexdigest()}:{attempt}:{int(now())}"
-        requests.append(dg.RunRequest(run_key=run_key, asset_selection=[PLATFORMS]))
+    for asset, wanted in wishes.items():
+        name = asset.path[-1]
+        if not wanted:
+            asked.pop(name, None)
+        elif not _is_going(instance, asset) and (attempt := next_attempt(asked, name, wanted, now=now())) is not None:
+            digest = hashlib.sha256(repr(wanted).encode()).hexdigest()
+            requests.append(dg.RunRequest(run_key=f"{name}:{digest}:{attempt}:{int(now())}", asset_selection=[asset]))
     skip = None if requests else "no new requests to be forgotten, and every account is done or has been asked lately"
     return dg.SensorResult(run_requests=requests, cursor=json.dumps(told), skip_reason=skip)
 
 
-def _landed(landing: Landing, key: bytes) -> str:
-    """Changes with the files; empty without any."""
-    with landing.beside(FOLDER) as files:
-        marks = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
+def unread(lake: Lake, landing: Landing, key: bytes) -> str:
+    """The mark of what has landed, empty where the newest requests were read of exactly that.
+
+    Files that were taken away are looked at as well: the newest counts are to be of what is there.
+    """
+    try:
+        with landing.beside(FOLDER) as files:
+            landed = mark(files, key)
+    except SegmentAssetsError:
+        # The run tells what is wrong; the accounts are asked meanwhile.
+        landed = _UNSEEN
+    known = lake.current(ERASURES.name, ALL)
+    read = known.stats.get("read", "") if known is not None else ""
+    return "" if read == landed else landed or _TAKEN_AWAY
+
+
+def mark(files: Sequence[Path], key: bytes) -> str:
+    """Changes with the files; empty without any.
+
+    Keyed: a bare digest of a file that names one person would tell who it is.
+    """
+    marks = [(file.name, _digest(file)) for file in files]
     return hmac.new(key, repr(marks).encode(), hashlib.sha256).hexdigest() if marks else ""
 
 
-def _open(lake: Lake) -> Iterator[str]:
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return ""  # the run counts it as a file that cannot be read
+
+
+def _is_going(instance: dg.DagsterInstance, asset: dg.AssetKey) -> bool:
+    """Whether a run that makes an asset waits or goes, whoever asked for it."""
+    runs = instance.get_runs(filters=dg.RunsFilter(statuses=RUNNING))
+    return any(asset in (run.asset_selection or _MADE_BY.get(run.job_name, ())) for run in runs)
+
+
+def troubles(stats: Mapping[str, object]) -> list[str]:
+    """What the newest requests need a person's look for, from the stats of ERASURES. Names nobody, and no file."""
+    counted = [f"{stats[name]} {said}" for name, said in _TROUBLES.items() if stats.get(name)]
+    problems: Any = stats.get("problems", ())
+    return [*counted, *problems]
+
+
+def accounts_version(plan: Plan) -> str:
+    """Changes with what the plan says of its accounts."""
+    said = {
+        name: account.model_dump(mode="json", include={"destination", "account", "settings"})
+        for name, account in plan.accounts.items()
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _open(plan: Plan, lake: Lake) -> Iterator[str]:
     """What is still to be done: requests that no account was asked about, and accounts that are not through."""
     wanted, done = lake.current(ERASURES.name, ALL), lake.current(PLATFORM_ERASURES.name, ALL)
     if wanted is None or not wanted.rows:
         return
     if done is None or done.stats.get("erasures") != wanted.id:
         yield wanted.id
+    if done is None or done.stats.get("accounts") != accounts_version(plan):
+        yield accounts_version(plan)
     for row in lake.dataset(done).to_table().to_pylist() if done is not None else ():
-        if row["standing"] not in ENDED:
+        if row["standing"] not in ENDED | FOR_A_PERSON:
             yield f"{row['destination']}/{row['account']}: {row['standing']}"

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from segment_assets import audience_sizes
-from segment_assets.account_health import fails_for_ever, health_of, platform_health
+from segment_assets import account_health, audience_sizes
+from segment_assets.account_health import fails_for_ever, health_of
 from segment_assets.assets.activations import PAIR_TAG, activation_key, errand, ledger_events, resource_name
 from segment_assets.contracts import Clock, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
+from segment_assets.jobs import RUNNING
 from segment_assets.plan import Plan
-from segment_assets.sensors import RUNNING
 
 if TYPE_CHECKING:
     from segment_assets.delivery.errands import Errand
@@ -41,7 +41,7 @@ Looks = dict[str, dict[str, float]]
 def build(plan: Plan) -> list[dg.SensorDefinition]:
     """Everything that asks platforms how they are: jobs and sizes of a plan's accounts, and the accounts themselves."""
     jobs = [_follower(name) for name, a in plan.accounts.items() if registry()[a.destination].follow is not None]
-    return [*jobs, *audience_sizes.build(plan), platform_health]
+    return [*jobs, *audience_sizes.build(plan), account_health.build(plan)]
 
 
 def _follower(name: str) -> dg.SensorDefinition:
@@ -90,6 +90,9 @@ def follow_account(
     requests, events, told, still_open = [], [], [], 0
     last, deadline = str(cursor.get("last", "")), clock() + TICK_SECONDS
 
+    # Once for a tick: in AWS every look at it is paid for.
+    key = have.secrets.tenant_key(have.plan.tenant)
+
     def hurry() -> bool:
         return clock() > deadline + GRACE_SECONDS
 
@@ -100,7 +103,7 @@ def follow_account(
             told.append(f"{name} does not answer; its jobs are asked about later")
             break
         last = segment
-        task = errand(have.plan, name, permissions[segment], have.secrets.tenant_key(have.plan.tenant))
+        task = errand(have.plan, name, permissions[segment], key)
         settled = None
         try:
             settled = _follow_pair(have, name, task, looks.setdefault(segment, {}), hurry=hurry, now=now)

@@ -10,6 +10,14 @@ import dagster as dg
 
 from segment_assets.partitions import WEEKS
 
+RUNNING = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
 accounts_job = dg.define_asset_job(
     "accounts",
     selection=dg.AssetSelection.assets(

@@ -17,10 +17,11 @@ import dagster as dg
 from segment_assets.assets.clean_room import ASSETS, QUERY_TAG, SEEN_TAG
 from segment_assets.backoff import FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS
 from segment_assets.contracts import Clock, Lake, SegmentAssetsError, TransientError
+from segment_assets.jobs import RUNNING
 from segment_assets.partitions import WEEKS
 from segment_assets.resources.clean_room import Announcing, CleanRoom
 from segment_assets.resources.clean_room.record import QueryRecord, Standing, newest_notes
-from segment_assets.sensors import RUNNING, TICK_SECONDS
+from segment_assets.sensors import TICK_SECONDS
 
 # A run notes an intent, then the id that it was given. Longer than that may take, the run has probably died.
 DOUBT_SECONDS = 60.0

@@ -14,11 +14,12 @@ import dagster as dg
 
 from segment_assets.account_health import is_held_back
 from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
+from segment_assets.assets.audiences import SUPPRESSED
 from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
 from segment_assets.backoff import next_attempt
 from segment_assets.contracts import Clock, Lake
 from segment_assets.erasures import erasures_sensor
-from segment_assets.jobs import accounts_job
+from segment_assets.jobs import RUNNING, accounts_job
 from segment_assets.partitions import sync_requests
 from segment_assets.permission import closed_until
 from segment_assets.plan import AudienceGuards, Plan
@@ -31,14 +32,8 @@ TICK_SECONDS = 30.0
 PAGE = 200
 # Between two looks at every landing folder, where events say which have changed: an event may be lost.
 WALK_EVERY_SECONDS = 900.0
+FOLDER_TAG = "segment_assets/landing_folder"
 ACCOUNT_TABLES = (CUSTOMERS.name, OPT_OUTS.name)
-RUNNING = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 @dg.sensor(
@@ -64,25 +59,29 @@ def look_at_landing(
     clock: Clock = time.monotonic,
     now: Clock = time.time,
 ) -> dg.SensorResult:
-    """Compare every landed segment's version with the one seen last, page by page until the deadline.
+    """Compare every landed segment's version with the one that was read, page by page until the deadline.
 
-    Where events say which have changed, those only, and all of them every quarter of an hour.
+    Where events say which have changed, those only, and all of them every quarter of an hour. A folder whose run failed
+    is asked for again, with a growing pause; `now` (seconds since the epoch) measures it.
     """
-    told: dict[str, Any] = json.loads(cursor or '{"after": "", "seen": {}}')
-    walked_at = told.get("walked_at", 0.0)
+    told: dict[str, Any] = json.loads(cursor or '{"after": ""}')
+    walked_at, read, asked = told.get("walked_at", 0.0), told.get("read", {}), told.get("asked", {})
     is_due = bool(told["after"]) or now() >= walked_at + WALK_EVERY_SECONDS
     hints = None if is_due else landing.changed()
     page = landing.segments(after=told["after"], limit=PAGE) if hints is None else sorted(hints.segments)
-    seen = dict(told["seen"])
-    changed = []
+    requests = []
     deadline = clock() + TICK_SECONDS
     after = ""
     for segment in page:
         version = landing.version(segment)
         # A run by hand may have read these very files before the sensor saw them.
-        if seen.get(segment) != version and _version_read(instance, segment) != version:
-            changed.append(segment)
-        seen[segment] = version
+        if read.get(segment) == version or _version_read(instance, segment) == version:
+            read[segment] = version
+            asked.pop(segment, None)
+        else:
+            read.pop(segment, None)
+            request = _reading(instance, segment, version, asked, now=now())
+            requests += [] if request is None else [request]
         if clock() > deadline:
             # Events of what was not looked at come again.
             after = segment if hints is None else ""
@@ -94,16 +93,28 @@ def look_at_landing(
             after = page[-1]
         else:
             walked_at = now()
-    requests = [
-        # The version is part of the key: a run key is remembered for ever.
-        dg.RunRequest(run_key=f"{segment}:{seen[segment]}", partition_key=segment, asset_selection=[LANDING_MEMBERS])
-        for segment in changed
-    ]
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=sync_requests(instance, plan, page),
-        cursor=json.dumps({"after": after, "seen": seen, "walked_at": walked_at}),
+        cursor=json.dumps({"after": after, "read": read, "asked": asked, "walked_at": walked_at}),
         skip_reason=None if requests else "no landing folder has changed",
+    )
+
+
+def _reading(
+    instance: dg.DagsterInstance, segment: str, version: str, asked: dict[str, dict[str, Any]], *, now: float
+) -> dg.RunRequest | None:
+    """A run for a folder that is not read, unless one for this version is going or failed a moment ago."""
+    is_again = asked.get(segment, {}).get("wanted") == version
+    if is_again and instance.get_runs_count(dg.RunsFilter(tags={FOLDER_TAG: segment}, statuses=RUNNING)):
+        return None
+    attempt = next_attempt(asked, segment, version, now=now)
+    if attempt is None:
+        return None
+    # A run key is remembered for ever, so attempt and moment are in it.
+    run_key = f"{segment}:{version}:{attempt}:{int(now)}"
+    return dg.RunRequest(
+        run_key=run_key, partition_key=segment, asset_selection=[LANDING_MEMBERS], tags={FOLDER_TAG: segment}
     )
 
 
@@ -218,6 +229,8 @@ def look_at_accounts(
 ) -> dg.SensorResult:
     """Compare customers and opt-outs with what the last successful run has read, and ask for a run until it is that.
 
+    A run is successful when the suppressions were made of them: whoever opted out is kept from being sent by these.
+
     `now` is in seconds since the epoch, and measures the time between two tries.
     """
     told: dict[str, Any] = json.loads(cursor or "{}")
@@ -230,7 +243,9 @@ def look_at_accounts(
         said = "account A has not contributed its customers and opt-outs yet"
         return dg.SensorResult(cursor=cursor, skip_reason=said)
     keys = {table: dg.AssetKey(["account_a", table]) for table in ACCOUNT_TABLES}
-    if wanted == {table: _data_version(instance.get_latest_data_version_record(key)) for table, key in keys.items()}:
+    records = {table: instance.get_latest_data_version_record(key) for table, key in keys.items()}
+    is_read = wanted == {table: _data_version(record) for table, record in records.items()}
+    if is_read and _are_suppressed(instance, records.values()):
         return dg.SensorResult(cursor=json.dumps({"read": marks}), skip_reason="a run has read them as they are now")
     running = instance.get_runs_count(dg.RunsFilter(job_name=accounts_job.name, statuses=RUNNING))
     attempt = None if running else next_attempt(told.setdefault("asked", {}), "account_a", wanted, now=now())
@@ -241,6 +256,12 @@ def look_at_accounts(
     digest = hashlib.sha256(repr(wanted).encode()).hexdigest()
     request = dg.RunRequest(run_key=f"account_a:{digest}:{attempt}:{int(now())}")
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(told))
+
+
+def _are_suppressed(instance: dg.DagsterInstance, tables: Iterable[Any]) -> bool:
+    """Whether the suppressions are newer than these tables: their step may have failed after both were read."""
+    made = instance.get_latest_data_version_record(SUPPRESSED)
+    return made is not None and all(made.storage_id > table.storage_id for table in tables)
 
 
 def _request(

@@ -15,12 +15,14 @@ from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.common import Owner, published, table_metadata
 from segment_assets.assets.insights import ALL
 from segment_assets.assets.invariants import checked, invariant_specs
+from segment_assets.assets.metrics import usage_told
 from segment_assets.assets.sources import all_rows, every_partition
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.compliance import WINDOW_HOURS
 from segment_assets.contracts import Lake
 from segment_assets.plan import Plan
 from segment_assets.queries import read
+from segment_assets.resources.metrics import Metrics
 from segment_assets.resources.ports import Warehouse
 from segment_assets.tables import (
     AUDIENCE_SIZES,
@@ -53,17 +55,23 @@ def _declared(table: Table, *kinds: str) -> dict[str, Any]:
 
 @dg.asset(**_declared(MATCH_RATE_TREND, "athena", "sql"))
 def match_rate_trend(
-    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse], workdir: dg.ResourceParam[Path]
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    workdir: dg.ResourceParam[Path],
+    metrics: dg.ResourceParam[Metrics],
 ) -> dg.MaterializeResult:
     """Does a platform recognise fewer of our people than it used to? Its range over ours, day by day."""
     sources = {AUDIENCE_SIZES.name: every_partition(lake, AUDIENCE_SIZES.name)}
     rows = warehouse.select(read(MATCH_RATE_TREND.query), sources, MATCH_RATE_TREND.arrow_schema())
-    return _written(lake, MATCH_RATE_TREND, rows, workdir)
+    return _written(lake, MATCH_RATE_TREND, rows, workdir, usage_told(metrics, MATCH_RATE_TREND.name, rows))
 
 
 @dg.asset(**_declared(SEGMENT_SIZE_BY_DESTINATION, "python", "parquet"))
 def segment_size_by_destination(
-    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse], workdir: dg.ResourceParam[Path]
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    workdir: dg.ResourceParam[Path],
+    metrics: dg.ResourceParam[Metrics],
 ) -> dg.MaterializeResult:
     """Where is a segment too small to be served, and how many people are missing? By each connector's minimum."""
     import pyarrow as pa
@@ -71,13 +79,14 @@ def segment_size_by_destination(
     from segment_assets.destinations import registry
 
     deliveries = {DELIVERIES.name: every_partition(lake, DELIVERIES.name)}
-    summary = warehouse.select(read(DELIVERY_SUMMARY.query), deliveries, DELIVERY_SUMMARY.arrow_schema()).to_pylist()
+    summary = warehouse.select(read(DELIVERY_SUMMARY.query), deliveries, DELIVERY_SUMMARY.arrow_schema())
     answers = all_rows(lake, AUDIENCE_SIZES.name).to_table().sort_by("asked_at").to_pylist()
     last = {_pair(row): row for row in answers}
     minimums = {name: contract.minimum_members for name, contract in registry().items()}
-    rows = [size_row(row, last.get(_pair(row), {}), minimums.get(row["destination"])) for row in summary]
+    rows = [size_row(row, last.get(_pair(row), {}), minimums.get(row["destination"])) for row in summary.to_pylist()]
     table = pa.Table.from_pylist(rows, SEGMENT_SIZE_BY_DESTINATION.arrow_schema())
-    return _written(lake, SEGMENT_SIZE_BY_DESTINATION, table, workdir)
+    used = usage_told(metrics, SEGMENT_SIZE_BY_DESTINATION.name, summary)
+    return _written(lake, SEGMENT_SIZE_BY_DESTINATION, table, workdir, used)
 
 
 @dg.asset(**_declared(OPTOUT_LATENCY, "python", "duckdb"))
@@ -140,10 +149,12 @@ def _pair(row: Row) -> Sequence[str]:
     return tuple(row[name] for name in _PAIR)
 
 
-def _written(lake: Lake, table: Table, rows: Any, workdir: Path) -> dg.MaterializeResult:
+def _written(
+    lake: Lake, table: Table, rows: Any, workdir: Path, told: Mapping[str, Any] | None = None
+) -> dg.MaterializeResult:
     writer = lake.writer(table.name, ALL)
     writer.write(rows)
-    return checked(published(writer.publish({})), table, rows, workdir)
+    return checked(published(writer.publish({}), told), table, rows, workdir)
 
 
 ASSETS = [match_rate_trend, segment_size_by_destination, optout_latency]

@@ -4,9 +4,12 @@ Belongs here: reading the requests, handing each account to the delivery room, a
 meant (`audience.forgetting`), what is asked of a platform (`delivery.erasing`), when (`erasures`).
 """
 
+import contextlib
+import dataclasses
 import datetime as dt
+import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,7 @@ from segment_assets.assets.audiences import FORGOTTEN, SUPPRESSED
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake, NeedsHumanError, PermanentError, SegmentAssetsError, Snapshot, TransientError
-from segment_assets.erasures import ALL, FOLDER, PLATFORMS
+from segment_assets.erasures import AGAIN, ALL, FOLDER, PLATFORMS, accounts_version, mark, troubles
 from segment_assets.plan import Plan
 from segment_assets.resources.ports import AccountTables, Landing
 from segment_assets.resources.secrets import Secrets
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 _HOUR = 3_600.0
 # Seconds: longer than a run waits, so the sensor asks again.
 _LATER = 300.0
+# Runs of `erasures` at the same time, where a pool does not keep them apart.
+_TRIES = 3
+CHECK = "every_request_was_read"
 
 
 @dg.asset(
@@ -39,6 +45,11 @@ _LATER = 300.0
     deps=[dg.AssetDep(["account_a", "customers"])],
     metadata=table_metadata(ERASURES.name),
     automation_condition=ON_NEW_VERSIONS,
+    check_specs=[
+        dg.AssetCheckSpec(CHECK, asset=FORGOTTEN, description="Every file and row was read, and names somebody.")
+    ],
+    # Each run adds to what the one before has published.
+    pool="erasures",
 )
 def erasures(
     *,
@@ -52,27 +63,61 @@ def erasures(
     """Everybody who asked to be forgotten, from the files in `landing/erasures`, and whoever did before.
 
     A file has customer numbers, e-mails or phones. It may go once it was read: what is kept are digests, which keep
-    these people out of every audience for good.
+    these people out of every audience for good. A file that cannot be read is told by the check, and stops neither the
+    other files nor the suppressions; the sensor asks for a new run until what has landed is what was read.
     """
-    from segment_assets.audience import build_erasures
-
-    before, writer = lake.current(ERASURES.name, ALL), lake.writer(ERASURES.name, ALL)
     workdir.mkdir(parents=True, exist_ok=True)
     try:
-        with landing.beside(FOLDER) as files:
-            counts = build_erasures(
-                files,
-                accounts.dataset("customers"),
-                lake.dataset(before) if before else None,
-                secrets.tenant_key(plan.tenant),
-                writer.write,
-                now=dt.datetime.now(dt.UTC),
-                workdir=workdir,
-            )
+        key, customers = secrets.tenant_key(plan.tenant), accounts.dataset("customers")
+        return _told_of(_add(lake, landing, customers, key, workdir))
     except SegmentAssetsError as error:
         raise as_failure(error) from error
-    numbers = {name: getattr(counts, name) for name in ("requests", "unreadable", "naming_nobody", "customers", "rows")}
-    return published(writer.publish({}), numbers)
+
+
+def _add(lake: Lake, landing: Landing, customers: Any, key: bytes, workdir: Path) -> Snapshot:
+    """The next version: what has landed, and what was known. Raises TransientError where others are always first."""
+    for _ in range(_TRIES):
+        before, writer = lake.current(ERASURES.name, ALL), lake.writer(ERASURES.name, ALL)
+        known = lake.dataset(before) if before else None
+        stats = _read(landing, key, functools.partial(_build, customers, known, key, writer.write, workdir=workdir))
+        # Another run may have added requests meanwhile, which this version would take back.
+        if lake.current(ERASURES.name, ALL) == before:
+            return writer.publish(stats)
+    raise TransientError("erasures: other runs publish requests at the same time; it is tried again")
+
+
+def _build(
+    customers: Any, known: Any, key: bytes, write: Callable[[Any], None], files: Sequence[Path], *, workdir: Path
+) -> dict[str, object]:
+    from segment_assets.audience import build_erasures
+
+    now = dt.datetime.now(dt.UTC)
+    return build_erasures(files, customers, known, key, write, now=now, workdir=workdir).as_stats()
+
+
+def _read(landing: Landing, key: bytes, build: Callable[[Sequence[Path]], dict[str, object]]) -> dict[str, object]:
+    """The stats of the next version. `read` is the mark of the files, AGAIN where that did not work."""
+    with contextlib.ExitStack() as stack:
+        try:
+            files = stack.enter_context(landing.beside(FOLDER))
+        except SegmentAssetsError as error:
+            return {**build([]), "read": AGAIN, "later": 1, "problems": [str(error)]}
+        # Before they are read: what is written meanwhile is another mark.
+        landed = mark(files, key)
+        stats = build(files)
+        return {**stats, "read": AGAIN if stats["later"] else landed}
+
+
+def _told_of(made: Snapshot) -> dg.MaterializeResult:
+    left = troubles(made.stats)
+    numbers = {name: value for name, value in made.stats.items() if isinstance(value, int)}
+    check = dg.AssetCheckResult(
+        check_name=CHECK,
+        passed=not left,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(left) or "every request was read",
+    )
+    return published(made, numbers)._replace(check_results=[check])
 
 
 def build(plan: Plan) -> Sequence[dg.AssetsDefinition]:
@@ -89,6 +134,8 @@ def _platforms(plan: Plan) -> dg.AssetsDefinition:
         deps=[dg.AssetDep(FORGOTTEN), dg.AssetDep(SUPPRESSED)],
         required_resource_keys={"plan", "lake", "secrets", "workdir", *map(resource_name, plan.accounts)},
         metadata=table_metadata(PLATFORM_ERASURES.name),
+        # A second run would close the first one's open delivery as interrupted.
+        pool="erasure_platforms",
     )
     def platforms(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         """What became of everybody who asked to be forgotten, on every account that was ever sent any of them.
@@ -109,7 +156,7 @@ def _platforms(plan: Plan) -> dg.AssetsDefinition:
                 rows.append(
                     {"destination": destination, "account": account, "standing": "in_doubt", "said": str(error)}
                 )
-        made = _publish(have.lake, rows, wanted)
+        made = _publish(have, rows, wanted)
         if errors:
             # What was answered is noted, and so is the table; one account's trouble has held up none of the others.
             raise as_failure(_together(errors)) from errors[0]
@@ -129,6 +176,7 @@ def _asked(have: Any, destination: str, account: str, wanted: Snapshot) -> dict[
     """The row of one account, once its platform was asked."""
     from segment_assets.delivery.erasing import Eraser, ErasurePair, Forgotten
     from segment_assets.delivery.ever_sent import ever_sent
+    from segment_assets.destinations import registry
 
     plan: Plan = have.plan
     names = {(one.destination, one.account): name for name, one in plan.accounts.items()}
@@ -136,8 +184,9 @@ def _asked(have: Any, destination: str, account: str, wanted: Snapshot) -> dict[
     if name is None:
         named = have.lake.dataset(wanted)
         sent = ever_sent(have.lake, (plan.tenant, destination, account), named, workdir=have.workdir, clock=time.time)
-        found = Forgotten("unreachable" if sent.members else "nobody", len(sent.members), sent.still_there)
-        return _row(destination, account, found, None)
+        nobody = "unknown" if sent.not_retained else "nobody"
+        found = Forgotten("unreachable" if sent.members else nobody, len(sent.members), sent.still_there)
+        return _row(destination, account, dataclasses.replace(found, not_retained=sent.not_retained), None)
     resource = getattr(have, resource_name(name))
     if getattr(resource, "preview_only", False):
         return {"destination": destination, "account": account, "standing": "preview", "said": _SAID["preview"]}
@@ -146,7 +195,10 @@ def _asked(have: Any, destination: str, account: str, wanted: Snapshot) -> dict[
     key = have.secrets.tenant_key(plan.tenant)
     eraser = Eraser(have.lake, made, transport, pair=pair, key=key, workdir=have.workdir)
     until = _newest(have.lake, wanted) + plan.opt_out_deadline_hours * _HOUR
-    return _row(destination, account, eraser.run(wanted, removal_until=until), made.contract.erasure)
+    found = eraser.run(wanted, removal_until=until)
+    if found.standing == "no_call" and registry()[destination].erasure is not None:
+        found = dataclasses.replace(found, standing="not_set_up")
+    return _row(destination, account, found, made.contract.erasure)
 
 
 def _refuse_before_the_no(lake: Lake, wanted: Snapshot, workdir: Path) -> None:
@@ -191,6 +243,8 @@ def _row(destination: str, account: str, found: "Forgotten", erasure: Any) -> di
 _NUMBERS = ("people", "still_there", "acknowledged", "refused", "in_doubt", "unproven", "not_retained")
 _SAID: Mapping[str, str] = {
     "nobody": "None of them was ever sent there, so the platform is not told of them now.",
+    "unknown": "Deliveries are too old to tell whether any of them was sent there: ask the platform by hand.",
+    "not_set_up": "It has an erasure call, for which the account lacks a setting: add that to the plan.",
     "no_call": "It has no erasure call: they are taken out of its audiences, and the platform's retention applies.",
     "waiting": "Their removal from the audiences goes first; the platform is asked after it.",
     "asked": "The platform has taken it on, and has it done by the date.",
@@ -202,12 +256,14 @@ _SAID: Mapping[str, str] = {
 }
 
 
-def _publish(lake: Lake, rows: Sequence[Mapping[str, object]], wanted: Snapshot | None) -> Snapshot:
+def _publish(have: Any, rows: Sequence[Mapping[str, object]], wanted: Snapshot | None) -> Snapshot:
     import pyarrow as pa
 
-    writer = lake.writer(PLATFORM_ERASURES.name, ALL)
+    writer = have.lake.writer(PLATFORM_ERASURES.name, ALL)
     writer.write(pa.Table.from_pylist(list(rows), PLATFORM_ERASURES.arrow_schema()))
-    return writer.publish({"erasures": wanted.id if wanted else ""})
+    stats = {"erasures": wanted.id if wanted else "", "accounts": accounts_version(have.plan)}
+    made: Snapshot = writer.publish(stats)
+    return made
 
 
 def _told(rows: Sequence[Mapping[str, object]]) -> str:

@@ -13,11 +13,13 @@ import dagster as dg
 
 from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.common import Owner, published, table_metadata
+from segment_assets.assets.metrics import usage_told
 from segment_assets.assets.sources import lake_rows
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.plan import Plan, Use
 from segment_assets.queries import read
+from segment_assets.resources.metrics import Metrics
 from segment_assets.resources.ports import Warehouse
 from segment_assets.tables import HOLD_OUT_PEOPLE, HOLD_OUTS
 
@@ -62,13 +64,15 @@ def hold_out_people_asset(
     metadata=table_metadata(HOLD_OUTS.name),
     automation_condition=ON_NEW_VERSIONS,
 )
-def hold_outs(lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:
+def hold_outs(
+    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse], metrics: dg.ResourceParam[Metrics]
+) -> dg.MaterializeResult:
     """How clean each experiment is, by week: people assigned to its arms, delivered, and held out but delivered."""
     sources = {HOLD_OUT_PEOPLE.name: lake_rows(lake, HOLD_OUT_PEOPLE.name, ALL)}
     rows = warehouse.select(read(HOLD_OUTS.query), sources, HOLD_OUTS.arrow_schema())
     writer = lake.writer(HOLD_OUTS.name, ALL)
     writer.write(rows)
-    return published(writer.publish({}))
+    return published(writer.publish({}), usage_told(metrics, HOLD_OUTS.name, rows))
 
 
 def _ledgers(plan: Plan, lake: Lake, experiment: str) -> Iterator["AudienceLedger"]:

@@ -13,19 +13,32 @@ import dagster as dg
 from segment_assets.assets.activations import LEDGER_TABLES
 from segment_assets.assets.common import Owner, published, table_metadata
 from segment_assets.assets.invariants import checked, invariant_specs
+from segment_assets.assets.metrics import usage_told
 from segment_assets.assets.sources import account_rows, every_partition, lake_rows
 from segment_assets.assets.weekly_tables import WEEKLY, WeeklyInsight
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake
 from segment_assets.partitions import WEEKS
 from segment_assets.queries import read, render
+from segment_assets.resources.metrics import Metrics
 from segment_assets.resources.ports import AccountTables, Source, Warehouse
-from segment_assets.tables import CONVERSIONS, DELIVERIES, DELIVERY_SUMMARY, Table
+from segment_assets.tables import (
+    AUDIENCE_OVERLAP,
+    COMPLEMENTARY_CELLS,
+    CONVERSIONS,
+    DELIVERIES,
+    DELIVERY_SUMMARY,
+    Table,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ALL = "all"
+MADE_FROM = "made_from"
+_KEYS = {insight.table.name: insight.key for insight in WEEKLY}
+# They say what others may show. Without them, or with those of other results, withheld numbers would be shown.
+_GUARDS = (COMPLEMENTARY_CELLS, AUDIENCE_OVERLAP)
 
 
 def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
@@ -42,7 +55,7 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
         deps=[
             *(dg.AssetDep(["clean_room", table.name]) for table in insight.room),
             *(dg.AssetDep(["account_a", table.name]) for table in insight.own),
-            *(dg.AssetDep(["measurement", table.name]) for table in insight.measured),
+            *(dg.AssetDep(list(_KEYS[table.name])) for table in insight.measured),
         ],
         metadata=table_metadata(insight.table.name),
         check_specs=invariant_specs(insight.table, dg.AssetKey(list(insight.key)), WEEKS),
@@ -50,22 +63,59 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
     )
     def weekly_insight(
         context: dg.AssetExecutionContext,
+        *,
         lake: dg.ResourceParam[Lake],
         accounts: dg.ResourceParam[AccountTables],
         warehouse: dg.ResourceParam[Warehouse],
         workdir: dg.ResourceParam[Path],
+        metrics: dg.ResourceParam[Metrics],
     ) -> dg.MaterializeResult:
         week = context.partition_key
         sources = {table.name: lake_rows(lake, table.name, week) for table in (*insight.room, *insight.measured)}
+        _refuse_unguarded(insight, sources)
         sources |= {table.name: _own_rows(accounts, table, week) for table in insight.own}
         rows = _answer(insight, dt.date.fromisoformat(week), sources, warehouse)
         writer = lake.writer(insight.table.name, week)
         writer.write(rows)
         told = _below_threshold(rows)
-        made = published(writer.publish(told), told)
+        used = usage_told(metrics, insight.table.name, rows)
+        made = published(writer.publish(told | _made_from(insight, sources)), told | used)
         return checked(made, insight.table, rows, workdir)
 
     return weekly_insight
+
+
+def _refuse_unguarded(insight: WeeklyInsight, sources: Mapping[str, Source]) -> None:
+    """Raise where a table that says what must not be shown is missing, or was made from other results than these."""
+    for guard in (table for table in insight.measured if table in _GUARDS):
+        key = "/".join(_KEYS[guard.name])
+        snapshots = sources[guard.name].snapshots
+        if not snapshots:
+            raise dg.Failure(
+                description=f"{key} says what must be withheld and was never made for this week: materialize it first",
+                allow_retries=False,
+            )
+        made_from = snapshots[0].stats.get(MADE_FROM)
+        known = made_from if isinstance(made_from, Mapping) else {}
+        differing = [name for name, now in _versions(insight, sources).items() if known.get(name, now) != now]
+        if differing or (guard is COMPLEMENTARY_CELLS and not known):
+            raise dg.Failure(
+                description=(
+                    f"{key} was made from other results than those there are now ({', '.join(differing) or 'unknown'}):"
+                    " materialize it again, then this table"
+                ),
+                allow_retries=False,
+            )
+
+
+def _made_from(insight: WeeklyInsight, sources: Mapping[str, Source]) -> dict[str, object]:
+    return {MADE_FROM: _versions(insight, sources)} if insight.table in _GUARDS else {}
+
+
+def _versions(insight: WeeklyInsight, sources: Mapping[str, Source]) -> dict[str, str]:
+    """The versions of the room's results; an empty text stands for none."""
+    found = {table.name: sources[table.name].snapshots or () for table in insight.room}
+    return {name: "".join(snapshot.id for snapshot in snapshots) for name, snapshots in found.items()}
 
 
 def _answer(insight: WeeklyInsight, week: dt.date, sources: Mapping[str, Source], warehouse: Warehouse) -> "pa.Table":
@@ -100,14 +150,18 @@ SUMMARY = dg.AssetKey(["activation_insights", DELIVERY_SUMMARY.name])
     automation_condition=ON_NEW_VERSIONS,
 )
 def delivery_summary(
-    lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse], workdir: dg.ResourceParam[Path]
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    workdir: dg.ResourceParam[Path],
+    metrics: dg.ResourceParam[Metrics],
 ) -> dg.MaterializeResult:
     """Where every person of each activated segment stands on each platform account, from the ledger's deliveries."""
     sources = {DELIVERIES.name: every_partition(lake, DELIVERIES.name)}
     rows = warehouse.select(read(f"activation/{DELIVERY_SUMMARY.name}"), sources, DELIVERY_SUMMARY.arrow_schema())
     writer = lake.writer(DELIVERY_SUMMARY.name, ALL)
     writer.write(rows)
-    return checked(published(writer.publish({})), DELIVERY_SUMMARY, rows, workdir)
+    made = published(writer.publish({}), usage_told(metrics, DELIVERY_SUMMARY.name, rows))
+    return checked(made, DELIVERY_SUMMARY, rows, workdir)
 
 
 def _own_rows(accounts: AccountTables, table: Table, week: str) -> Source:

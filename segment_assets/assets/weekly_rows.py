@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.measurement.attribution_rows import attribution_rows
 from segment_assets.measurement.viewer_rows import cross_publisher_rows, reach_forecast_rows, time_to_conversion_rows
-from segment_assets.privacy.complementary_rows import complementary_rows, everybody, shown
+from segment_assets.privacy.complementary_rows import complementary_rows, everybody, shown, shown_days
 from segment_assets.tables import (
     ATTRIBUTION,
     CHANNELS,
@@ -47,7 +47,8 @@ def _time_to_conversion(week: dt.date, results: Results) -> Rows:
 
 
 def _reach_forecast(week: dt.date, results: Results) -> Rows:
-    return reach_forecast_rows(week, results[INVENTORY_DAYS.name], CHANNELS)
+    days = shown_days(week, results[INVENTORY_DAYS.name], results[COMPLEMENTARY_CELLS.name])
+    return reach_forecast_rows(week, days, CHANNELS)
 
 
 def _cross_publisher_reach(week: dt.date, results: Results) -> Rows:
@@ -59,7 +60,13 @@ def _cross_publisher_reach(week: dt.date, results: Results) -> Rows:
         {row["part_1"] or "(none)": row["people"] for row in single},
         {frozenset((row["part_1"], row["part_2"])): row["people"] for row in pairs},
         everybody(viewers),
+        # An impression has one publisher: all of them are told where theirs are all that there were.
+        complete=sum(row["impressions"] for row in single) == _all_impressions(viewers),
     )
+
+
+def _all_impressions(viewers: Sequence[Mapping[str, Any]]) -> int | None:
+    return next((row["impressions"] for row in viewers if row["kind"] == "all"), None)
 
 
 _FILLED: Mapping[str, Callable[[dt.date, Results], Rows]] = {

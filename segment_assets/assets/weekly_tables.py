@@ -77,7 +77,7 @@ WEEKLY = (
     WeeklyInsight(
         ("planning", "audience_profile_index"),
         AUDIENCE_PROFILE_INDEX,
-        room=(AUDIENCE_BY_BIRTH_COUNTRY, MATCHED_CUSTOMERS),
+        room=(AUDIENCE_BY_BIRTH_COUNTRY, MATCHED_CUSTOMERS, CUSTOMER_REACH),
         own=(CUSTOMERS,),
         description=(
             "Whom the campaign moves: how much more common a country of birth is among matched converters than in "
@@ -109,7 +109,7 @@ WEEKLY = (
         ("measurement", "reach_frequency"),
         REACH_FREQUENCY,
         room=(EXPOSURE_FREQUENCY, CUSTOMER_REACH),
-        own=(),
+        own=(CUSTOMERS,),
         description="Customers by the number of impressions that they saw, and how many converted (descriptive).",
         measured=(COMPLEMENTARY_CELLS,),
     ),
@@ -125,7 +125,7 @@ WEEKLY = (
         ("measurement", "incremental_reach"),
         INCREMENTAL_REACH,
         room=(EXPOSURE_SETS, CUSTOMER_REACH),
-        own=(),
+        own=(CUSTOMERS,),
         description="Customers that a channel reached, and those of them that no other channel reached.",
         measured=(COMPLEMENTARY_CELLS,),
     ),
@@ -142,9 +142,18 @@ WEEKLY = (
     WeeklyInsight(
         ("measurement", "complementary_cells"),
         COMPLEMENTARY_CELLS,
-        room=(JOURNEY_GROUPS, VIEWER_GROUPS, EXPOSURE_SETS, EXPOSURE_FREQUENCY, CUSTOMER_REACH),
+        room=(
+            JOURNEY_GROUPS,
+            VIEWER_GROUPS,
+            EXPOSURE_SETS,
+            EXPOSURE_FREQUENCY,
+            CUSTOMER_REACH,
+            CAMPAIGN_REACH,
+            INVENTORY_DAYS,
+        ),
         own=(),
         description="What readers' tables withhold besides what the clean room withholds, and why.",
+        measured=(AUDIENCE_OVERLAP,),
     ),
     WeeklyInsight(
         ("measurement", "path_to_conversion"),
@@ -192,6 +201,7 @@ WEEKLY = (
         room=(INVENTORY_DAYS,),
         own=(),
         description="Viewers that each channel is expected to reach with fewer or more impressions, with intervals.",
+        measured=(COMPLEMENTARY_CELLS,),
     ),
     WeeklyInsight(
         ("planning", "cross_publisher_reach"),
@@ -207,5 +217,6 @@ WEEKLY = (
         room=(INVENTORY_DAYS,),
         own=(),
         description="How much of the inventory names its viewer, and how much of it a customer of ours, by day.",
+        measured=(COMPLEMENTARY_CELLS,),
     ),
 )

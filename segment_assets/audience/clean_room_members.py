@@ -57,14 +57,20 @@ def clean_room_members(
             CREATE TEMP TABLE converters AS SELECT DISTINCT customer_id FROM conversion_rows
             WHERE price_band IN (SELECT band FROM bands) OR (SELECT count(*) FROM bands) = 0
         """)
-        # To the cent: sums of floats differ by their order.
+        # To the cent: sums of floats differ by their order. A price that is no amount of money is worth nothing, and
+        # an error about it would quote it.
         db.execute(
             """
             CREATE TEMP TABLE worth AS
-            SELECT customer_id, sum(CAST(price AS DECIMAL(18, 2)))::VARCHAR AS customer_value FROM conversion_rows
-            WHERE upper(trim(currency)) = ? AND price >= 0 GROUP BY customer_id
+            SELECT customer_id, sum(cents)::VARCHAR AS customer_value
+            FROM (
+                SELECT customer_id, CASE WHEN isfinite(price) THEN TRY_CAST(price AS DECIMAL(18, 2)) END AS cents
+                FROM conversion_rows
+                WHERE upper(trim(currency)) = ? AND price >= 0
+            )
+            WHERE cents IS NOT NULL GROUP BY customer_id
             """,
-            [value_currency or ""],
+            [value_currency],
         )
         sql = f"""
             SELECT row_number() OVER (ORDER BY c.customer_id) - 1 AS source_row,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from segment_assets import engine
 from segment_assets.audience.reading import read_files
 from segment_assets.audience.suppressing import build_suppressions
+from segment_assets.contracts import PermanentError, SegmentAssetsError, TransientError
 from segment_assets.tables import ERASURES, OPT_OUTS, SUPPRESSIONS
 
 if TYPE_CHECKING:
@@ -26,17 +27,30 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
 _SAID = {"customer_id": "customer_id", "email": "email_address", "phone": "phone_number", "country": "country"}
+_SHOWN = 20
+_NAMING = frozenset({"customer_id", "email", "phone"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ErasureCounts:
-    """`unreadable` rows and requests `naming_nobody` need a person's look; nobody is forgotten by them."""
+    """`broken` files, `unreadable` rows and requests `naming_nobody` need a person's look: nobody is forgotten by them.
+
+    Of `later` files the storage failed; they are there at another try. `problems` say what is wrong with both, and name
+    a file by its place, since people name such files after whom they are of.
+    """
 
     requests: int
     unreadable: int
     naming_nobody: int
+    broken: int
+    later: int
     customers: int
     rows: int
+    problems: tuple[str, ...] = ()
+
+    def as_stats(self) -> dict[str, object]:
+        """Plain JSON values for Snapshot.stats."""
+        return {**dataclasses.asdict(self), "problems": list(self.problems)}
 
 
 def build_erasures(
@@ -52,15 +66,20 @@ def build_erasures(
     """Turn landed requests into rows of ERASURES, with those of `before`, sorted by (kind, digest).
 
     A file has a column of customer numbers, e-mails or phones (with `country`, where these are national), in any format
-    and spelling that segments may have. `now` is when they were read, which counts for those that are new. Memory is
-    that of the requests. Raises as `read_files` does.
+    and spelling that segments may have. `now` is when they were read, which counts for those that are new. A file that
+    cannot be read as a whole is left out and counted, and stops no other. Whomever `before` names by number or e-mail
+    is named by all that they are known by now, since that changes. Memory is that of the requests.
     """
     import pyarrow as pa
     import pyarrow.dataset as pads
 
-    requests, unreadable = _requests(files, now)
+    read = _read(files, now)
+    requests = pa.Table.from_pylist(read.rows, OPT_OUTS.arrow_schema())
     found: list[pa.RecordBatch] = []
-    counts = build_suppressions(pads.dataset(requests), customers, key, found.append, workdir=workdir)
+    # Not by the phones of before: the others of a household would be forgotten by and by.
+    counts = build_suppressions(
+        pads.dataset(requests), customers, key, found.append, workdir=workdir, erasures=before, erased_phones=False
+    )
     named = pa.Table.from_batches(found, SUPPRESSIONS.arrow_schema())
     with engine.connect(workdir) as db:
         db.register("now_named", named)
@@ -74,19 +93,62 @@ def build_erasures(
         for batch in engine.batches(db, sql, ERASURES.arrow_schema()):
             rows += batch.num_rows
             write(batch)
-    return ErasureCounts(requests.num_rows, unreadable, counts.naming_nobody, counts.customers, rows)
+    return ErasureCounts(
+        requests=requests.num_rows,
+        unreadable=read.unreadable,
+        naming_nobody=counts.naming_nobody,
+        broken=read.broken,
+        later=read.later,
+        customers=counts.customers,
+        rows=rows,
+        problems=tuple(read.problems),
+    )
 
 
-def _requests(files: Sequence[Path], now: dt.datetime) -> tuple[pa.Table, int]:
-    """Rows of OPT_OUTS, and how many more could not be read."""
-    import pyarrow as pa
+@dataclasses.dataclass(slots=True)
+class _Read:
+    """Rows of OPT_OUTS, and what could not be read."""
 
-    schema = OPT_OUTS.arrow_schema()
-    if not files:
-        return schema.empty_table(), 0
-    reading, rows = read_files(list(files), {}), list[dict[str, Any]]()
-    for batch in reading:
-        for cells in batch.select([*_SAID]).to_pylist():
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    unreadable: int = 0
+    broken: int = 0
+    later: int = 0
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+
+def _read(files: Sequence[Path], now: dt.datetime) -> _Read:
+    read = _Read()
+    for place, file in enumerate(files, 1):
+        try:
+            rows, unreadable = _rows(file)
+        except SegmentAssetsError as error:
+            is_later = isinstance(error, TransientError)
+            read.later += is_later
+            read.broken += not is_later
+            if len(read.problems) < _SHOWN:
+                read.problems.append(f"file {place} of {len(files)} by name: {_reason(error, file.name)}")
+            continue
+        read.unreadable += unreadable
+        for cells in rows:
             said = {column: cells[name] for name, column in _SAID.items()}
-            rows.append({**said, "opt_out_id": str(len(rows)), "opted_out_at": now, "source": "erasure"})
-    return pa.Table.from_pylist(rows, schema), reading.report.rows - len(rows)
+            read.rows.append({**said, "opt_out_id": str(len(read.rows)), "opted_out_at": now, "source": "erasure"})
+    return read
+
+
+def _rows(file: Path) -> tuple[list[dict[str, Any]], int]:
+    """The requests of one file, and how many more could not be read. Raises as `read_files` does."""
+    reading, rows = read_files([file], {}), list[dict[str, Any]]()
+    for batch in reading:
+        rows.extend(batch.select([*_SAID]).to_pylist())
+    if _NAMING.isdisjoint(reading.report.files[0].mapped):
+        raise PermanentError(
+            f"{file.name}: a request names a person by customer number, e-mail or phone, and this file has only mobile "
+            "ad ids; land it with one of these"
+        )
+    return rows, reading.report.rows - len(rows)
+
+
+def _reason(error: SegmentAssetsError, name: str) -> str:
+    """What is wrong with a file, without its name."""
+    said = str(error).removeprefix(f"{name}: ")
+    return "it cannot be read; look at it and land it again" if name in said else said

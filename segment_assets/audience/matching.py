@@ -1,15 +1,16 @@
-"""Which customer records an opt-out means.
+"""Which customer records an opt-out means, and which are those of people who were forgotten before.
 
-Belongs here: reading opt-outs and matching them to customers, by number, e-mail or phone. Not here: what is then
-suppressed (suppressing).
+Belongs here: reading opt-outs and matching them to customers, by number, e-mail or phone; matching the digests of
+requests whose file may be gone. Not here: what is then suppressed (suppressing).
 
 Tables made: `requests` (one row per opt-out: request, opted_out_at, customer_id, e-mail and phone digests in every
-form, the raw e-mail, phone and country), `hits` (request, customer_id), `matched` (one row per customer record with
-its raw identifiers and the earliest request).
+form, the raw e-mail, phone and country), `hits` (request, customer_id), `erased_hits` (customer_id, opted_out_at),
+`matched` (one row per customer record with its raw identifiers and the earliest request).
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import engine
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 SAID_FORMS = (*staging.E_MAIL_FORMS, *staging.PHONE_FORMS)
 _SLICE_ROWS = 20_000
 _PIECE_ROWS = 50_000
+_OF_A_CUSTOMER = ("customer_id", "email_address", "email_sha256", "phone_number", "country")
+_DIGEST = re.compile("[0-9a-f]{64}")
 # Seven digits are the shortest tail that national and international notation of one number share everywhere, and
 # long enough that few strangers share it.
 _TAIL = "nullif(right(regexp_replace({column}, '[^0-9]', '', 'g'), 7), '')"
@@ -64,8 +67,67 @@ def load(connection: duckdb.DuckDBPyConnection, opt_outs: pads.Dataset) -> int:
     return first
 
 
+def match_erased(
+    connection: duckdb.DuckDBPyConnection,
+    customers: pads.Dataset,
+    erasures: pads.Dataset | None,
+    key: bytes,
+    *,
+    phones: bool,
+) -> None:
+    """Create `erased_hits` from rows of ERASURES: customer records with a number, an e-mail or a phone among these.
+
+    What somebody is known by changes, and a request to be forgotten outlives its file as digests alone. Customers are
+    streamed once and digested, for which there is a price only where anybody asked to be forgotten. Without `phones`
+    none is a match: it may be a household's.
+    """
+    connection.execute("CREATE TEMP TABLE erased_hits (customer_id VARCHAR, opted_out_at TIMESTAMPTZ)")
+    if erasures is None:
+        return
+    connection.register("erasure_rows", erasures)
+    connection.execute("CREATE TEMP TABLE erased AS SELECT kind, digest, opted_out_at FROM erasure_rows")
+    connection.unregister("erasure_rows")
+    kinds = {"member": "'member'", "email": "'email', 'email_gmail_folded'", "email_sha256": "'email'"}
+    kinds |= {"phone_digits": "'phone_digits'"} if phones else {}
+    if not engine.number(connection, "SELECT count(*) FROM erased"):
+        return
+    for batch in scan(customers, _PIECE_ROWS, _OF_A_CUSTOMER):
+        connection.register("piece", _digested(batch, key, phones=phones))
+        for column, names in kinds.items():
+            connection.execute(
+                f"INSERT INTO erased_hits SELECT p.customer_id, e.opted_out_at FROM piece p "
+                f"JOIN erased e ON e.digest = p.{column} AND e.kind IN ({names})"
+            )
+        connection.unregister("piece")
+
+
+def _digested(batch: pa.RecordBatch, key: bytes, *, phones: bool) -> pa.Table:
+    """What names the customers of a batch, as it is among the suppressions."""
+    import pyarrow as pa
+
+    from segment_assets.identity import digest_batch
+
+    raw = batch.select(["email_address", "phone_number", "country"]).rename_columns(["email", "phone", "country"])
+    forms = digest_batch(raw, forms=["email", *(["phone_digits"] if phones else [])]).forms
+    numbers, _ = staging.customer_numbers(batch.column("customer_id"))
+    # The join key may be known where the e-mail itself is not.
+    known = [_as_digest(text) for text in batch.column("email_sha256").to_pylist()]
+    return pa.table(
+        {
+            "customer_id": batch.column("customer_id"),
+            "member": staging.pseudonyms(key, "customer", numbers),
+            "email_sha256": pa.array(known, pa.binary(32)),
+            **forms,
+        }
+    )
+
+
+def _as_digest(text: str | None) -> bytes | None:
+    return bytes.fromhex(text) if text and _DIGEST.fullmatch(text := text.strip().lower()) else None
+
+
 def match_customers(connection: duckdb.DuckDBPyConnection, customers: pads.Dataset) -> None:
-    """Create `hits` and `matched` from `requests` and rows of CUSTOMERS, which are streamed twice and never held.
+    """Create `hits` and `matched` from `requests`, `erased_hits` and rows of CUSTOMERS, which are streamed twice.
 
     Piece by piece because DuckDB, which cannot know the size of an Arrow dataset, built its hash tables over the
     customers: 879 MB for a million of them.
@@ -82,8 +144,10 @@ def match_customers(connection: duckdb.DuckDBPyConnection, customers: pads.Datas
     connection.execute(
         """
         CREATE TEMP TABLE earliest AS
-        SELECT h.customer_id, min(r.opted_out_at) AS opted_out_at
-        FROM hits h JOIN requests r USING (request) GROUP BY h.customer_id
+        SELECT customer_id, min(opted_out_at) AS opted_out_at
+        FROM (SELECT h.customer_id, r.opted_out_at FROM hits h JOIN requests r USING (request)
+              UNION ALL SELECT customer_id, opted_out_at FROM erased_hits)
+        GROUP BY customer_id
         """
     )
     connection.execute(
@@ -118,8 +182,7 @@ def _each_piece(
     """Yield the statements once per piece of the customers, which they see as `piece`."""
     import pyarrow as pa
 
-    columns = ["customer_id", "email_address", "email_sha256", "phone_number", "country", "mobile_ad_id"]
-    for batch in scan(customers, _PIECE_ROWS, columns):
+    for batch in scan(customers, _PIECE_ROWS, [*_OF_A_CUSTOMER, "mobile_ad_id"]):
         connection.register("piece", pa.Table.from_batches([batch]))
         yield from statements
         connection.unregister("piece")

@@ -48,13 +48,16 @@ def build_suppressions(
     *,
     workdir: Path,
     erasures: pads.Dataset | None = None,
+    erased_phones: bool = True,
 ) -> SuppressionCounts:
     """Turn rows of OPT_OUTS into rows of SUPPRESSIONS, sorted by (kind, digest), in bounded memory.
 
     A request by e-mail, phone or customer number reaches every identifier of every customer record that it matches,
     so it also stops the record that has nothing but a phone. Only matched customers are digested. `key` is the
-    tenant's pseudonym key, the same as for audiences. Rows of `erasures` (ERASURES) are suppressions as well. `workdir`
-    is an existing folder on a disk with room; what is spilled there is personal data and is removed at the end.
+    tenant's pseudonym key, the same as for audiences. Rows of `erasures` (ERASURES) are suppressions as well, and so is
+    everything that the customers are known by now whom one of them names by number, by e-mail or, with `erased_phones`,
+    by phone. `workdir` is an existing folder on a disk with room; what is spilled there is personal data and is removed
+    at the end.
     """
     with (
         tempfile.TemporaryDirectory(dir=workdir, prefix="suppressions-") as spill,
@@ -63,17 +66,19 @@ def build_suppressions(
         requests = matching.load(connection, opt_outs)
         connection.execute("CREATE TEMP TABLE named (kind VARCHAR, digest BLOB, opted_out_at TIMESTAMPTZ)")
         _name_requests(connection, key)
+        matching.match_erased(connection, customers, erasures, key, phones=erased_phones)
         matching.match_customers(connection, customers)
         _name_customers(connection, key)
         _name_people_without_a_number(connection, key)
         if erasures is not None:
-            connection.register("erasure_rows", erasures)
-            connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at FROM erasure_rows")
+            connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at FROM erased")
         rows = _write(connection, write)
         return SuppressionCounts(
             opt_outs=requests,
             naming_nobody=engine.number(connection, _NAMING_NOBODY),
-            customers=engine.number(connection, "SELECT count(*) FROM matched"),
+            customers=engine.number(
+                connection, "SELECT count(*) FROM matched WHERE customer_id IN (SELECT customer_id FROM hits)"
+            ),
             rows=rows,
         )
 

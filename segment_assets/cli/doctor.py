@@ -68,7 +68,7 @@ def _findings(deployment: Deployment, *, ask_platforms: bool) -> list[Finding]:
         return _connected(deployment, account)
 
     doctor = AwsDoctor(deployment.aws, plan, connect=connect if ask_platforms else None)
-    return [*local.judge_plan(plan), *doctor.findings()]
+    return [*local.judge_plan(plan), *local.judge_alerts(deployment), *doctor.findings()]
 
 
 def _connected(deployment: Deployment, account: Account) -> tuple[Destination, Transport]:

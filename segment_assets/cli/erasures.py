@@ -5,31 +5,48 @@ Belongs here: showing the table. Not here: asking the platforms (`assets.erasure
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from segment_assets.deployment import Deployment
 from segment_assets.tables import ERASURES, PLATFORM_ERASURES
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 _ALL = "all"
 
 
 def show_erasures() -> int:
-    """One line per account. 1 while anything is left to do."""
+    """What is unread, and one line per account. 1 while anything is left to do, for us or for a person."""
     from segment_assets.erasures import ENDED
 
-    lake: Any = Deployment.from_env().resources()["lake"]
+    deployment = Deployment.from_env()
+    have: Any = deployment.resources()
+    lake = have["lake"]
     wanted, done = lake.current(ERASURES.name, _ALL), lake.current(PLATFORM_ERASURES.name, _ALL)
-    if wanted is None or not wanted.rows:
+    left = list(_unread(deployment, have, wanted))
+    rows = []
+    if wanted is not None and wanted.rows:
+        rows = lake.dataset(done).to_table().to_pylist() if done is not None else []
+        if done is None or done.stats.get("erasures") != wanted.id:
+            left.append("There are requests that no account was asked about yet; the sensor `erasures` starts it.")
+    elif not left:
         click.echo("Nobody has asked to be forgotten. Requests go as files into landing/erasures.")
-        return 0
-    if done is None or done.stats.get("erasures") != wanted.id:
-        click.echo("There are requests that no account was asked about yet; the sensor `erasures` starts it.")
-    rows = lake.dataset(done).to_table().to_pylist() if done is not None else []
+    for line in left:
+        click.echo(line)
     for row in rows:
         by = f", done by {row['done_by']:%Y-%m-%d}" if row["done_by"] else ""
         click.echo(f"{row['destination']}/{row['account']}: {row['standing']}, {row['people'] or 0:,} people{by}")
         click.echo(f"  {row['said']}")
-    is_open = done is None or done.stats.get("erasures") != wanted.id
-    return 1 if is_open or any(row["standing"] not in ENDED for row in rows) else 0
+    return 1 if left or any(row["standing"] not in ENDED for row in rows) else 0
+
+
+def _unread(deployment: Deployment, have: Any, wanted: Any) -> Iterator[str]:
+    """What was not read, or names nobody."""
+    from segment_assets.erasures import troubles, unread
+
+    if unread(have["lake"], have["landing"], have["secrets"].tenant_key(deployment.plan().tenant)):
+        yield "landing/erasures has not been read as it is now; the sensor `erasures` starts it."
+    yield from troubles(wanted.stats) if wanted is not None else ()

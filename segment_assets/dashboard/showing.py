@@ -5,6 +5,7 @@ Belongs here: what every panel does alike. Not here: any panel (`pages`), drawin
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.dashboard import charts, lines, look
@@ -21,33 +22,39 @@ if TYPE_CHECKING:
     from segment_assets.dashboard.panels import Number, Panel
 
 WITHHELD = (
-    f"“{BELOW}”: the clean room told no number, because the group is too small or empty. It is unknown, it is not 0."
+    f"“{BELOW}”: no number is told, because the group is too small or empty, or because its number would give away "
+    "that of one that is. It is unknown, it is not 0."
 )
 DESCRIPTIVE = (
     "Descriptive, not an effect (selection bias): people who see more ads differ from others before they see any. "
     "What an activation caused is in the first chart of the measurement page."
 )
+_NO_PLACE = "No number of this chart has a place on its axis; all of them are in the table."
 _NAMED = 3
 
 
 def section_of(panel: Panel, area: str, of: Figures) -> Section:
     """The panel with the rows that its table has now."""
     rows = chosen(panel, of.tables.get(panel.table, ()))
-    told = [row for row in rows if _is_told(panel, row)]
-    chart = _drawn(panel, rows) if told else None
+    placed = [row for row in rows if _has_place(panel, row)]
+    told = [row for row in placed if _is_told(panel, row)]
+    chart = _drawn(panel, placed) if told else None
     weekly = bool(rows) and "reporting_week" in rows[0]
     when = f"In the {week_name(rows[0]['reporting_week'])}. " if weekly and panel.weeks == 1 else ""
     answer = panel.answer(told) if panel.answer and told else ""
     notes = [panel.definition]
     notes += [DESCRIPTIVE] if panel.descriptive else []
     notes += [WITHHELD] if rows and "below_threshold" in rows[0] else []
-    gone = [_name(panel, row) for row in rows if not _is_told(panel, row)]
+    if len(placed) < len(rows):
+        astray = ", ".join(str(row[panel.along]) for row in rows if row not in placed)
+        notes.insert(0, f"Without a place on the axis, and in the table only: {astray}.")
+    gone = [_name(panel, row) for row in placed if not _is_told(panel, row)]
     if told and gone and panel.shape is Shape.CURVE:
-        notes.insert(0, f"{len(gone)} of {len(rows)} points are {BELOW}; the line goes past them.")
+        notes.insert(0, f"{len(gone)} of {len(placed)} points are {BELOW}; the line goes past them.")
     elif told and gone and panel.order:
         notes.insert(0, f"{len(gone)} of {len(rows)} are {BELOW}: {_listed(gone)}.")
     said = f"{answer} " if answer else ""
-    nothing = panel.nothing_told if rows else panel.empty
+    nothing = (panel.nothing_told if placed else _NO_PLACE) if rows else panel.empty
     return Section(
         panel.id,
         f"{area} · descriptive" if panel.descriptive else area,
@@ -100,6 +107,17 @@ def _is_told(panel: Panel, row: Row) -> bool:
         return False
     known = (row[panel.value] if panel.value else None, *_ends(panel, row))
     return any(number is not None for number in known)
+
+
+def _has_place(panel: Panel, row: Row) -> bool:
+    """Whether a curve can show the row; where a place is withheld, so is what would be there."""
+    place = row[panel.along] if panel.along else None
+    if place is None:
+        return not panel.along or not _is_told(panel, row)
+    try:
+        return math.isfinite(float(place))
+    except ValueError:
+        return False
 
 
 def _ends(panel: Panel, row: Row) -> tuple[float | None, float | None]:

@@ -20,6 +20,7 @@ class Unit(enum.Enum):
     POINTS = "percentage points"
     INDEX = "index"
     RATIO = "ratio"
+    P_VALUE = "p-value"
     HOURS = "hours"
     EUR = "EUR"
 
@@ -43,9 +44,13 @@ def written(value: Any, unit: Unit) -> str:
     ('12,737', '9.4 %', '64.0 %')
     >>> written(0.0123, Unit.POINTS), written(-2.5, Unit.EUR), written(0.25, Unit.HOURS)
     ('+1.23 points', '-2.50 EUR', '0.2 h')
+    >>> written(0.003, Unit.P_VALUE), written(0.000005, Unit.P_VALUE)
+    ('0.003', '< 0.001')
     """
     if unit is Unit.DAY:
         return f"{value:%Y-%m-%d}"
+    if unit is Unit.P_VALUE and value < _SMALLEST_P:
+        return f"< {_SMALLEST_P}"
     scale, how = _WRITTEN[unit]
     return how.format(value * scale if scale else value)
 
@@ -63,6 +68,8 @@ def between(low: float | None, high: float | None, unit: Unit, *, alone: bool = 
     return " to ".join(end.removesuffix(sign) for end in ends) + (sign if alone else "")
 
 
+# 0 would say that chance cannot do it.
+_SMALLEST_P = 0.001
 # What a value is multiplied with, 0 for what is no number, and how it is written then.
 _WRITTEN = {
     Unit.WORD: (0, "{}"),
@@ -72,6 +79,7 @@ _WRITTEN = {
     Unit.SHARE: (100, "{:.1f} %"),
     Unit.POINTS: (100, "{:+.2f} points"),
     Unit.RATIO: (1, "{:,.2f}"),
+    Unit.P_VALUE: (1, "{:.3f}"),
     Unit.HOURS: (1, "{:,.1f} h"),
     Unit.EUR: (1, "{:,.2f} EUR"),
 }

@@ -11,13 +11,13 @@ import hmac
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import AudienceSpec, NeedsHumanError, PermanentError
+from segment_assets.contracts import IS_VALUE_BASED, AudienceSpec, NeedsHumanError, PermanentError
 from segment_assets.delivery.ledger import AudienceLedger, minted
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Destination, Sleep, Transport
     from segment_assets.delivery.errands import Errand
-    from segment_assets.delivery.ledger import Chain
+    from segment_assets.delivery.ledger import Chain, Entry
 
 # Seconds. A platform can finish a request whose caller has hung up (seen in CI: two audiences after a time-out).
 _CREATION_MAY_STILL_ARRIVE = 120.0
@@ -57,8 +57,30 @@ def audience_on_platform(
     except (PermanentError, NeedsHumanError):
         chain.append("refused", {})
         raise
-    chain.append("created", {"id": audience_id})
+    chain.append("created", {"id": audience_id, **({"by_value": True} if _is_by_value(errand) else {})})
     return audience_id
+
+
+def refuse_another_kind(ledger: AudienceLedger, errand: Errand) -> None:
+    """Stop people from being added after `value_based` was switched: what an audience was made as it stays.
+
+    Every batch would be refused, and so would each half of it. Who said no is taken out either way.
+    Raises NeedsHumanError.
+    """
+    made = _made(ledger.audience())
+    if made is None or bool(made.body.get("by_value")) == _is_by_value(errand):
+        return
+    was = "by value" if made.body.get("by_value") else "without values"
+    # What becomes of an audience is noted with a delivery, so `on_removal` has to be said while one is let through.
+    way_out = (
+        "then, for a new audience, end the activation with on_removal: delete, and name it again by the other kind"
+    )
+    if made.kind == "adopted":
+        way_out = "an adopted audience takes people without values"
+    raise NeedsHumanError(
+        f"{errand.pair}: value_based was switched in the plan, and the audience was made {was}, which stays. Nobody is "
+        f"added. Switch it back; {way_out}"
+    )
 
 
 def is_adopted(ledger: AudienceLedger) -> bool:
@@ -68,12 +90,22 @@ def is_adopted(ledger: AudienceLedger) -> bool:
 
 
 def _known(chain: Chain) -> str:
+    made = _made(chain)
+    return str(made.body["id"]) if made else ""
+
+
+def _made(chain: Chain) -> Entry | None:
+    """The note on the audience that the pair has."""
     for entry in reversed(chain.entries):
         if entry.kind == "deleted":
             break
         if entry.kind in {"created", "adopted"}:
-            return str(entry.body["id"])
-    return ""
+            return entry
+    return None
+
+
+def _is_by_value(errand: Errand) -> bool:
+    return errand.statements.get(IS_VALUE_BASED) == "true"
 
 
 def _refuse_to_adopt_what_is_taken(ledger: AudienceLedger, wanted: str, known: str) -> None:

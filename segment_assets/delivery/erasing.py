@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 from segment_assets import engine
 from segment_assets.contracts import SegmentAssetsError
 from segment_assets.delivery.courier import Courier, Patience
+from segment_assets.delivery.erasure_answers import answers
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.ever_sent import EverSent, ever_sent
 from segment_assets.delivery.filling import FilledBatches
@@ -120,8 +121,10 @@ class Eraser:
     def run(self, erasures: Snapshot, *, removal_until: float = 0.0) -> Forgotten:
         """Ask about everybody named by `erasures` (ERASURES) who was ever sent there and is not forgotten yet.
 
-        Until `removal_until` (seconds since the epoch) nobody is asked about while an audience of the account holds any
-        of them: a platform that forgets somebody first may answer their removal with an error.
+        Nobody is asked about before their time while an audience of the account holds them: a platform that forgets
+        somebody first may answer their removal with an error. `removal_until` (seconds since the epoch) is that time
+        for the newest of `erasures`. Whoever asked earlier has theirs as much earlier, so that new requests put off
+        nobody's.
         Raises TransientError, PermanentError or NeedsHumanError; what was answered by then is noted.
         """
         log = self._ledger.last()
@@ -130,26 +133,34 @@ class Eraser:
         account = (self._pair.tenant, self._pair.destination, self._pair.account)
         named = self._lake.dataset(erasures)
         sent = ever_sent(self._lake, account, named, workdir=self._workdir, clock=self._clock)
-        waits = sent.still_there and self._clock() < removal_until
-        if self._erasure is not None and not waits:
-            records = self._not_asked(sent)
+        left = removal_until - self._clock() - sent.newest
+        waiting = {member for member, asked_at in sent.there.items() if asked_at + left > 0}
+        if self._erasure is not None:
+            records = self._not_asked(sent, waiting)
             if records.num_rows:
                 self._ask(records, erasures)
-        return self._standing(sent, waits=bool(waits))
+        return self._standing(sent, waits=bool(waiting))
 
-    def _not_asked(self, sent: EverSent) -> pa.Table:
-        """The records that the platform has not acknowledged to have forgotten, each once, as in ACKNOWLEDGED."""
+    def _not_asked(self, sent: EverSent, waiting: set[bytes]) -> pa.Table:
+        """The records that the platform has not acknowledged to have forgotten, each once, as in ACKNOWLEDGED.
+
+        Those of the people in `waiting` are left out.
+        """
+        import pyarrow as pa
+
         # A record was asked about as it was added and as it was taken out, the latter with fewer of its keys.
         by_person = ["member_id"] if self._call.contract.known_by_member else ["member_id", "record_id"]
         is_same = " AND ".join(f"a.{name} = s.{name}" for name in by_person)
         with engine.connect(self._workdir) as db:
             db.register("sent", sent.records)
             db.register("asked", self._asked())
+            db.register("waiting", pa.table({"member_id": pa.array(sorted(waiting), pa.binary(32))}))
             found: pa.Table = db.sql(f"""
                 SELECT member_id, record_id, 'acknowledged' AS standing, NULL::TIMESTAMPTZ AS answered_at,
                        {", ".join(FORMS)}
                 FROM sent s
                 WHERE NOT EXISTS (SELECT 1 FROM asked a WHERE a.standing = 'acknowledged' AND {is_same})
+                  AND member_id NOT IN (SELECT member_id FROM waiting)
                 QUALIFY row_number() OVER (PARTITION BY {", ".join(by_person)}
                                            ORDER BY phase IN ('add', 'replace', 'reaffirm') DESC, record_id) = 1
                 ORDER BY member_id, record_id
@@ -197,15 +208,20 @@ class Eraser:
 
     def _close(self, log: DeliveryLog, ended: str) -> None:
         """Note what became of each record, and end the delivery. Before the closing entry it can all be repeated."""
-        told = _answers(log, self._lake.dataset(self._changes_of(log)).to_table())
+        told = answers(log, self._lake.dataset(self._changes_of(log)).to_table())
         answered_at = utc(self._clock())
         new = [{**row, "answered_at": answered_at} for row in told]
-        names = {(row["member_id"], row["record_id"]) for row in new}
-        rows = [row for row in self._asked().to_pylist() if (row["member_id"], row["record_id"]) not in names] + new
+        names = {self._name_of(row) for row in new}
+        rows = [row for row in self._asked().to_pylist() if self._name_of(row) not in names] + new
         self._publish(sorted(rows, key=lambda row: (row["member_id"], row["record_id"])))
         counts = {name: sum(row["standing"] == name for row in new) for name in _STANDINGS}
         unproven = sum(entry.body["unproven"] for entry in log.final_answers())
         log.chain.append("closed", {"outcome": ended, "accounting": {**counts, "unproven": unproven}})
+
+    def _name_of(self, row: Mapping[str, object]) -> tuple[object, ...]:
+        """What the platform knows a record by: the person, or the record itself."""
+        by_member = self._call.contract.known_by_member
+        return (row["member_id"],) if by_member else (row["member_id"], row["record_id"])
 
     def _changes_of(self, log: DeliveryLog) -> Snapshot:
         return self._lake.snapshot(CHANGES.name, self._pair.partition, log.header["changes"])
@@ -224,6 +240,9 @@ class Eraser:
             name: {r["member_id"] for r in rows if r["standing"] == name} for name in _STANDINGS
         }
         people = sent.members | {row["member_id"] for row in rows}
+        if self._call.contract.known_by_member:
+            # One yes is of the whole person, whatever was said before of another record of theirs.
+            by |= {name: by[name] - by["acknowledged"] for name in ("refused", "in_doubt")}
         acknowledged = by["acknowledged"] - by["refused"] - by["in_doubt"]
         last = max((row["answered_at"].timestamp() for row in rows if row["standing"] == "acknowledged"), default=None)
         days = self._erasure.within_days if self._erasure else 0
@@ -242,7 +261,7 @@ class Eraser:
 
     def _word(self, found: Forgotten, *, waits: bool) -> str:
         if not found.people:
-            return "nobody"
+            return "unknown" if found.not_retained else "nobody"
         if self._erasure is None:
             return "no_call"
         if found.refused:
@@ -251,7 +270,8 @@ class Eraser:
             return "waiting"
         if found.acknowledged < found.people:
             return "in_doubt"
-        return "done" if found.done_by is not None and self._clock() >= found.done_by else "asked"
+        is_over = found.done_by is not None and self._clock() >= found.done_by
+        return "done" if is_over and not found.unproven else "asked"
 
 
 _STANDINGS = ("acknowledged", "refused", "in_doubt")
@@ -276,28 +296,3 @@ class _Call:
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         return self.destination.read_erasure(members, session, response)
-
-
-def _answers(log: DeliveryLog, changes: pa.Table) -> list[dict[str, object]]:
-    """What the answers say of each record: standing and code. Records of a batch that was never sent are left out."""
-    standings = log.batch_standings()
-    codes = {(e.body["phase"], e.body["batch"]): str(e.body["code"]) for e in log.answered("refused")}
-    named: dict[tuple[str, int, str], str] = {}
-    given_up = set()
-    for entry in log.final_answers():
-        batch = (entry.body["phase"], entry.body["batch"])
-        named |= {(*batch, member): code for member, code in entry.body["rejected_members"].items()}
-        given_up |= {(*batch, place) for place in entry.body.get("given_up", ())}
-    found, places = [], dict[tuple[str, int], int]()
-    for row in changes.select(["phase", "batch", "member_id", "record_id"]).to_pylist():
-        batch = (row["phase"], row["batch"])
-        place = places[batch] = places.get(batch, -1) + 1
-        said, code = standings.get(batch, ""), codes.get(batch, "")
-        if (*batch, row["member_id"].hex()) in named:
-            said, code = "refused", named[(*batch, row["member_id"].hex())]
-        elif (*batch, place) in given_up:
-            said = "in_doubt"
-        if said:
-            names = {"member_id": row["member_id"], "record_id": row["record_id"]}
-            found.append({**names, "standing": said, "code": code if said == "refused" else None})
-    return found

@@ -9,14 +9,16 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from segment_assets import engine
 from segment_assets.contracts import PermanentError
 from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.delivery.naming import named_members
+from segment_assets.delivery.records import named_by
 from segment_assets.delivery.wanted import SILENT
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from segment_assets.delivery.ledger import DeliveryLog
 
 _THERE = ("acknowledged", "in_doubt", "leaving")
+# A phone or a device may be a household's: by these the others of it would be erased, who did not ask.
+_NAMES_ONE = ("member", "email", "email_gmail_folded")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,14 +37,21 @@ class EverSent:
     """`records` as in CHANGES, one row for each time that one was asked of the platform; `members` are whose they are.
 
     What an audience holds of them is among the records too, as an addition.
-    `still_there`: people whom an audience of the account holds, or may hold, now. `not_retained`: deliveries whose
-    changes were deleted for their age, so that nobody knows whether they named anybody.
+    `there`: people whom an audience of the account holds, or may hold, now, and when they were first named, in seconds
+    since the epoch; `newest` is when the last request of all was. `not_retained`: deliveries whose changes were deleted
+    for their age, so that nobody knows whether they named anybody.
     """
 
     records: pa.Table
     members: frozenset[bytes]
-    still_there: int
+    there: Mapping[bytes, float]
+    newest: float
     not_retained: int
+
+    @property
+    def still_there(self) -> int:
+        """How many people are in an audience, or may be."""
+        return len(self.there)
 
 
 def ever_sent(
@@ -48,8 +59,13 @@ def ever_sent(
 ) -> EverSent:
     """Look through every delivery of an account (tenant, destination, account) for people whom `named` names.
 
-    `named` has rows as in SUPPRESSIONS. Memory is that of the found.
+    `named` has rows as in SUPPRESSIONS. It means those whom it names by our id of them or by their e-mail. Who only
+    shares a phone or a device with them is not meant: an audience loses what is shared as it does for every no, a
+    platform is asked to forget it as the asking person's, and nothing else of the other is looked for. So somebody
+    whom a request names by a phone alone is found only where it leads to a customer, or is all that they are known by.
+    Memory is that of the found and of those named.
     """
+    newest, named = _newest(named), _naming_one(named)
     found, not_retained, members = [], 0, set[bytes]()
     ledgers = [AudienceLedger(lake, pair, clock) for pair in _pairs(lake, *account)]
     for ledger, log in _deliveries(ledgers):
@@ -64,8 +80,53 @@ def ever_sent(
             members |= _members(state, named, workdir)
     there = {one for ledger in ledgers for one in _held(ledger, members)}
     records = _records(found, ledgers, members)
+    tables = [state for ledger in ledgers if (state := _state(ledger)) is not None]
+    first_named = _first_named([*tables, *(changes for _, changes in found)], there, named, workdir)
     # Whoever is in changes of which nothing was sent is nobody that the account knows.
-    return EverSent(records, frozenset(_ids(records) | there), len(there), not_retained)
+    return EverSent(records, frozenset(_ids(records) | there), first_named, newest, not_retained)
+
+
+def _newest(named: pads.Dataset) -> float:
+    import pyarrow.compute as pc
+
+    # Any: the stubs know no maximum of a column, and no columns of a dataset.
+    compute: Any = pc
+    dataset: Any = named
+    moment = compute.max(dataset.to_table(columns=["opted_out_at"]).column(0)).as_py()
+    return float(moment.timestamp()) if moment else 0.0
+
+
+def _naming_one(named: pads.Dataset) -> pads.Dataset:
+    import pyarrow.compute as pc
+    import pyarrow.dataset as pads
+
+    # Any: the stubs know no filter on a dataset.
+    dataset: Any = named
+    naming_one: pads.Dataset = pads.dataset(dataset.to_table(filter=pc.field("kind").isin(_NAMES_ONE)))
+    return naming_one
+
+
+def _first_named(
+    tables: list[pads.Dataset], members: set[bytes], named: pads.Dataset, workdir: Path
+) -> dict[bytes, float]:
+    """When each of the members was first named by any row of theirs, in seconds since the epoch."""
+    earliest = dict[bytes, float]()
+    if not members:
+        return earliest
+    by_each = " UNION ALL ".join(
+        f"SELECT r.member_id, n.opted_out_at FROM rows_ r JOIN named n ON n.digest = {cell} AND n.kind IN ({kinds})"
+        for cell, kinds in named_by("r").items()
+    )
+    sql = f"SELECT member_id, epoch(min(opted_out_at)) FROM ({by_each}) GROUP BY member_id"
+    with engine.connect(workdir) as db:
+        db.register("named_rows", named)
+        db.execute("CREATE TEMP TABLE named AS SELECT * FROM named_rows")
+        for table in tables:
+            db.register("rows_", _of(table, members))
+            for member, at in db.execute(sql).fetchall():
+                earliest[member] = min(at, earliest.get(member, at))
+            db.unregister("rows_")
+    return earliest
 
 
 def _pairs(lake: Lake, tenant: str, destination: str, account: str) -> list[Pair]:

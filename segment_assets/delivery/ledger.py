@@ -191,6 +191,7 @@ class AudienceLedger:
     def __init__(self, lake: Lake, pair: Pair, clock: Clock) -> None:
         self.lake, self.pair, self.clock = lake, pair, clock
         self._numbers = sorted({int(key.split("/")[-2]) for key in lake.keys(f"{pair.prefix}/deliveries")})
+        self._newest: DeliveryLog | None = None
 
     def audience(self) -> Chain:
         """The chain about the audience on the platform: intent, created."""
@@ -226,9 +227,15 @@ class AudienceLedger:
         return DeliveryLog(number, chain)
 
     def _log(self, number: int) -> DeliveryLog:
+        # Nothing follows a closing entry, so the newest delivery is read once when it is closed.
+        if self._newest is not None and self._newest.number == number:
+            return self._newest
         chain = Chain(self.lake, self._folder(number), self.clock)
         chain.before = chain.entries[0].previous
-        return DeliveryLog(number, chain)
+        log = DeliveryLog(number, chain)
+        if number == self._numbers[-1] and log.closed is not None:
+            self._newest = log
+        return log
 
     def _folder(self, number: int) -> str:
         return f"{self.pair.prefix}/deliveries/{number:06d}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from segment_assets.contracts import Mode, NeedsHumanError, RefusedRemovalError, SegmentAssetsError, TransientError
 from segment_assets.delivery.changes import audience_changes
 from segment_assets.delivery.courier import Courier, Patience
-from segment_assets.delivery.creation import audience_on_platform, is_adopted
+from segment_assets.delivery.creation import audience_on_platform, is_adopted, refuse_another_kind
 from segment_assets.delivery.filling import FilledBatches, known_id
 from segment_assets.delivery.following import LATE_FAILURES, follow, late_refusals
 from segment_assets.delivery.guards import stop_what_needs_a_human
@@ -171,6 +171,7 @@ class PairRun:
         return self._deliver(leg, newest=self.newest)
 
     def _leg(self, audience: Snapshot, mode: Mode, *, is_let_through: bool = False) -> Leg:
+        refuse_another_kind(self.ledger, self.errand)
         state, suppressions = acknowledged_state(self.lake, self.ledger), self.suppressions
         writer = self._changes()
         counts = audience_changes(

@@ -100,6 +100,9 @@ _MEMBERS, _METRICS = "application/vnd.admAudiences.v1+json", "application/vnd.ad
 _DELETION = "application/vnd.admDataDeletion.v1+json"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRUTHS = {"true": True, "false": False}
+# 207 says something of each, so by itself it is no yes to anybody.
+_YES = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT})
+_TAKEN_ON: tuple[Mapping[str, str], ...] = ({}, {"status": "ACCEPTED"})
 _ACTIONS = {Operation.ADD: "CREATE", Operation.REMOVE: "DELETE"}
 
 
@@ -155,22 +158,30 @@ class AmazonDataManager:
         is not told: what was done for the others may be done again.
         """
         body = accepted(response, self.account, has_people=True)
-        rejected, passing, of_whom_unknown = member_codes(body, len(members), self.account)
+        # Without an id of the upload nothing says that there was one.
+        uploaded = bool(body.get("ingressId"))
+        unproven = {place for place, one in enumerate(members) if not uploaded or self._is_passed_over(one)}
+        return self._person_by_person(body, len(members), unproven, session, response)
+
+    def _person_by_person(
+        self, body: Mapping[str, Any], people: int, unproven: set[int], session: Session, response: Response
+    ) -> Answer:
+        """An answer that names by place whom it refuses. `unproven`: of whom it proves nothing where it is silent."""
+        rejected, passing, of_whom_unknown = member_codes(body, people, self.account)
         if of_whom_unknown:
             # Acknowledged, a removal of theirs would be lost. What was done for the others may be done again.
             raise RefusedBatchError(
                 f"amazon_ads account {self.account}: {of_whom_unknown} people are refused and not named; the batch is "
                 "sent in halves"
             )
-        others = [place for place in range(len(members)) if place not in rejected and place not in passing]
-        # Without an id of the upload nothing says that there was one.
-        unproven = sum(self._is_passed_over(members[place]) or not body.get("ingressId") for place in others)
-        received = len(members) - len(passing)
+        others = [place for place in range(people) if place not in rejected and place not in passing]
+        not_said = len(unproven.intersection(others))
+        received = people - len(passing)
         answer = Answer(
             received=received,
-            accepted=len(others) - unproven,
+            accepted=len(others) - not_said,
             rejected=rejected,
-            unproven=unproven,
+            unproven=not_said,
             session_received=session.received_before + received,
             code=str(response.status),
         )
@@ -194,12 +205,16 @@ class AmazonDataManager:
         return Request("POST", "/adm/identities/delete", json=body, headers=headers)
 
     def read_erasure(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
-        """Taken on as a whole, or refused as a whole: nothing is published of what the answer says of anybody."""
+        """Taken on as a whole, or with errors as `read` has them: nothing is published of what the answer says.
+
+        A plain yes is one to everybody. Whoever is not named by an answer that says anything else is unproven.
+        """
         is_silent = response.status < HTTPStatus.MULTIPLE_CHOICES and response.json is None and not response.content
-        if not is_silent:
-            accepted(response, self.account, has_people=response.status != HTTPStatus.NOT_FOUND)
-        taken, before = len(members), session.received_before
-        return Answer(taken, taken, {}, 0, before + taken, code=str(response.status))
+        has_people = response.status != HTTPStatus.NOT_FOUND
+        body = {} if is_silent else accepted(response, self.account, has_people=has_people)
+        is_yes = response.status in _YES and body in _TAKEN_ON
+        unproven = set[int]() if is_yes else set(range(len(members)))
+        return self._person_by_person(body, len(members), unproven, session, response)
 
     def size_request(self, audience_id: str) -> Request:
         """The call that asks how many records of a dataset Amazon has matched."""

@@ -12,7 +12,7 @@ from segment_assets.contracts import PermanentError, TransientError
 from segment_assets.distributed import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
     import pyarrow.dataset as pads
@@ -25,25 +25,17 @@ _COMPLETE = "_SUCCESS"
 
 
 def read_parts(
-    uri: str, rows: int, forms: Sequence[str], filesystem: pafs.FileSystem | None = None
+    uri: str, rows: int, forms: Sequence[str], files: Callable[[], pafs.FileSystem] | None = None
 ) -> Iterator[tuple[pa.RecordBatch, DigestedBatch]]:
     """Yield the digested rows of a finished job, ordered by source_row, in bounded memory.
 
     `uri` is the folder that the job created (a path or s3://…), `rows` and `forms` what it was given.
-    `filesystem`: whose keys are used for s3://, by default those of this process. Raises
-    TransientError where the job did not finish, PermanentError where rows are missing or twice; publish nothing then.
+    `files`: whose keys are used for s3://, asked anew for each part, by default those of this process. Raises
+    TransientError where the job did not finish or a part breaks off, PermanentError where rows are missing or twice;
+    publish nothing then.
     """
-    import pyarrow.fs as pafs
-
-    if filesystem is None:
-        filesystem, folder = pafs.FileSystem.from_uri(uri)
-    else:
-        folder = uri.removeprefix("s3://")
-    marker = filesystem.get_file_info(f"{folder}/{_COMPLETE}")
-    if marker.type is pafs.FileType.NotFound:
-        raise TransientError("the identity job left no complete result; make the audience again")
     seen, last = 0, -1
-    for batch in scan(_in_source_order(filesystem, folder, flat.flat_schema(forms)), _BATCH_ROWS):
+    for batch in _rows(uri, flat.flat_schema(forms), files):
         numbers = batch.column(flat.ROW).to_numpy()
         if numbers[0] <= last or bool((numbers[1:] <= numbers[:-1]).any()):
             raise PermanentError(
@@ -59,13 +51,32 @@ def read_parts(
         )
 
 
-def _in_source_order(filesystem: pafs.FileSystem, folder: str, schema: pa.Schema) -> pads.FileSystemDataset:
-    """The parts as a dataset, by their first row: Spark numbers its parts by size, not by place."""
+def _rows(uri: str, schema: pa.Schema, files: Callable[[], pafs.FileSystem] | None) -> Iterator[pa.RecordBatch]:
+    import pyarrow.dataset as pads
+    import pyarrow.fs as pafs
+
+    try:
+        filesystem, folder = (files(), uri.removeprefix("s3://")) if files else pafs.FileSystem.from_uri(uri)
+        if filesystem.get_file_info(f"{folder}/{_COMPLETE}").type is pafs.FileType.NotFound:
+            raise TransientError("the identity job left no complete result; make the audience again")
+        for path in _in_source_order(filesystem, folder, schema):
+            # An assumed role's keys end in the middle of a long audience, and pyarrow does not renew those it is given.
+            opened = files() if files else filesystem
+            yield from scan(pads.dataset(path, filesystem=opened, format="parquet", schema=schema), _BATCH_ROWS)
+    except OSError as broken:
+        # Its text may hold an address that was signed.
+        raise TransientError(
+            f"the identity job's parts were not read to their end ({type(broken).__name__}); make the audience again, "
+            "and if it stays look at this role's rights on the staging folder"
+        ) from None
+
+
+def _in_source_order(filesystem: pafs.FileSystem, folder: str, schema: pa.Schema) -> list[str]:
+    """The parts' paths by their first row: Spark numbers its parts by size, not by place."""
     import pyarrow.dataset as pads
 
     found = pads.dataset(folder, filesystem=filesystem, format="parquet", schema=schema)
-    parts = sorted((part for part in found.get_fragments() if part.count_rows()), key=_first_row)
-    return pads.FileSystemDataset(parts, schema, pads.ParquetFileFormat(), filesystem)
+    return [part.path for part in sorted((part for part in found.get_fragments() if part.count_rows()), key=_first_row)]
 
 
 def _first_row(part: pads.ParquetFileFragment) -> int:

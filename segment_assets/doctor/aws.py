@@ -227,4 +227,4 @@ class AwsDoctor:
         return AwsSession(self.settings.region)
 
     def _session(self, duty: str) -> AwsSession:
-        return AwsSession(self.settings.region, self.settings.roles[duty], duty=duty)
+        return AwsSession(self.settings.region, self.settings.roles[duty], self.settings.external_id, duty)

@@ -37,6 +37,19 @@ def judge_plan(plan: Plan) -> Iterator[Finding]:
     yield PLAN.fine(f"{len(plan.accounts)} accounts, {len(plan.activations)} activations")
 
 
+def judge_alerts(deployment: Deployment) -> Iterator[Finding]:
+    """Whether anybody is told what fails, where files of alerts go with the task that wrote them."""
+    subject = Subject("alerts", "people")
+    if deployment.webhook or (deployment.mail[0] and deployment.mail[2]):
+        yield subject.fine("they are told of what fails")
+    else:
+        yield subject.advice(
+            "nobody_told",
+            "nobody is told when a run fails, an opt-out is late or a login ends",
+            "set SEGMENT_ASSETS_ALERT_WEBHOOK, or the variables for e-mail",
+        )
+
+
 def _home(deployment: Deployment) -> Iterator[Finding]:
     probe = deployment.home / f".doctor-{uuid.uuid4().hex}"
     try:

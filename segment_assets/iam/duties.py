@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_assets.iam import glue_job, services
+from segment_assets.iam import glue_job, insight_sources, services
 from segment_assets.iam.grants import Grant
-from segment_assets.iam.parts import READ, READ_KEY, WRITE, WRITE_KEY, files, key, ours, queue, queues
+from segment_assets.iam.parts import READ, READ_KEY, WRITE, WRITE_KEY, files, folders, key, ours, queue, queues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -84,11 +84,12 @@ def audience(site: Site) -> list[Grant]:
             resources=(site.objects(told.lake, "doctor/"),),
             condition=ours(site),
         ),
-        *files(site, "Landing", told.landing, READ),
+        # A file may vanish between the listing and the fetch: that passes, and is no matter of rights.
+        *files(site, "Landing", told.landing, READ, finds_gaps=True),
         *(
             grant
             for place, data in enumerate(site.account_data, 1)
-            for grant in files(site, f"AccountData{place}", data, READ)
+            for grant in files(site, f"AccountData{place}", data, READ, finds_gaps=True)
         ),
         Grant(
             sid="PutPages", calls=("s3:PutObject",), resources=(site.objects(told.dashboards),), condition=ours(site)
@@ -149,8 +150,8 @@ def delivery(site: Site) -> list[Grant]:
 def insight(site: Site) -> list[Grant]:
     """Athena, with what its engine reads and writes in the caller's name."""
     told = site.settings
-    # The ledger's notes are beside the tables, and no table.
-    data = [f"{told.lake.rstrip('/')}/tables", *site.account_data]
+    # The lake has identifiers of everybody: whoever may start a query could read every table that this role may.
+    lake = insight_sources.of_lake()
     return [
         Grant(
             sid="AskAthena",
@@ -166,9 +167,18 @@ def insight(site: Site) -> list[Grant]:
             sid="ReadCatalogue",
             calls=("glue:BatchGetPartition",),
             also=("glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"),
-            resources=site.glue(told.account_database, told.lake_database),
+            resources=[
+                *site.glue(),
+                *site.tables(told.lake_database, lake),
+                *site.tables(told.account_database, insight_sources.of_account()),
+            ],
         ),
-        *(grant for place, address in enumerate(data, 1) for grant in files(site, f"Data{place}", address, READ)),
+        *folders(site, "Lake", f"{told.lake.rstrip('/')}/tables", lake, READ),
+        *(
+            grant
+            for place, address in enumerate(site.account_data, 1)
+            for grant in files(site, f"Data{place}", address, READ)
+        ),
         *files(
             site,
             "Answers",
@@ -180,7 +190,7 @@ def insight(site: Site) -> list[Grant]:
             sid="FindBuckets",
             calls=(),
             also=("s3:GetBucketLocation", "s3:ListBucketMultipartUploads"),
-            resources=tuple(sorted({site.bucket(address) for address in data})),
+            resources=tuple(sorted({site.bucket(address) for address in (told.lake, *site.account_data)})),
             condition=ours(site),
         ),
         *key(site, "s3", WRITE_KEY),
@@ -207,15 +217,15 @@ def doctor(site: Site) -> list[Grant]:
             resources=tuple(dict.fromkeys(site.bucket(place) for place in places)),
         ),
         Grant(
-            sid="LookAtLandingQueue",
+            sid="LookAtQueues",
             calls=("sqs:GetQueueAttributes", "sqs:GetQueueUrl"),
-            resources=queues(site, told.landing_queue),
+            resources=(*queues(site, told.landing_queue), *queues(site, told.clean_room_queue)),
         ),
         Grant(
             sid="LookAtRules",
             calls=("events:ListRuleNamesByTarget",),
             # IAM knows no resource for either.
-            resources=("*",) if told.landing_queue else (),
+            resources=("*",) if told.landing_queue or told.clean_room_queue else (),
         ),
         Grant(sid="LookAtQuotas", calls=("service-quotas:ListServiceQuotas",), resources=("*",)),
         Grant(

@@ -53,6 +53,17 @@ def files(
     ]
 
 
+def folders(site: Site, what: str, address: str, names: Sequence[str], calls: Sequence[str]) -> list[Grant]:
+    """Objects in some folders below an address, and listing these only."""
+    prefix = bucket_and_prefix(address)[1]
+    listed = {"StringLike": {"s3:prefix": [f"{prefix}{name}/*" for name in names]}}
+    objects = tuple(site.objects(address, f"{name}/") for name in names)
+    return [
+        Grant(sid=f"{what}Objects", calls=calls, resources=objects, condition=ours(site)),
+        Grant(sid=f"{what}List", calls=LIST, resources=(site.bucket(address),), condition={**ours(site), **listed}),
+    ]
+
+
 def ours(site: Site) -> dict[str, dict[str, Any]]:
     """A bucket that was deleted can be made again by a stranger."""
     return {"StringEquals": {"aws:ResourceAccount": site.account}}

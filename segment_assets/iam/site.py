@@ -77,6 +77,10 @@ class Site:
         """Of every object below s3://bucket/prefix, or below a folder of it."""
         return f"{self.bucket(address)}/{bucket_and_prefix(address)[1]}{below}*"
 
+    def tables(self, database: str, names: Sequence[str]) -> list[str]:
+        """A database and some of its tables; Glue asks for the catalogue too."""
+        return [self.arn("glue", f"database/{database}"), *(self.arn("glue", f"table/{database}/{n}") for n in names)]
+
     def glue(self, *databases: str) -> list[str]:
         """The catalogue, the databases and their tables: Glue asks for all three."""
         return [

@@ -29,19 +29,46 @@ def attribution_rows(
     `results` are rows of `touch_credits`, `channel_steps` and `journey_groups` by table name. What the room withheld is
     missing from them; a model then shares out the part that was told, and says how many cells are missing. Only
     `shapley_rates` says nothing then: a set that is missing is not one that converts at 0.
+
+    All models share out the same conversions, and other tables tell how many these are. Where one channel alone is
+    missing from a model, or some people from the told sets, the smallest told one is left out as well: otherwise what
+    is missing is what the others leave.
     """
     credit, steps, sets = (results[name] for name in ("touch_credits", "channel_steps", "journey_groups"))
     rows: list[dict[str, Any]] = []
+    known = {row["channel"]: row for row in credit if row["channel"] in channels}
+    # One channel for all rules: with another one for each, they would tell each other's.
+    kept = _not_all_but_one({channel: row["converters"] for channel, row in known.items()}, channels)
     for rule in RULES:
-        found = {row["channel"]: float(row[rule]) for row in credit if row["channel"] in channels}
+        found = {channel: float(known[channel][rule]) for channel in kept}
         rows += _rows(rule, found, channels, len(channels) - len(found))
     chain = markov(_transitions(steps)) if _has_an_end(steps) else {}
-    rows += _rows("markov_removal", chain, channels, len(channels) * (len(channels) + 1) - len(steps))
+    rows += _rows(
+        "markov_removal", _not_all_but_one(chain, channels), channels, len(channels) * (len(channels) + 1) - len(steps)
+    )
     told = _coalitions(sets, channels)
     missing = 2 ** len(channels) - 1 - len(told)
-    rows += _rows("shapley_conversions", of_conversions(told), channels, missing)
+    if missing == 1 or (told and missing and sum(people for _, people in told.values()) < _everybody(sets)):
+        del told[min(told, key=lambda seen: (told[seen][1], sorted(seen)))]
+        missing += 1
+    shared = _not_all_but_one(of_conversions(told), channels)
+    rows += _rows("shapley_conversions", shared, channels, missing)
     rows += _rows("shapley_rates", {} if missing else of_rates(told), channels, missing)
     return [{"reporting_week": week, **row} for row in rows]
+
+
+def _not_all_but_one(sizes: Mapping[str, float], channels: Sequence[str]) -> dict[str, float]:
+    """Channels with their sizes; without the smallest one where exactly one of all channels is missing."""
+    kept = dict(sizes)
+    if len(channels) - len(kept) == 1 and kept:
+        del kept[min(kept, key=lambda channel: (kept[channel], channel))]
+    return kept
+
+
+def _everybody(groups: Sequence[Mapping[str, Any]]) -> float:
+    """The people of the journeys, as far as any kind of their groups tells them."""
+    kinds = {row["kind"] for row in groups}
+    return max((sum(row["people"] for row in groups if row["kind"] == kind) for kind in kinds), default=0)
 
 
 def _transitions(steps: Sequence[Mapping[str, Any]]) -> Transitions:

@@ -20,7 +20,7 @@ from segment_assets.identity import places, states
 from segment_assets.measurement.geo import Region, geo_lift
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -57,9 +57,11 @@ def read_experiments(files: Sequence[Path]) -> ExperimentsRead:
     """Read all files, in order of name.
 
     Without one of its regions an experiment would be another one, so a row that cannot be used refuses all of it. Rows
-    of a file with other columns (`columns`) or not in UTF-8 (`not_utf8`) are not read at all.
+    of a file with other columns (`columns`) or not in UTF-8 (`not_utf8`) are not read at all; these, and a row without
+    a name, may belong to any experiment and refuse all (`region_unread`, at the first row of each).
     """
     rows: dict[str, list[dict[str, str]]] = {}
+    begins: dict[str, str] = {}
     refused: list[str] = []
     spoilt: set[str] = set()
     for file in sorted(files):
@@ -69,6 +71,10 @@ def read_experiments(files: Sequence[Path]) -> ExperimentsRead:
                 refused.append(f"{file.name}:{line} {reason}")
                 spoilt.add(name)
             rows.setdefault(name, []).append(cells)
+            begins.setdefault(name, f"{file.name}:{line}")
+    if "" in spoilt:
+        refused += [f"{begins[name]} region_unread" for name in rows if name not in spoilt]
+        spoilt |= set(rows)
     return ExperimentsRead([_experiment(n, cells) for n, cells in sorted(rows.items()) if n not in spoilt], refused)
 
 
@@ -84,13 +90,8 @@ def geo_lift_rows(
         newest = _placed_orders(db, customers, orders, per_eur)
         last = min(experiment.last_day, newest) if newest else experiment.first_day - _DAY
         sums = {metric: _sums(db, experiment, last, metric) for metric in METRICS}
-        unrated = engine.number(
-            db,
-            f"SELECT count(*) FILTER (unrated) FROM placed WHERE date BETWEEN '{experiment.before_from}' AND '{last}'",
-        )
-    return [
-        _row(experiment, metric, sums[metric], last, unrated if metric == "revenue_eur" else 0) for metric in METRICS
-    ]
+        unrated = _lacks_a_rate(db, experiment, last)
+    return [_row(experiment, metric, sums[metric], last, unrated and metric == "revenue_eur") for metric in METRICS]
 
 
 def place_of(country: str | None, region: str | None) -> Place | None:
@@ -122,6 +123,9 @@ def _lines(file: Path) -> Iterator[tuple[int, dict[str, str], str]]:
         return
     for cells in reader:
         named = dict(zip(header, (cell.strip() for cell in cells), strict=False))
+        # Spreadsheets write the rows below the last one as well.
+        if not any(named.values()):
+            continue
         yield reader.line_num, named, "" if len(cells) == len(header) else "columns"
 
 
@@ -197,15 +201,30 @@ def _sums(
     wanted = experiment.treated | experiment.control
     found = dict.fromkeys(wanted, (0.0, 0.0))
     for nation, region, before, during in rows:
-        place = (nation, region) if (nation, region) in wanted else (nation, "")
+        place = _of(wanted, nation, region)
         if place in wanted:
             had = found[place]
             found[place] = (had[0] + float(before or 0), had[1] + float(during or 0))
     return found
 
 
+def _lacks_a_rate(db: duckdb.DuckDBPyConnection, experiment: GeoExperiment, last: dt.date) -> bool:
+    """Whether an order of the experiment's places, on its days, has a price that cannot be told in EUR."""
+    rows = db.execute(
+        "SELECT DISTINCT nation, region FROM placed WHERE unrated AND date BETWEEN $before AND $last",
+        {"before": experiment.before_from, "last": last},
+    ).fetchall()
+    wanted = experiment.treated | experiment.control
+    return any(_of(wanted, *place) in wanted for place in rows)
+
+
+def _of(wanted: Collection[Place], nation: str, region: str) -> Place:
+    """The place of an experiment that people live in, if any is: their region, else their country."""
+    return (nation, region) if (nation, region) in wanted else (nation, "")
+
+
 def _row(
-    experiment: GeoExperiment, metric: str, sums: Mapping[Place, tuple[float, float]], last: dt.date, unrated: int
+    experiment: GeoExperiment, metric: str, sums: Mapping[Place, tuple[float, float]], last: dt.date, unrated: bool
 ) -> dict[str, Any]:
     arms = {"treated": experiment.treated, "control": experiment.control}
     row: dict[str, Any] = {
@@ -224,7 +243,7 @@ def _row(
 
 
 def _measured(
-    experiment: GeoExperiment, sums: Mapping[Place, tuple[float, float]], last: dt.date, unrated: int
+    experiment: GeoExperiment, sums: Mapping[Place, tuple[float, float]], last: dt.date, unrated: bool
 ) -> dict[str, Any]:
     """The state, and the numbers where there are any."""
     if last < experiment.first_day:

@@ -2,7 +2,7 @@
 
 Belongs here: curves and bounds. Reach is distinct people, so it never adds up.
 Sources: Sainsbury (independence), Frechet and Bonferroni (bounds), negative binomial exposure (Ehrenberg),
-reach = ceiling * x / (x + half) as in Michaelis and Menten.
+reach = ceiling * x / (x + half) as in Michaelis and Menten; quasi-likelihood (Wedderburn 1974), robust errors (White).
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ _PARAMETERS = 2
 # `half` is searched between e^-7 of the fewest and e^7 of the most impressions.
 _FAR = 7
 _ROUNDS, _POINTS = 8, 61
+_TOO_LITTLE = "a reach curve needs three points or more, with ever more impressions and some people reached"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReachCurve:
     """`ceiling` people at most; half of them at `half` impressions. `covariance` is of (ceiling, half), row by row.
 
-    `freedom` is the number of points beyond the two parameters.
+    `freedom` is the number of days beyond the two parameters.
     """
 
     ceiling: float
@@ -48,26 +49,41 @@ class ReachCurve:
 
 
 def fit_reach_curve(impressions: Sequence[float], reached: Sequence[float]) -> ReachCurve:
-    """Least squares over at least three observed (impressions, people) points, impressions above 0.
+    """The curve through a period's (impressions, people) so far, by the end of at least three days with impressions.
 
-    For a given `half` the best ceiling is known, so only `half` is searched. Raises PermanentError for points that no
-    curve can be told from.
+    What days add is fitted, not their sums: sums of one period share their errors, and an interval that takes them for
+    independent holds the truth far too rarely. Counts of new people are taken as Poisson, so the curve ends where the
+    last day ended; the interval lets days scatter in proportion to what they add (sandwich), as days differ by more
+    than chance. Raises PermanentError for points that no curve can be told from.
     """
     x, y = np.asarray(impressions, dtype=np.float64), np.asarray(reached, dtype=np.float64)
-    if len(x) <= _PARAMETERS or len(x) != len(y) or x.min() <= 0 or y.min() < 0 or not y.any():
-        raise PermanentError("a reach curve needs three points or more, with impressions and some people reached")
+    if len(x) != len(y) or not len(x):
+        raise PermanentError(_TOO_LITTLE)
+    more, new = np.diff(x, prepend=0.0), np.diff(y, prepend=0.0)
+    days = more > 0
+    x, new = x[days], new[days]
+    if more.min() < 0 or len(x) <= _PARAMETERS or new.min() < 0 or not new.any():
+        raise PermanentError(_TOO_LITTLE)
 
-    def squares(log_half: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        share = x / (x + np.exp(log_half)[:, None])
-        return np.asarray(y @ y - (share @ y) ** 2 / np.sum(share * share, axis=1))
+    def shares(half: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        before = np.concatenate([[0.0], x[:-1]])
+        # x / (x + half) of a day less that of the day before, without the loss of digits.
+        return np.asarray((x - before) * half / ((x + half) * (before + half)))
 
-    half = float(np.exp(_smallest(squares, np.log(x.min()) - _FAR, np.log(x.max()) + _FAR)))
-    share = x / (x + half)
-    ceiling = float(share @ y / (share @ share))
-    rest = float(np.sum((y - ceiling * share) ** 2))
-    slopes = np.column_stack([x / (x + half), -ceiling * x / (x + half) ** 2])
+    def unlikely(log_half: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        share = shares(np.exp(log_half)[:, None])
+        return np.asarray(new.sum() * np.log(share.sum(axis=1)) - np.log(share) @ new)
+
+    half = float(np.exp(_smallest(unlikely, np.log(x.min()) - _FAR, np.log(x.max()) + _FAR)))
+    share = shares(np.array(half))
+    ceiling = float(new.sum() / share.sum())
+    expected = ceiling * share
+    # By the logarithms of both parameters, which are of one size.
+    slopes = np.column_stack([expected, np.diff(-ceiling * x * half / (x + half) ** 2, prepend=0.0)])
     freedom = len(x) - _PARAMETERS
-    covariance = np.linalg.pinv(slopes.T @ slopes) * rest / freedom
+    scatter = float(np.sum((new / expected - 1) ** 2)) / freedom
+    bread = np.linalg.pinv(slopes.T @ (slopes / expected[:, None])) @ slopes.T
+    covariance = scatter * bread @ bread.T * np.outer([ceiling, half], [ceiling, half])
     (a, b), (c, d) = covariance.tolist()
     return ReachCurve(ceiling, half, ((a, b), (c, d)), freedom)
 

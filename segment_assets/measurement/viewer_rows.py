@@ -96,15 +96,22 @@ def reach_forecast_rows(week: dt.date, inventory: Rows, channels: Sequence[str])
 
 
 def cross_publisher_rows(
-    week: dt.date, single: Mapping[str, int], pairs: Mapping[frozenset[str], int], everybody: int | None
+    week: dt.date,
+    single: Mapping[str, int],
+    pairs: Mapping[frozenset[str], int],
+    everybody: int | None,
+    *,
+    complete: bool,
 ) -> list[dict[str, Any]]:
     """One row per set of publishers that were told, and one over all there are.
 
     `single` and `pairs` are viewers of each, and of both of two; what is withheld is missing, and widens the bounds.
+    Unless `single` is `complete`, nobody knows how many publishers all of them are, or what their reaches add up to.
     """
     population = everybody if everybody is not None else sum(single.values())
     at_least = max(single.values(), default=None)
-    rows = [_publishers(ALL, everybody, (at_least, None), single.values())]
+    all_of_them = _publishers(ALL, everybody, (at_least, None), single.values())
+    rows = [all_of_them if complete else all_of_them | {"publisher_count": None, "duplicated_share": None}]
     for chosen in _sets(sorted(single)):
         mine = {name: single[name] for name in chosen}
         low, high = union_bounds(mine, pairs, population=population)
@@ -128,7 +135,7 @@ def _together(mine: Mapping[str, int], pairs: Mapping[frozenset[str], int]) -> i
 
 
 def _duplicated(people: int | None, single: Iterable[int]) -> float | None:
-    """The share of single reaches that count somebody again. None where a publisher that counts was withheld."""
+    """The share of single reaches that count somebody again, None where people are not known."""
     total = sum(single)
     return 1 - people / total if people is not None and 0 < people <= total else None
 

@@ -103,6 +103,8 @@ def _without_value(
         return
     if not contract.value_field:
         yield f"value_based: {contract.platform} takes no value of people"
+    if activation.adopt is not None:
+        yield "value_based: an adopted audience may have been made without values; leave adopt out, so that one is made"
     if activation.use is not Use.SEED:
         yield "value_based: only people who are a seed for others have a value there; say use: seed"
     if segment.source == "clean_room" and segment.value_currency is None:

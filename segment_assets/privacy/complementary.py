@@ -3,29 +3,43 @@
 Belongs here: which told groups give away another one. Not here: the room's own thresholds (`enforcement`, `guarded`),
 where results are (`assets`). The idea and its name are those of statistical offices (cell suppression in tables).
 
-Safe afterwards: the remainder of a total, where there is one, is at least `minimum` people in two groups or more; so
-is whoever is not in a group. Not covered: more than five overlapping groups together, one population within another
-(customers among viewers), bounds that come close to a withheld number, and what somebody knows from elsewhere. Who
-may read the room's results themselves sees all that the partner's rules let through.
+Safe afterwards: the remainder of a total, where there is one, is at least twice `minimum` people in two groups or
+more, of which one was told; whoever is not in a group is `minimum` people. Not covered: several totals that only give
+a group away together, more than five overlapping groups, one population within another (customers among viewers),
+bounds that come close to a withheld number, and what somebody knows from elsewhere. Who may read the room's results
+themselves sees all that the partner's rules let through.
 """
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     import numpy as np
     import numpy.typing as npt
 
 Pair = tuple[str, str]
-REMAINDER, COMPLEMENT, INTERSECTION = "remainder", "complement", "intersection"
+REMAINDER, COMPLEMENT, INTERSECTION, CONVERTERS = "remainder", "complement", "intersection", "converters"
+# The strictest minimum of account A for people of whom it knows something: here that they converted, or did not.
+FEWEST_CONVERTERS = 25
 # With one more, what people can be in exactly doubles.
 MOST_OVERLAPPING = 5
 _EXACT = 1e-9
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sum:
+    """Another number of the same groups, which adds up to `total`: nothing is left of it, or `minimum` and more."""
+
+    of: Mapping[str, int]
+    total: int
+    minimum: int = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,7 +47,9 @@ class Groups:
     """The told groups of one kind in one result, by name, with their people.
 
     `total` is everybody of the same population, None where nobody told it. Where groups are `disjoint` they add up to
-    it; `possible` is then how many there can be, None where that is not known.
+    it. How many groups there can be does not count: those that nobody is in hide nothing. `sums` add up also where
+    people do not. `converters` are told with the people, where they are, and `every_converter` is their total.
+    `open_total`: the total is withheld itself, and must not follow from its groups either.
     """
 
     source: str
@@ -41,12 +57,15 @@ class Groups:
     people: Mapping[str, int]
     total: int | None
     disjoint: bool
-    possible: int | None = None
+    sums: Sequence[Sum] = ()
+    converters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    every_converter: int | None = None
+    open_total: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Withheld:
-    """A told group that readers must not be shown, and why."""
+    """A told group that readers must not be shown, and why; for CONVERTERS only how many of it converted."""
 
     source: str
     kind: str
@@ -55,19 +74,30 @@ class Withheld:
 
 
 def complementary(kinds: Sequence[Groups], minimum: int) -> list[Withheld]:
-    """What to withhold, kind by kind; of disjoint groups the smallest first.
+    """What to withhold, kind by kind, the smallest first, until no kind asks for more.
 
-    >>> sets = Groups("sets", "", {"a": 500, "b": 300, "c": 200}, total=1040, disjoint=True, possible=5)
+    Groups may be in several kinds of one name: what one withholds is missing from the others.
+
+    >>> sets = Groups("sets", "", {"a": 500, "b": 300, "c": 200}, total=1040, disjoint=True)
     >>> [withheld.cell for withheld in complementary([sets], 100)]
     ['c']
     """
-    found = []
-    for groups in kinds:
-        few = list(_few_outside(groups, minimum))
-        left = dataclasses.replace(groups, people={name: n for name, n in groups.people.items() if name not in few})
-        found += [Withheld(groups.source, groups.kind, name, COMPLEMENT) for name in few]
-        if groups.disjoint:
-            found += [Withheld(groups.source, groups.kind, name, REMAINDER) for name in _until_safe(left, minimum)]
+    found: list[Withheld] = []
+    gone: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+
+    def apply(reason: str, rule: Callable[[Groups, AbstractSet[str], int], list[str]]) -> None:
+        for groups in kinds:
+            hidden = gone[groups.source, groups.kind]
+            names = [name for name in rule(groups, hidden, minimum) if name not in hidden]
+            hidden.update(names)
+            found.extend(Withheld(groups.source, groups.kind, name, reason) for name in names)
+
+    for rules in (((COMPLEMENT, _few_outside), (REMAINDER, _until_safe)), ((CONVERTERS, _few_converters),)):
+        before = -1
+        while before < len(found):
+            before = len(found)
+            for reason, rule in rules:
+                apply(reason, rule)
     return found
 
 
@@ -100,27 +130,51 @@ def overlapping(groups: Groups, pairs: Mapping[Pair, int], minimum: int) -> list
     return withheld
 
 
-def _few_outside(groups: Groups, minimum: int) -> Iterator[str]:
+def _few_outside(groups: Groups, hidden: AbstractSet[str], minimum: int) -> list[str]:
     """Groups that all but a few are in."""
-    if groups.total is None:
-        return
-    for name, people in groups.people.items():
-        if 0 < groups.total - people < minimum:
-            yield name
+    told = {name: people for name, people in groups.people.items() if name not in hidden}
+    return [name for name, people in told.items() if groups.total and 0 < groups.total - people < minimum]
 
 
-def _until_safe(groups: Groups, minimum: int) -> Iterator[str]:
-    """Groups to withhold, smallest first, until what is left of the total is many people in several groups."""
-    told = sorted(groups.people.items(), key=lambda group: (group[1], group[0]))
-    total = groups.total if groups.total is not None else sum(groups.people.values())
-    rest = total - sum(groups.people.values())
-    hidden = len(told) + 1 if groups.possible is None else groups.possible
-    hidden -= len(told)
-    for name, people in told:
-        if rest <= 0 or (rest >= minimum and hidden > 1):
-            return
-        yield name
-        rest, hidden = rest + people, hidden + 1
+def _few_converters(groups: Groups, hidden: AbstractSet[str], minimum: int) -> list[str]:
+    """Groups in which few converted, or few did not, and others as long as these would follow from a sum."""
+    del minimum
+    counted = groups.converters
+    few = {name for name, won in counted.items() if min(won, groups.people[name] - won) < FEWEST_CONVERTERS}
+    total = groups.every_converter
+    sums = [] if total is None else [Sum(counted, total, FEWEST_CONVERTERS)]
+    return [*sorted(few), *_smallest(counted, hidden | few, sums)]
+
+
+def _until_safe(groups: Groups, hidden: AbstractSet[str], minimum: int) -> list[str]:
+    """Groups to withhold, smallest first, until what is left of every total is many in several groups."""
+    sums = [*groups.sums]
+    if groups.disjoint and groups.total is not None:
+        sums.append(Sum(groups.people, groups.total, 2 * minimum))
+    return _smallest(groups.people, hidden, sums, open_total=groups.open_total)
+
+
+def _smallest(
+    sizes: Mapping[str, int], hidden: AbstractSet[str], sums: Sequence[Sum], *, open_total: bool = False
+) -> list[str]:
+    """The smallest told groups, so many that those which are withheld are several and none follows from a sum."""
+    if not sums and not open_total:
+        return []
+    names = sorted(sizes, key=lambda name: (sizes[name], name))
+    told = [name for name in names if name not in hidden]
+    # What the room withholds counts as one group: how many there are is not known.
+    withheld = len(names) - len(told) + any(_rest(one, names) > 0 for one in sums) + open_total
+    # Groups that overlap after all exceed the total: nothing is left of it that could be told from them.
+    exact = [one for one in sums if _rest(one, names) >= 0]
+    for number in range(len(told) + 1):
+        several = withheld + number > 1
+        if not withheld + number or (several and all(_rest(one, told[number:]) >= one.minimum for one in exact)):
+            return told[:number]
+    return told
+
+
+def _rest(one: Sum, told: Sequence[str]) -> int:
+    return one.total - sum(one.of[name] for name in told)
 
 
 def _telling(groups: Groups, told: Mapping[Pair, int], minimum: int) -> list[Pair]:

@@ -6,31 +6,49 @@ Belongs here: which results have a population in common, and how their groups ar
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.privacy.complementary import Groups, Withheld, complementary, overlapping, with_totals
+from segment_assets.privacy.complementary import (
+    CONVERTERS,
+    Groups,
+    Sum,
+    Withheld,
+    complementary,
+    overlapping,
+    with_totals,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     Rows = Sequence[Mapping[str, Any]]
 
 # The strictest minimum of the collaboration.
 MINIMUM = 100
 JOURNEYS, VIEWERS, SETS, FREQUENCIES = "journey_groups", "viewer_groups", "exposure_sets", "exposure_frequency"
+INVENTORY, CAMPAIGNS, OVERLAP = "inventory_days", "campaign_reach", "audience_overlap"
 FLAGS = ("ctv", "olv", "display", "audio", "social")
 _JOURNEY_PARTS = tuple(f"part_{n}" for n in range(1, 6))
 _VIEWER_PARTS = ("part_1", "part_2")
 # People hardly ever see ads in two of them in one week.
 _PLACES = ("country", "region")
-_EVERY_SET, _DAYS, _FREQUENCIES = 2 ** len(FLAGS) - 1, 7, 10
+_SHOWN = ("all", "device", "hour", *_PLACES)
 
 
 def complementary_rows(week: dt.date, results: Mapping[str, Rows]) -> list[dict[str, Any]]:
-    """The rows of a week. `results` are rows of the room's tables by name; a table without rows told nothing."""
-    viewers, customers = _viewers(results), _customers(results)
-    found = [*complementary(viewers, MINIMUM), *complementary(customers, MINIMUM), *_publishers(results)]
+    """The rows of a week. `results` are rows of tables by name; a table without rows told nothing.
+
+    They are those of the room, and of `audience_overlap`, which tells how many customers there are.
+    """
+    viewers = _viewers(results)
+    first = [withheld for withheld in complementary(viewers, MINIMUM) if withheld.reason != CONVERTERS]
+    viewers += _countryless(results[VIEWERS], {withheld.cell for withheld in first if withheld.kind == "country"})
+    kinds = (viewers, _customers(results), _inventory(week, results))
+    found = [withheld for groups in kinds for withheld in complementary(groups, MINIMUM)]
+    found += _publishers(results)
     return [
         {
             "reporting_week": week,
@@ -45,7 +63,9 @@ def complementary_rows(week: dt.date, results: Mapping[str, Rows]) -> list[dict[
 
 def shown(rows: Rows, source: str, kind: str, hidden: Rows) -> list[Mapping[str, Any]]:
     """The rows of one kind of `journey_groups` or `viewer_groups` that readers may be shown."""
-    withheld = {row["cell"] for row in hidden if (row["source"], row["kind"]) == (source, kind)}
+    withheld = {
+        row["cell"] for row in hidden if (row["source"], row["kind"]) == (source, kind) and row["reason"] != CONVERTERS
+    }
     parts = _JOURNEY_PARTS if source == JOURNEYS else _VIEWER_PARTS
     return [row for row in rows if row["kind"] == kind and cell(row, parts) not in withheld]
 
@@ -60,32 +80,113 @@ def cell(row: Mapping[str, Any], parts: Iterable[str]) -> str:
     return "/".join("" if row[part] is None else str(row[part]) for part in parts)
 
 
+def shown_days(week: dt.date, rows: Rows, hidden: Rows) -> list[Mapping[str, Any]]:
+    """The rows of `inventory_days` that readers may be shown."""
+    withheld = {row["cell"] for row in hidden if row["source"] == INVENTORY}
+    return [row for row in rows if _channel_day(week, row) not in withheld]
+
+
+def _channel_day(week: dt.date, row: Mapping[str, Any]) -> str:
+    """Channel and days since Monday: engines write dates differently."""
+    return f"{row['channel']}/{(row['day'] - week).days}"
+
+
 def _viewers(results: Mapping[str, Rows]) -> list[Groups]:
     journeys, viewers = results[JOURNEYS], results[VIEWERS]
     whole = max((people for rows in (journeys, viewers) if (people := everybody(rows))), default=None)
+    converted = max(_totals(journeys, "conversions"), default=0)
 
-    def journey(kind: str, possible: int | None) -> Groups:
-        return Groups(JOURNEYS, kind, _people(journeys, kind, _JOURNEY_PARTS), whole, disjoint=True, possible=possible)
+    def journey(kind: str) -> Groups:
+        return Groups(JOURNEYS, kind, _people(journeys, kind, _JOURNEY_PARTS), whole, disjoint=True)
 
     # No table shows people by set of channels: they only count for the total.
-    paths, days, _ = with_totals([journey("path", None), journey("days", _DAYS), journey("channels", _EVERY_SET)])
+    paths, days, _ = with_totals([journey("path"), journey("days"), journey("channels")])
+    won = _counted(journeys, "path", _JOURNEY_PARTS, "conversions")
+    paths = dataclasses.replace(paths, converters=won, every_converter=converted)
     placed = [
-        Groups(VIEWERS, kind, _people(viewers, kind, _VIEWER_PARTS), paths.total, disjoint=kind in _PLACES)
-        for kind in ("channel", "publisher", "device", "hour", *_PLACES)
+        Groups(VIEWERS, kind, _people(viewers, kind, _VIEWER_PARTS), paths.total, disjoint=False)
+        for kind in ("channel", "publisher")
     ]
-    return [paths, days, *placed]
+    return [paths, days, *placed, *_marginals(viewers, paths.total)]
+
+
+def _marginals(viewers: Rows, whole: int | None) -> list[Groups]:
+    """Kinds of which impressions add up, to those of everybody; and the regions of each country, to the country's."""
+    impressions = max(_totals([row for row in viewers if row["kind"] in _SHOWN], "impressions"), default=0)
+    converters = next((row.get("converters") or 0 for row in viewers if row["kind"] == "all"), 0)
+
+    def kind(name: str, within: str | None, people: int | None, shown: int, converted: int) -> Groups:
+        rows = [row for row in viewers if row["kind"] == name and within in (None, str(row["part_1"]))]
+        counted = _counted(rows, name, _VIEWER_PARTS, "impressions")
+        won = _counted(rows, name, _VIEWER_PARTS, "converters")
+        told = _people(rows, name, _VIEWER_PARTS)
+        disjoint = name in _PLACES
+        total = converted if disjoint else None
+        return Groups(VIEWERS, name, told, people, disjoint, _sums(counted, shown), won, total)
+
+    countries = [row for row in viewers if row["kind"] == "country"]
+    within = [
+        kind("region", str(row["part_1"]), row["people"], row.get("impressions") or 0, row.get("converters") or 0)
+        for row in countries
+    ]
+    single = [kind(name, None, whole, impressions, converters) for name in ("device", "hour", *_PLACES)]
+    # A region withheld for its country's sake counts for the whole as well.
+    return [*single[:-1], *within, single[-1]]
+
+
+def _countryless(viewers: Rows, withheld: AbstractSet[str]) -> Iterator[Groups]:
+    """The regions of each country that is withheld: it must not be their sum."""
+    countries = {cell(row, _VIEWER_PARTS): row["part_1"] for row in viewers if row["kind"] == "country"}
+    told = {country for name, country in countries.items() if name not in withheld}
+    for country in sorted(
+        {row["part_1"] or "" for row in viewers if row["kind"] == "region"} - {c or "" for c in told}
+    ):
+        mine = [row for row in viewers if (row["part_1"] or "") == country]
+        yield Groups(VIEWERS, "region", _people(mine, "region", _VIEWER_PARTS), None, disjoint=True, open_total=True)
 
 
 def _customers(results: Mapping[str, Rows]) -> list[Groups]:
     whole = next((row["exposed_customers"] for row in results["customer_reach"]), None)
+    customers = next((row["customers"] for row in results.get(OVERLAP, ())), None)
+    # Account A knows how many there are, and would know the few who were not reached.
+    if whole is not None and customers is not None and 0 < customers - whole < MINIMUM:
+        whole = customers
     sets = {cell(row, FLAGS): row["people"] for row in results[SETS]}
     frequencies = {cell(row, ("frequency",)): row["people"] for row in results[FREQUENCIES]}
-    return with_totals(
-        [
-            Groups(SETS, "", sets, whole, disjoint=True, possible=_EVERY_SET),
-            Groups(FREQUENCIES, "", frequencies, whole, disjoint=True, possible=_FREQUENCIES),
-        ]
-    )
+    bought = {cell(row, FLAGS): row["converters"] for row in results[SETS] if "converters" in row}
+    often = {cell(row, ("frequency",)): row["converters"] for row in results[FREQUENCIES] if "converters" in row}
+    won = max(sum(bought.values()), sum(often.values()))
+
+    def kind(source: str, people: Mapping[str, int], converters: Mapping[str, int]) -> Groups:
+        return Groups(source, "", people, whole, disjoint=True, converters=converters, every_converter=won)
+
+    both = with_totals([kind(SETS, sets, bought), kind(FREQUENCIES, frequencies, often)])
+    return [*both, *_channels(results, sets, both[0].total)]
+
+
+def _channels(results: Mapping[str, Rows], sets: Mapping[str, int], whole: int | None) -> Iterator[Groups]:
+    """Sets with a channel of which one campaign was told, and those without: they add up to its reach, and the rest."""
+    for number, channel in enumerate(FLAGS):
+        reached = [row["reached_customers"] for row in results.get(CAMPAIGNS, ()) if row["channel"] == channel]
+        if len(reached) != 1:
+            continue
+        saw = {name: people for name, people in sets.items() if name.split("/")[number] == "1"}
+        others = {name: people for name, people in sets.items() if name not in saw}
+        yield Groups(SETS, "", saw, reached[0], disjoint=True)
+        if whole is not None:
+            yield Groups(SETS, "", others, whole - reached[0], disjoint=True)
+
+
+def _inventory(week: dt.date, results: Mapping[str, Rows]) -> list[Groups]:
+    """Impressions of a day by channel, which add up to those of the day."""
+    rows = results.get(INVENTORY, ())
+    found = []
+    for day in sorted({row["day"] for row in rows}):
+        mine = [row for row in rows if row["day"] == day]
+        total = next((row["impressions"] for row in mine if row["channel"] == "(all)"), None)
+        shown = {_channel_day(week, row): row["impressions"] for row in mine if row["channel"] != "(all)"}
+        found.append(Groups(INVENTORY, "", shown, total, disjoint=True))
+    return found
 
 
 def _publishers(results: Mapping[str, Rows]) -> list[Withheld]:
@@ -97,3 +198,18 @@ def _publishers(results: Mapping[str, Rows]) -> list[Withheld]:
 
 def _people(rows: Rows, kind: str, parts: Sequence[str]) -> dict[str, int]:
     return {cell(row, parts): row["people"] for row in rows if row["kind"] == kind}
+
+
+def _counted(rows: Rows, kind: str, parts: Sequence[str], column: str) -> dict[str, int]:
+    """Another number of the groups, empty where rows do not have it."""
+    return {cell(row, parts): row[column] for row in rows if row["kind"] == kind and row.get(column) is not None}
+
+
+def _totals(rows: Rows, column: str) -> list[int]:
+    """The sum of every kind: all of them are at most the one of everybody."""
+    kinds = {row["kind"] for row in rows}
+    return [sum(row.get(column) or 0 for row in rows if row["kind"] == kind) for kind in kinds]
+
+
+def _sums(of: Mapping[str, int], total: int) -> tuple[Sum, ...]:
+    return (Sum(of, total),) if of else ()

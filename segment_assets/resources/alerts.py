@@ -1,11 +1,12 @@
 """Telling people and metrics that something failed.
 
-Belongs here: where an alert goes (a file in the local world; a Slack webhook or e-mail by setting), and metrics in
-CloudWatch's embedded metric format. Not here: deciding what is worth an alert (`alerting`).
+Belongs here: where an alert goes (a file in the local world; a Slack webhook or e-mail by setting), and what was told
+already. Not here: deciding what is worth an alert (`alerting`), the metrics (`resources.metrics`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import html
 import json
@@ -14,21 +15,26 @@ import time
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import TransientError
+from segment_assets.contracts import SegmentAssetsError, TransientError
 from segment_assets.resources.transport import refuse_plain_http
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-NAMESPACE = "segment_assets"
+    from segment_assets.contracts import Lake
+    from segment_assets.resources.metrics import Dimension, Metric, Metrics
+
+_TOLD = "alerts/told"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Alerts:
-    """Every alert and metric goes to files below `folder`; to a webhook or a mailbox where these are set.
+    """Every alert goes to a file below `folder`; to a webhook or a mailbox where these are set.
 
     `webhook` is a secret (a Slack incoming webhook); `mail_host` (with `:port` if it is not 25) and
-    `mail_to` send e-mail from `mail_from`.
+    `mail_to` send e-mail from `mail_from`. Where `folder` is lost with its process, `marks` keeps what was told and
+    `metrics` takes the numbers; without them both are files below `folder`.
     """
 
     folder: Path
@@ -36,16 +42,30 @@ class Alerts:
     mail_host: str = ""
     mail_from: str = ""
     mail_to: str = ""
+    marks: Lake | None = None
+    metrics: Metrics | None = None
 
     def is_new(self, about: str) -> bool:
-        """Whether `about` (a run's id) was not asked about before: a sensor may see the same failure twice."""
+        """Whether nobody was told `about` (a run's id) yet: a sensor may see the same failure twice.
+
+        Marks that cannot be read say nothing: what fails then is better told twice than never.
+        """
+        if self.marks is not None:
+            try:
+                return self.marks.get(f"{_TOLD}/{about}") is None
+            except SegmentAssetsError:
+                return True
+        return not (self.folder / "told" / about).exists()
+
+    def was_told(self, about: str) -> None:
+        """`about` is not new any more. Said after the alert: one that nobody took is told again."""
+        if self.marks is not None:
+            with contextlib.suppress(SegmentAssetsError):
+                self.marks.put_if_absent(f"{_TOLD}/{about}", b"")
+            return
         folder = self.folder / "told"
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            (folder / about).touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
+        (folder / about).touch()
 
     def alert(self, title: str, text: str) -> None:
         """Tell people. The file is written first, so that an unreachable webhook or mailbox loses nothing.
@@ -93,25 +113,17 @@ class Alerts:
             return f"the mail host ({type(error).__name__})"
         return ""
 
-    def count(self, metric: str, value: float, **dimensions: str) -> None:
-        """One metric as a line of CloudWatch's embedded metric format."""
-        line = {
-            "_aws": {
-                "Timestamp": int(time.time() * 1000),
-                "CloudWatchMetrics": [
-                    {
-                        "Namespace": NAMESPACE,
-                        "Dimensions": [sorted(dimensions)],
-                        "Metrics": [{"Name": metric, "Unit": "Count"}],
-                    }
-                ],
-            },
-            **dimensions,
-            metric: value,
-        }
-        self._append("metrics.jsonl", line)
+    def count(self, metric: Metric, value: float, dimensions: Mapping[Dimension, str]) -> None:
+        """One metric, where the metrics go; else a line of CloudWatch's embedded metric format in a file."""
+        from segment_assets.resources.aws.metrics import EmbeddedMetrics
+
+        told = self.metrics or EmbeddedMetrics(write=lambda line: self._write("metrics.jsonl", line))
+        told.put({metric: value}, dimensions)
 
     def _append(self, name: str, line: object) -> None:
+        self._write(name, f"{json.dumps(line)}\n")
+
+    def _write(self, name: str, line: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(line)

@@ -35,12 +35,17 @@ class DestinationAccount(dg.ConfigurableResource):
     `settings` are the platform's own, from the account in the plan. `lake_home` is where the account's state is kept,
     and `secrets_home` where its tokens are (`<destination>.<account>`), which go before `token`; without them nothing
     is kept, and `token` is all there is. Both are folders or addresses (`stores`), in AWS reached in `region` by
-    `role_arn`. With `preview_only` nothing is ever sent: deliveries are rehearsed.
+    `role_arn`. `is_diverted` says that the endpoint is not the platform's own: its identity map must then be named as
+    well (`identity_map`). `files_endpoint` is in the place of S3, where AWS's own destinations take files. With
+    `preview_only` nothing is ever sent: deliveries are rehearsed.
     """
 
     destination: str
     account: str
     endpoint: str = ""
+    is_diverted: bool = False
+    identity_map: str = ""
+    files_endpoint: str = ""
     sandbox_home: str = ""
     lake_home: str = ""
     secrets_home: str = ""
@@ -94,8 +99,10 @@ class DestinationAccount(dg.ConfigurableResource):
     def _signed(self, service: str) -> Transport:
         from segment_assets.resources.aws_transport import AwsTransport
 
-        # An address of one's own (an emulator, a VPC endpoint) serves files of the flow by the path of a bucket.
-        own = {"s3": f"{self.endpoint}/s3", service: self.endpoint} if self.endpoint else {}
+        given = {service: self.endpoint}
+        if service != "s3" or not self.is_diverted:
+            given["s3"] = self.files_endpoint or given.get("s3", "")
+        own = {name: address for name, address in given.items() if address}
         credentials = self._stores.session().renewed_credentials()
         return AwsTransport(self.region, service, endpoints=own, credentials=credentials)
 
@@ -131,7 +138,7 @@ class DestinationAccount(dg.ConfigurableResource):
         """
         if not names:
             return {}
-        held = self._stores.secrets(self.secrets_home).read(self._secret).values if self.secrets_home else {}
+        held = self.kept()
         otherwise = self.token if self.sandbox_home and not self.endpoint else ""
         found = {header: held.get(name) or otherwise for header, name in names.items()}
         return {header: value for header, value in found.items() if value}
@@ -145,13 +152,22 @@ class DestinationAccount(dg.ConfigurableResource):
         from segment_assets.resources.mapped_transport import MappedTransport
         from segment_assets.resources.transport import HttpTransport
 
+        if self.is_diverted and not self.identity_map:
+            raise NeedsHumanError(
+                f"{self.destination}: its address is not the platform's own, and its identity map still is: hashed "
+                f"e-mails would go there; name {self.destination}.identity_map in SEGMENT_ASSETS_ENDPOINTS too"
+            )
         held = self._secret_headers({name: name for name in ("identity_map_key", "identity_map_secret")})
         secret = held.get("identity_map_secret", "")
         if self.sandbox_home and not self.endpoint and secret == self.token:
             secret = base64.b64encode(hashlib.sha256(secret.encode()).digest()).decode()
-        address = destination.contract.identity_map if self.endpoint else self._own_sandbox()
+        address = self.identity_map or (destination.contract.identity_map if self.endpoint else self._own_sandbox())
         to_map = HttpTransport(address, held.get("identity_map_key", ""))
         return MappedTransport(transport, IdentityMap(to_map, secret), cast("MappedDestination", destination))
+
+    def kept(self) -> Mapping[str, str]:
+        """The account's secret, read with the rights of deliveries: no other duty may. Empty where none is kept."""
+        return self._stores.secrets(self.secrets_home).read(self._secret).values if self.secrets_home else {}
 
     @property
     def _secret(self) -> str:

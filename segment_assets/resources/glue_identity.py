@@ -96,7 +96,7 @@ class GlueSpark:
         work = order.work(target)
         try:
             self._run(context, work, order.members.rows)
-            yield read_parts(target, order.members.rows, work.forms, self.files() if self.files else None)
+            yield read_parts(target, order.members.rows, work.forms, self.files)
         finally:
             _remove(target, self.files() if self.files else None)
 

@@ -92,6 +92,7 @@ EXPOSED_CUSTOMERS = Table(
 )
 
 _FLAG = "1 where the people of the row saw {0}, else 0"
+_DISJOINT = "Distinct customers; additive over groups, since nobody is in two, but never add up weeks"
 _CONVERTERS = "Of people, converted after their first impression of the week"
 CHANNELS = ("audio", "ctv", "display", "olv", "social")
 
@@ -107,7 +108,7 @@ EXPOSURE_SETS = Table(
             Column(name, Type.INTEGER, _FLAG.format(f"the channel {name}"))
             for name in ("ctv", "olv", "display", "audio", "social")
         ),
-        Column("people", Type.INTEGER, "Distinct customers; additive, since nobody is in two groups"),
+        Column("people", Type.INTEGER, _DISJOINT),
         Column("impressions", Type.INTEGER, "Impressions that they saw"),
         Column("converters", Type.INTEGER, _CONVERTERS),
     ),
@@ -122,7 +123,7 @@ EXPOSURE_FREQUENCY = Table(
     query="clean_room/exposure_frequency",
     columns=(
         Column("frequency", Type.INTEGER, "Impressions per person; 10 is ten and more"),
-        Column("people", Type.INTEGER, "Distinct customers; additive, since nobody is in two groups"),
+        Column("people", Type.INTEGER, _DISJOINT),
         Column("impressions", Type.INTEGER, "Impressions that they saw"),
         Column("converters", Type.INTEGER, _CONVERTERS),
     ),

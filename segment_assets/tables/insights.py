@@ -11,7 +11,8 @@ _WEEK = Column("reporting_week", Type.DATE, "Monday of the reporting week", null
 _BELOW = Column(
     "below_threshold",
     Type.BOOLEAN,
-    "True when the number is withheld (too few people, or nobody); the number is then empty, never 0",
+    "True when the number is withheld (too few people, nobody, or it would tell of so few elsewhere); it is then "
+    "empty, never 0",
     nullable=False,
 )
 
@@ -104,7 +105,7 @@ VALUE_BANDS = Table(
 AUDIENCE_PROFILE_INDEX = Table(
     name="audience_profile_index",
     description="Which attribute values are more common among matched converters than in account A's base, by week.",
-    question="Whom does the campaign move, compared with our own base?",
+    question="Who is more common among those who convert after an ad than in our own base?",
     computed_in=ComputedIn.ROOM,
     grain=("reporting_week", "attribute", "attribute_value"),
     retention_days=400,
@@ -115,7 +116,11 @@ AUDIENCE_PROFILE_INDEX = Table(
         text("attribute_value", "Value of the attribute", nullable=False),
         _people("base_people", "Customers with a join key that have the value"),
         Column("base_share", Type.DOUBLE, "base_people / customers with a join key"),
-        _people("matched_converters", "Matched converters that have the value; empty when below threshold"),
+        _people(
+            "matched_converters",
+            "Matched converters that have the value; empty when below threshold, or where a withheld value would "
+            "follow from it",
+        ),
         Column("matched_share", Type.DOUBLE, "matched_converters / all customers who are matched converters"),
         Column("affinity_index", Type.DOUBLE, "matched_share / base_share * 100: above 100 is more common than usual"),
         Column("index_low", Type.DOUBLE, "Lower end of the index's 95 % interval"),
@@ -142,7 +147,11 @@ REACH_BY_CAMPAIGN_CHANNEL = Table(
         _WEEK,
         text("campaign_id", "Campaign; `(all)` is the row over all campaigns, withheld ones included", nullable=False),
         text("channel", "Channel; `(all)` in the row over all campaigns", nullable=False),
-        _people("reached_customers", "Customers that saw at least one impression; empty when below threshold"),
+        _people(
+            "reached_customers",
+            "Customers that saw at least one impression; empty when below threshold, or where fewer than 100 were not "
+            "reached",
+        ),
         Column("impressions", Type.INTEGER, "Impressions that they saw; additive. Empty in the row `(all)`"),
         Column("average_frequency", Type.DOUBLE, "impressions / reached_customers"),
         Column("reach_rate", Type.DOUBLE, "reached_customers / customers with a join key"),

@@ -12,7 +12,8 @@ _WEEK = Column("reporting_week", Type.DATE, "Monday of the reporting week", null
 _BELOW = Column(
     "below_threshold",
     Type.BOOLEAN,
-    "True when the number is withheld (too few people, or nobody); the number is then empty, never 0",
+    "True when the number is withheld (too few people, nobody, or it would tell of so few elsewhere); it is then "
+    "empty, never 0",
     nullable=False,
 )
 _DESCRIPTIVE = "Descriptive, not an effect: people who see more ads differ from others before they see any"
@@ -40,12 +41,14 @@ REACH_FREQUENCY = Table(
         Column(
             "reach_share",
             Type.DOUBLE,
-            "people / all customers reached in the week; empty where fewer than 100 of these are in withheld groups",
+            "people / all customers reached in the week; empty where fewer than 100 of these are in withheld groups, "
+            "or where fewer than 100 customers were not reached",
         ),
         Column(
             "converters",
             Type.INTEGER,
-            "Of people, converted after their first impression of the week; never add up weeks",
+            "Of people, converted after their first impression of the week; never add up weeks. Empty where fewer than "
+            "25 converted, or fewer than 25 did not, here or in what the other groups leave",
         ),
         *_RATE,
         _BELOW,
@@ -76,7 +79,8 @@ EXPOSURE_OVERLAP_GROUPS = Table(
         Column(
             "converters",
             Type.INTEGER,
-            "Of people, converted after their first impression of the week; never add up weeks",
+            "Of people, converted after their first impression of the week; never add up weeks. Empty where fewer than "
+            "25 converted, or fewer than 25 did not, here or in what the other groups leave",
         ),
         *_RATE,
         _BELOW,
@@ -100,7 +104,7 @@ INCREMENTAL_REACH = Table(
             "reached_at_most",
             Type.INTEGER,
             "The same and everybody whose group was withheld, at least 100 where anybody was: never add up over "
-            "channels. Equal where none was",
+            "channels. Equal where none was. Where fewer than 100 customers were not reached, these count too",
         ),
         Column(
             "incremental_people",
@@ -150,7 +154,13 @@ ATTRIBUTION = Table(
         ),
         text("channel", "Channel", nullable=False, of=("touch_credits.channel", "channel_steps.channel")),
         text("unit", "What `credit` counts: conversions (one per person), or conversion_rate", nullable=False),
-        Column("credit", Type.DOUBLE, "The channel's credit; additive within a model", of=(*_CREDITS, *_STEPS, *_SETS)),
+        Column(
+            "credit",
+            Type.DOUBLE,
+            "The channel's credit; additive within a model and a week, but never add up models or weeks. Where one "
+            "channel is withheld the smallest other one is too: all conversions would give it away",
+            of=(*_CREDITS, *_STEPS, *_SETS),
+        ),
         Column(
             "share",
             Type.DOUBLE,

@@ -182,8 +182,10 @@ PLATFORM_ERASURES = Table(
         text("account", "Platform account", nullable=False),
         text(
             "standing",
-            "nobody (was ever sent there), no_call (the platform has no erasure call), waiting (the removal goes "
-            "first), asked, done, refused, in_doubt, unreachable (the plan names the account no more), or preview",
+            "nobody (was ever sent there), unknown (whether anybody was: deliveries are too old to tell), no_call (the "
+            "platform has no erasure call), not_set_up (it has one, for which the account lacks a setting), waiting "
+            "(the removal goes first), asked, done, refused, in_doubt, unreachable (the plan names the account no "
+            "more), or preview",
             nullable=False,
         ),
         Column("people", Type.INTEGER, "People who asked to be forgotten and were sent there at some time"),

@@ -11,7 +11,8 @@ _WEEK = Column("reporting_week", Type.DATE, "Monday of the reporting week", null
 _BELOW = Column(
     "below_threshold",
     Type.BOOLEAN,
-    "True when the number is withheld (too few people, or nobody); the number is then empty, never 0",
+    "True when the number is withheld (too few people, nobody, or it would tell of so few elsewhere); it is then "
+    "empty, never 0",
     nullable=False,
 )
 _GROWS = (
@@ -25,7 +26,7 @@ REACH_FORECAST = Table(
     name="reach_forecast",
     description=(
         "Viewers that a channel is expected to reach with other amounts of impressions in a week like this one: the "
-        "curve ceiling * x / (x + half), fitted to impressions and people reached by the end of each day."
+        "curve ceiling * x / (x + half), fitted to the impressions of each day and the people whom it reached first."
     ),
     question="How many more people would we reach if we bought more?",
     computed_in=ComputedIn.ROOM,
@@ -45,8 +46,8 @@ REACH_FORECAST = Table(
         Column(
             "people_low",
             Type.DOUBLE,
-            "Lower end of the 95 % interval of the curve (Student's t): never add up. It knows the scatter of the days "
-            "around the curve, not what else will be different another time",
+            "Lower end of the 95 % interval of the curve (Student's t): never add up. It knows how days scatter in "
+            "what they add, not what else will be different another time",
             of=_POINTS,
         ),
         Column("people_high", Type.DOUBLE, "Upper end of that interval: never add up", of=_POINTS),
@@ -82,14 +83,22 @@ CROSS_PUBLISHER_REACH = Table(
             nullable=False,
             of=("viewer_groups.part_1",),
         ),
-        Column("publisher_count", Type.INTEGER, "How many these are", nullable=False),
+        Column(
+            "publisher_count",
+            Type.INTEGER,
+            "How many these are; empty for `(all)` where a publisher is withheld",
+            of=("viewer_groups.impressions",),
+        ),
         Column(
             "people", Type.INTEGER, "Viewers whom any of them reached, where that is known: never add up", of=_SINGLES
         ),
         Column("people_low", Type.INTEGER, "Fewest that it can be: never add up", of=_SINGLES),
         Column("people_high", Type.INTEGER, "Most that it can be: never add up", of=_SINGLES),
         Column(
-            "duplicated_share", Type.DOUBLE, "1 - people / sum of their single reaches; empty for bounds", of=_SINGLES
+            "duplicated_share",
+            Type.DOUBLE,
+            "1 - people / sum of their single reaches; empty for bounds, and for `(all)` where a publisher is withheld",
+            of=_SINGLES,
         ),
         text("basis", "exact or bounds", nullable=False),
         _BELOW,
@@ -160,24 +169,26 @@ COMPLEMENTARY_CELLS = Table(
         text("kind", "Kind of the group, empty text where the table has one kind only", nullable=False),
         text(
             "cell",
-            "The group: its parts joined by `/`",
+            "The group: its parts joined by `/`; a day as the number of days since Monday",
             nullable=False,
             of=(
                 *(f"journey_groups.part_{n}" for n in range(1, 6)),
                 *(f"viewer_groups.part_{n}" for n in (1, 2)),
                 *(f"exposure_sets.{name}" for name in ("ctv", "olv", "display", "audio", "social")),
                 "exposure_frequency.frequency",
+                *(f"inventory_days.{name}" for name in ("channel", "day")),
             ),
         ),
         text(
             "reason",
-            "remainder (what is left of the total would be few people, or one group), complement (few were not in it) "
-            "or intersection (few were in it with nobody else's)",
+            "remainder (what is left of a total would be few people, or one group), complement (few were not in it), "
+            "converters (its converters alone are withheld: fewer than 25 converted or did not, here or in what the "
+            "other groups leave) or intersection (few were in it with nobody else's)",
             nullable=False,
         ),
     ),
     invariants=(
-        "reason IN ('remainder', 'complement', 'intersection')",
-        "source IN ('journey_groups', 'viewer_groups', 'exposure_sets', 'exposure_frequency')",
+        "reason IN ('remainder', 'complement', 'converters', 'intersection')",
+        "source IN ('journey_groups', 'viewer_groups', 'exposure_sets', 'exposure_frequency', 'inventory_days')",
     ),
 )

@@ -12,7 +12,8 @@ _WEEK = Column("reporting_week", Type.DATE, "Monday of the reporting week", null
 _BELOW = Column(
     "below_threshold",
     Type.BOOLEAN,
-    "True when the number is withheld (too few people, or nobody); the number is then empty, never 0",
+    "True when the number is withheld (too few people, nobody, or it would tell of so few elsewhere); it is then "
+    "empty, never 0",
     nullable=False,
 )
 _DESCRIPTIVE = "Descriptive, not an effect: people who see more ads differ from others before they see any"
@@ -49,7 +50,10 @@ PATH_TO_CONVERSION = Table(
         Column("steps", Type.INTEGER, "Channels in the path, 5 for five and more; empty for `(other)`"),
         Column("people", Type.INTEGER, "Viewers; paths are disjoint and add up, but never add up weeks"),
         Column(
-            "converters", Type.INTEGER, "Of people, ordered after their first ad; paths add up, but never add up weeks"
+            "converters",
+            Type.INTEGER,
+            "Of people, ordered after their first ad; paths add up, but never add up weeks. Empty where fewer than "
+            "25 converted, or fewer than 25 did not, here or in what the other paths leave",
         ),
         Column("share_of_converters", Type.DOUBLE, "converters / the converters of all paths"),
         *_CONVERSION_RATE,
@@ -212,7 +216,12 @@ MARGINALS = Table(
             "Impressions that they saw there; additive within a dimension, but never add up dimensions",
         ),
         Column("average_frequency", Type.DOUBLE, "impressions / people"),
-        Column("converters", Type.INTEGER, "Of people, ordered after their first ad of the week: never add up"),
+        Column(
+            "converters",
+            Type.INTEGER,
+            "Of people, ordered after their first ad of the week: never add up. Empty where fewer than 25 "
+            "converted, or fewer than 25 did not, here or in what the other groups leave",
+        ),
         *_CONVERSION_RATE,
         _BELOW,
     ),

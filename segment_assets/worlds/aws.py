@@ -34,6 +34,7 @@ from segment_assets.resources.aws_transport import AwsTransport
 from segment_assets.resources.clean_room import Pace
 from segment_assets.resources.events import EventBridge
 from segment_assets.resources.identity_engine import LocalSpark
+from segment_assets.tables import HASHED_AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +52,19 @@ def resources(deployment: Deployment) -> dict[str, object]:
     room = _clean_room(told, sessions["collaboration"])
     accounts = GlueAccountTables(sessions["audience"], told.account_database, _partner(room), workdir)
     catalog = GlueCatalog(sessions["audience"], told.lake_database)
+    lake = S3Lake(sessions["audience"], told.lake, kms_key=told.kms_key, catalog=catalog, workdir=workdir)
+    metrics = EmbeddedMetrics()
     return {
-        "lake": S3Lake(sessions["audience"], told.lake, kms_key=told.kms_key, catalog=catalog, workdir=workdir),
+        "lake": lake,
         "accounts": accounts,
         "clean_room": room,
         "landing": _landing(told, sessions["audience"], workdir),
-        "secrets": AwsSecrets(sessions["audience"], told.secrets_prefix, kms_key=told.kms_key),
+        "secrets": AwsSecrets(
+            sessions["audience"],
+            told.secrets_prefix,
+            kms_key=told.kms_key,
+            may_create_key=lambda: not lake.partitions(HASHED_AUDIENCE.name),
+        ),
         "warehouse": AthenaWarehouse(
             sessions["insight"],
             told.workgroup,
@@ -65,12 +73,14 @@ def resources(deployment: Deployment) -> dict[str, object]:
             results=f"{told.lake.rstrip('/')}/athena",
             account_version=accounts.version,
             usd_per_terabyte=told.usd_per_tb_scanned or None,
+            tell_again=lake.tell_again,
         ),
-        "alerts": Alerts(deployment.home / "alerts", deployment.webhook, *deployment.mail),
+        # A task's disk goes with the task: what was told is kept in the lake.
+        "alerts": Alerts(deployment.home / "alerts", deployment.webhook, *deployment.mail, marks=lake, metrics=metrics),
         "events": _AccountsEvents(sessions["delivery"], told.event_bus),
         "workdir": workdir,
         "identity_engine": _identity_engine(deployment, told, sessions["audience"]),
-        "metrics": EmbeddedMetrics(),
+        "metrics": metrics,
         "pages": S3Pages(sessions["audience"], told.dashboards, told.kms_key),
     }
 
@@ -83,6 +93,9 @@ def account_settings(deployment: Deployment, destination: str) -> dict[str, Any]
     published = registry()[destination].endpoint.replace("us-east-1", told.region)
     return {
         "endpoint": told.endpoints.get(destination, published),
+        "is_diverted": destination in told.endpoints,
+        "identity_map": told.endpoints.get(f"{destination}.identity_map", ""),
+        "files_endpoint": told.endpoints.get("s3", ""),
         "lake_home": told.lake,
         "secrets_home": f"secretsmanager:{told.secrets_prefix}",
         "region": told.region,

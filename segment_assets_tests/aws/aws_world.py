@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from segment_assets.plan import Account, Plan
     from segment_assets_tests.aws.emulators import Emulator
+    from segment_assets_tests.aws.faults import Proxy
     from segment_assets_tests.orchestration.local_world import LocalWorld
 
 REGION = "us-east-1"
@@ -135,7 +136,8 @@ def standing(emulator: Emulator, like: LocalWorld, home: Path, name: str) -> Ite
             workgroup=WORKGROUP,
             membership=room.catalog.membership,
             secrets_prefix=name,
-            endpoints={destination: f"{platforms.url}/{destination}" for destination in _DESTINATIONS},
+            endpoints={destination: f"{platforms.url}/{destination}" for destination in _DESTINATIONS}
+            | {"s3": f"{platforms.url}/salesforce/s3"},
         )
         plan_file = like.home / "plan.yaml"
         world = AwsWorld(home, settings, own, partner, room, warehouse, plan_file)
@@ -207,6 +209,19 @@ def _catalogue(session: AwsSession, database: str, own: str, folder: Path) -> No
             glue.create_partition(
                 DatabaseName=database, TableName=name, PartitionInput={"Values": [week], "StorageDescriptor": place}
             )
+
+
+@contextlib.contextmanager
+def reached_by(proxy: Proxy) -> Iterator[None]:
+    """Have S3 reached through a proxy until the block ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint)
+        forget_clients()
+        try:
+            yield
+        finally:
+            patch.undo()
+            forget_clients()
 
 
 def forget_clients() -> None:

@@ -70,6 +70,7 @@ def settings_of(name: str, **more: str) -> AwsSettings:
 
 def in_environment(settings: AwsSettings, patch: pytest.MonkeyPatch) -> None:
     patch.setenv(f"{PREFIX}WORLD", "aws")
+    patch.setenv(f"{PREFIX}ALERT_WEBHOOK", "https://hooks.example/nobody")
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if isinstance(value, str) and value:

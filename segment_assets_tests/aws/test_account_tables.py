@@ -250,6 +250,9 @@ def test_a_broken_line_is_survived_or_said(ministack, account: AccountA, tmp_pat
         for ask in (tables.catalogue, tables.dataset):
             with pytest.raises(TransientError):
                 ask("customers")
+        proxy.plan(Fault("HEAD", "part-1.parquet", refuse=(404, "NoSuchKey")))
+        with pytest.raises(TransientError, match="went away while the table was read"):
+            tables.dataset("customers")
         proxy.plan(Fault("GET", "part-1.parquet", refuse=(412, "PreconditionFailed")))
         with pytest.raises(TransientError, match="changed while it was looked at"):
             tables.catalogue("customers")

@@ -16,8 +16,10 @@ from click.testing import CliRunner
 from segment_assets import collaboration
 from segment_assets.aws_settings import PREFIX
 from segment_assets.cli import main
+from segment_assets.deployment import Deployment, Kind
 from segment_assets.doctor import Finding, Level
 from segment_assets.doctor.aws import AwsDoctor
+from segment_assets.doctor.local import judge_alerts
 from segment_assets.plan import default_plan
 from segment_assets.sandbox.aws.clean_rooms import app as clean_rooms_app
 from segment_assets.sandbox.aws.clean_rooms.service import CleanRooms
@@ -102,6 +104,7 @@ def test_nothing_is_wrong_with_a_good_deployment_and_the_probe_is_gone(account: 
     assert account.client("s3").list_objects_v2(Bucket=f"{account.name}-lake")["KeyCount"] == 0
     areas = {
         "plan",
+        "alerts",
         "credentials",
         "kms",
         "s3",
@@ -201,6 +204,15 @@ def test_a_platform_is_asked_on_the_way_of_a_run_once(
     assert "the platform takes its token" in told.output
     assert asked == ["GET"]
     assert account.name in told.output
+
+
+def test_a_deployment_in_which_nobody_is_told_of_failures_is_advised_to_tell_somebody(tmp_path: Path) -> None:
+    quiet = Deployment(Kind.AWS, tmp_path, aws=settings_of("nobody"))
+    (finding,) = judge_alerts(quiet)
+    assert (finding.level, finding.code) == (Level.ADVICE, "nobody_told")
+    for told in ({"webhook": "https://hooks.example/x"}, {"mail": ("mail.example", "", "ops@x.example")}):
+        (finding,) = judge_alerts(dataclasses.replace(quiet, **told))
+        assert finding.level is Level.OK
 
 
 @pytest.mark.usefixtures("catalog")

@@ -6,6 +6,7 @@ The same tests for the folder and for S3, which two emulators play.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import hashlib
 import json
 import os
@@ -243,6 +244,29 @@ def test_a_version_is_uploaded_once(s3_lake: S3Lake) -> None:
     finally:
         events.unregister("before-send.s3.PutObject", note)
     assert sent == ["part-00000.parquet", "_manifest.json", "current.json", "_manifest.json"]
+
+
+def test_a_version_that_grew_old_and_is_made_again_is_put_again_so_that_no_rule_by_age_removes_it(
+    s3_lake: S3Lake,
+) -> None:
+    told = publish(s3_lake, rows_of(range(3)))
+    sent, events = [], s3_lake._objects.session.client("s3").meta.events
+
+    def older(parsed, **_: object) -> None:
+        if "LastModified" in parsed:
+            parsed["LastModified"] -= dt.timedelta(days=4)
+
+    def note(request, **_: object) -> None:
+        sent.append(request.url.rpartition("/")[2])
+
+    events.register("after-call.s3.HeadObject", older)
+    events.register("before-send.s3.PutObject", note)
+    try:
+        assert publish(s3_lake, rows_of(range(3))) == told
+    finally:
+        events.unregister("after-call.s3.HeadObject", older)
+        events.unregister("before-send.s3.PutObject", note)
+    assert sent == ["part-00000.parquet", "_manifest.json"]
 
 
 def test_every_write_carries_a_checksum_and_the_files_own_is_the_snapshots_id(s3_lake: S3Lake) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +20,12 @@ import pytest
 import yaml
 
 from segment_assets.assets.activations import activation_key
+from segment_assets.contracts import MatchKey
+from segment_assets.destinations import registry
 from segment_assets.plan import default_plan
 from segment_assets.road import clear_up_after_killed_runs
 from segment_assets.sandbox import process
-from segment_assets.tables import TABLES
+from segment_assets.tables import TABLES, Type
 from segment_assets_tests.aws import aws_world
 from segment_assets_tests.aws.faults import Fault, in_front_of
 from segment_assets_tests.orchestration import local_world
@@ -40,8 +43,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.aws, pytest.mark.slow]
 
 # Tables of a delivery hold its moments, which no two worlds share, and digests over these.
-MOMENTS = {"opened_at", "closed_at", "answered_at", "asked_at", "first_delivered_at", "last_closed_at", "at"}
-MOMENTS |= {"previous", "digest", "entry", "chain"}
+MOMENTS = {column.name for table in TABLES.values() for column in table.columns if column.type is Type.TIMESTAMP}
+MOMENTS |= {"at", "previous", "digest", "entry", "chain"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +127,9 @@ def test_no_query_was_paid_for_twice_and_no_statement_was_started_twice(account:
         told["sqlParameters"]["queryString"] for name, told in account.world.room.calls if name == "StartProtectedQuery"
     ]
     assert len(asked) == len(set(asked)) > 10
-    statements = account.world.athena.calls.count("StartQueryExecution")
-    assert statements == len(account.world.athena.executions.every())
+    # Two assets ask for the summary of the same deliveries: the second is given the answer of the first.
+    starts = account.world.athena.calls.count("StartQueryExecution")
+    assert 0 < account.world.athena.executions.started == starts - 1
 
 
 def test_a_second_walk_makes_no_new_version_and_sends_nothing(account: Account) -> None:
@@ -150,14 +154,15 @@ def test_the_same_version_is_published_whatever_happens_between_us_and_s3(
     world = account.world
     before = world.lake.current("hashed_audience", NEWSLETTER)
     slow_down, expired = (503, "SlowDown"), (400, "ExpiredToken")
-    with in_front_of(ministack) as proxy, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint)
-        aws_world.forget_clients()
+    with in_front_of(ministack) as proxy, aws_world.reached_by(proxy):
+        # Copies that are on this machine are not fetched again.
+        for copies in (world.home / "work").glob("*/copies"):
+            shutil.rmtree(copies)
         proxy.plan(
             Fault("GET", "part-00000", times=2, cut=2_000),
             Fault("GET", "current.json", refuse=slow_down),
-            Fault("PUT", "current.json", lose=True),
             Fault("PUT", "_manifest.json", refuse=slow_down),
+            Fault("PUT", "_manifest.json", lose=True),
             Fault("GET", "_manifest.json", wait=0.2),
         )
         with world.opened() as instance:
@@ -166,7 +171,6 @@ def test_the_same_version_is_published_whatever_happens_between_us_and_s3(
         proxy.plan(Fault("GET", times=50, refuse=expired), Fault("PUT", times=50, refuse=expired))
         with world.opened() as instance:
             failed = world.road(instance).run(HASHED, partition=NEWSLETTER)
-    aws_world.forget_clients()
     assert not failed.success
     assert any("ExpiredToken" in problem and "role" in problem for problem in failed.problems)
     after = world.lake.current("hashed_audience", NEWSLETTER)
@@ -215,11 +219,17 @@ def test_an_activation_that_is_killed_is_ended_exactly_by_the_next_run(wider: Aw
         sent = [one for one in platforms.requests()[known:] if one["platform"] == planned.destination]
         assert sent
         [audience] = [one for one in http.get("/_sandbox/audiences").json() if one["platform"] == planned.destination]
-        there = platforms.http.get(f"/_sandbox/audiences/{audience['id']}").json()
+        there = http.get(f"/_sandbox/audiences/{audience['id']}/members", params={"limit": 100_000}).json()
     [row] = [row for row in _deliveries(wider.lake, planned.destination) if row["outcome"] == "done"]
     assert row["wanted"] == row["accepted"] + row["unproven"] + row["rejected"] > 0
     assert row["accepted"] == row["wanted"]
-    assert there["size"] == row["wanted"]
+    # The sandbox keeps people: of two who share an identifier it has one.
+    assert 0 < len(there) <= row["wanted"]
+    form = registry()[planned.destination].match_keys[MatchKey.EMAIL].form
+    kept = wider.lake.current("acknowledged", f"{planned.destination}/{planned.account}/{NEWSLETTER}")
+    emails = wider.lake.dataset(kept).to_table().column(form).drop_null().to_pylist()
+    held = json.dumps(there)
+    assert [email for email in emails if email.hex() not in held] == []
 
 
 def _killed_at_the_next_request(world: AwsWorld, name: str, platforms: Platforms) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import threading
 import uuid
@@ -193,6 +194,15 @@ def test_a_token_that_was_given_once_is_not_lost_with_the_process_that_asked_for
         assert AccountToken(secrets, NAME).current() == "token-2"
     assert asked == ["POST"]
     assert secrets.read(NAME).values["refresh_token"] == "refresh-2"
+
+
+def test_a_key_that_was_used_and_is_missing_is_not_made_anew(secrets: AwsSecrets) -> None:
+    mistyped = dataclasses.replace(secrets, prefix=f"another/{uuid.uuid4().hex}", may_create_key=lambda: False)
+    with pytest.raises(NeedsHumanError, match="SEGMENT_ASSETS_SECRETS_PREFIX"):
+        mistyped.tenant_key("shop")
+    assert not mistyped.has_tenant_key("shop")
+    made = secrets.tenant_key("shop")
+    assert dataclasses.replace(secrets, may_create_key=lambda: False).tenant_key("shop") == made
 
 
 def test_a_key_that_is_no_key_is_not_made_anew(secrets: AwsSecrets, store: SecretsManager) -> None:

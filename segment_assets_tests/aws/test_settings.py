@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from segment_assets.aws_settings import AwsSettings
 from segment_assets.contracts import NeedsHumanError, PermanentError
 from segment_assets.deployment import Deployment, Kind
+from segment_assets.plan import load_plan
+from segment_assets.resources.aws_transport import AwsTransport
+from segment_assets.resources.destination_account import DestinationAccount
 
 GIVEN = {
     "SEGMENT_ASSETS_WORLD": "aws",
@@ -54,7 +58,7 @@ def test_every_variable_that_is_missing_is_named_at_once() -> None:
         ("ROLE_DELIVERY", "delivery"),
         ("USD_PER_TB_SCANNED", "-1"),
         ("KMS_KEY", "my key"),
-        ("LANDING_QUEUE", "landing"),
+        ("LANDING_QUEUE", "our-own-queue"),
     ],
 )
 def test_a_value_without_its_form_is_refused_by_name_and_not_quoted(name: str, value: str) -> None:
@@ -75,6 +79,34 @@ def test_platforms_are_reached_at_their_own_address_and_aws_services_in_the_depl
     assert deployment.account_settings("salesforce")["endpoint"] == "https://appflow.eu-central-1.amazonaws.com"
     named = {**GIVEN, "SEGMENT_ASSETS_ENDPOINTS": '{"meta": "https://proxy.example"}'}
     assert Deployment.from_env(named).account_settings("meta")["endpoint"] == "https://proxy.example"
+
+
+def test_an_address_in_the_place_of_a_platform_is_known_as_such_with_its_map_and_its_files() -> None:
+    told = {"the_trade_desk": "https://desk", "the_trade_desk.identity_map": "https://map", "s3": "https://files"}
+    named = Deployment.from_env({**GIVEN, "SEGMENT_ASSETS_ENDPOINTS": json.dumps(told)})
+    desk, crm = named.account_settings("the_trade_desk"), named.account_settings("salesforce")
+    assert (desk["is_diverted"], desk["identity_map"]) == (True, "https://map")
+    assert (crm["is_diverted"], crm["identity_map"], crm["files_endpoint"]) == (False, "", "https://files")
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "files"),
+    [({}, None), ({"s3": "https://files"}, "https://files"), ({"salesforce": "https://crm"}, None)],
+)
+def test_files_of_a_flow_go_to_s3_itself_unless_another_address_is_named(
+    monkeypatch: pytest.MonkeyPatch, endpoints: dict[str, str], files: str | None
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+    deployment = Deployment.from_env({**GIVEN, "SEGMENT_ASSETS_ENDPOINTS": json.dumps(endpoints)})
+    account = next(one for one in load_plan().accounts.values() if one.destination == "salesforce")
+    told = deployment.account_settings("salesforce") | {"lake_home": "", "role_arn": ""}
+    made = DestinationAccount(
+        destination="salesforce", account=account.account, settings=dict(account.settings), **told
+    )
+    _, transport = made.connect()
+    assert isinstance(transport, AwsTransport)
+    assert transport.endpoints.get("s3") == files
 
 
 def test_code_of_a_branch_never_runs_in_the_aws_world() -> None:

@@ -12,10 +12,11 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pyarrow as pa
 import pytest
 
-from segment_assets.contracts import NeedsHumanError, TransientError
+from segment_assets.contracts import MatchKey, NeedsHumanError, TransientError
 from segment_assets.delivery.courier import Patience
 from segment_assets.delivery.erasing import Eraser, ErasurePair, Forgotten
 from segment_assets.delivery.ledger import AudienceLedger
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from segment_assets.contracts import Snapshot
     from segment_assets_tests.conformance.kit.outside import Call
 
 PEOPLE, STRANGER = 6, 40
@@ -59,6 +61,10 @@ class Forgetting(House):
 
     def forgets(self, numbers: Iterable[int], *, removal_until: float = 0.0, size: int = 2) -> Forgotten:
         """One run, in requests of `size` people."""
+        return self.forgets_named(publish_erasures(self, numbers), removal_until=removal_until, size=size)
+
+    def forgets_named(self, erasures: Snapshot, *, removal_until: float = 0.0, size: int = 2) -> Forgotten:
+        """One run over what was published."""
         destination, transport = self.destination(), self.transport()
         erasure = destination.contract.erasure
         if erasure is not None:
@@ -76,7 +82,7 @@ class Forgetting(House):
             patience=Patience(attempts=3, longest_wait=120.0),
         )
         try:
-            return eraser.run(publish_erasures(self, numbers), removal_until=removal_until)
+            return eraser.run(erasures, removal_until=removal_until)
         finally:
             transport.close()
 
@@ -87,9 +93,17 @@ class Forgetting(House):
 
 
 def publish_erasures(house: House, numbers: Iterable[int]) -> Any:
-    at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     ids = sorted(people.row(house.record.contract, number)["member_id"] for number in numbers)
-    rows = [{"kind": "member", "digest": one, "opted_out_at": at} for one in ids]
+    return publish_named(house, [("member", one, 0.0) for one in ids])
+
+
+def publish_named(house: House, named: Iterable[tuple[str, bytes, float]]) -> Any:
+    """Kinds and digests, each with the seconds after the first day of asking."""
+    first = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    rows = [
+        {"kind": kind, "digest": digest, "opted_out_at": first + dt.timedelta(seconds=after)}
+        for kind, digest, after in named
+    ]
     writer = house.lake.writer(ERASURES.name, "all")
     writer.write(pa.Table.from_pylist(rows, ERASURES.arrow_schema()))
     return writer.publish({})
@@ -189,6 +203,43 @@ def test_the_removal_goes_first_until_the_time_for_it_is_over(make):
     assert (found.still_there, found.acknowledged) == (1, 2)
 
 
+def test_whoever_is_still_there_puts_off_nobody_else(make):
+    house = make("meta")
+    house.wants(range(PEOPLE))
+    house.run()
+    house.opt_out(2)
+    house.run()
+    found = house.forgets([1, 2], removal_until=time.time() + 3_600.0)
+    assert whom(house, house.asked()) == names_of(house, [2])
+    assert (found.standing, found.still_there, found.acknowledged) == ("waiting", 1, 1)
+
+
+def test_a_new_request_moves_the_time_of_nobody_who_asked_before(make):
+    house = make("meta")
+    house.wants(range(PEOPLE))
+    house.run()
+    one, other = (people.row(house.record.contract, number)["member_id"] for number in (1, 2))
+    erasures = publish_named(house, [("member", one, 0.0), ("member", other, DAY)])
+    # The newest has the rest of an hour, and who asked a day before has none.
+    found = house.forgets_named(erasures, removal_until=time.time() + 3_600.0)
+    assert whom(house, house.asked()) == names_of(house, [1])
+    assert (found.standing, found.still_there) == ("waiting", 2)
+
+
+@pytest.mark.parametrize("name", ["amazon_ads", "meta"])
+def test_a_housemate_with_the_same_phone_is_not_forgotten_with_them(make, name):
+    house = make(name)
+    contract = house.record.contract
+    twin = people.row(contract, 2, like={MatchKey.PHONE: 1})
+    house.wants([0, 1], twin)
+    house.run()
+    phone = contract.match_keys[MatchKey.PHONE].form
+    member, shared = (people.row(contract, 1)[column] for column in ("member_id", phone))
+    found = house.forgets_named(publish_named(house, [("member", member, 0.0), (phone, shared, 0.0)]))
+    assert whom(house, house.asked()) == names_of(house, [1])
+    assert found.people == 1
+
+
 def test_amazon_is_followed_until_its_thirty_days_are_over(make):
     house = make("amazon_ads")
     house.wants(range(PEOPLE))
@@ -199,6 +250,48 @@ def test_amazon_is_followed_until_its_thirty_days_are_over(make):
     house.outside.later(31 * DAY)
     assert house.forgets([1]).standing == "done"
     assert len(house.asked()) == 1
+
+
+def test_an_answer_that_proves_nothing_of_somebody_is_never_done(make):
+    house = make("meta")
+    house.wants(range(PEOPLE))
+    house.run()
+    half = httpx.Response(200, json={"num_received": 1, "num_invalid_entries": 0})
+    house.line.after = lambda call, answer: half if call.path == WITH_A_CALL["meta"] else answer
+    found = house.forgets([1, 2])
+    assert (found.standing, found.unproven) == ("asked", 1)
+    house.outside.later(400 * DAY)
+    assert house.forgets([1, 2]).standing == "asked"
+
+
+def test_amazon_names_whom_it_does_not_forget_and_they_are_asked_about_again(make):
+    house = make("amazon_ads")
+    house.wants(range(PEOPLE))
+    house.run()
+    some = httpx.Response(207, json={"errors": [{"index": 0, "code": "400"}]})
+    house.line.after = lambda call, answer: some if call.path == WITH_A_CALL["amazon_ads"] else answer
+    found = house.forgets([1, 2])
+    assert (found.standing, found.refused, found.unproven) == ("refused", 1, 1)
+    house.line.after = lambda call, answer: answer
+    before = len(house.asked())
+    assert house.forgets([1, 2]).refused == 0
+    assert len(whom(house, house.asked()[before:])) == 1
+
+
+def test_a_yes_to_a_person_outlives_the_doubt_about_another_record_of_theirs(make):
+    house = make("amazon_ads")
+    house.wants(range(PEOPLE))
+    house.run()
+    house.line.after = lambda call, answer: cut_short(answer) if call.path == WITH_A_CALL["amazon_ads"] else answer
+    with pytest.raises(TransientError):
+        house.forgets([3])
+    house.line.after = lambda call, answer: answer
+    # By now another record stands for them: one of these comes first by its digest.
+    for like in (STRANGER, STRANGER + 1, STRANGER + 2):
+        house.wants([0], people.row(house.record.contract, 3, like={MatchKey.EMAIL: like}))
+        house.run()
+    found = house.forgets([3])
+    assert (found.people, found.acknowledged, found.in_doubt) == (1, 1, 0)
 
 
 def test_a_platform_without_a_call_is_sent_nothing_and_says_so(make):

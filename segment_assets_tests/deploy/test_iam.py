@@ -14,12 +14,15 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from segment_assets.assets.weekly_tables import WEEKLY
 from segment_assets.cli import main
 from segment_assets.contracts import PermanentError
 from segment_assets.deployment import Deployment, Kind
-from segment_assets.iam import documents
+from segment_assets.iam import documents, insight_sources
 from segment_assets.iam.duties import DUTIES, doctor
 from segment_assets.iam.grants import actions_of
+from segment_assets.tables import TABLES
+from segment_assets.tables.model import Pii
 from segment_assets.worlds import aws
 from segment_assets_tests.deploy.aws_calls import calls_below, calls_of, calls_to, families
 from segment_assets_tests.deploy.sites import ACCOUNT, ACCOUNT_DATA, EXAMPLES, RUNTIME, environment, site
@@ -207,11 +210,54 @@ def test_a_policy_names_resources_of_its_own_and_fits_into_a_role(duty):
         ("delivery", "s3:GetObject", "arn:aws:s3:::lumen-lake/prod/tables/hashed_audience/x"),
         ("insight", "s3:PutObject", "arn:aws:s3:::lumen-lake/prod/tables/x"),
         ("insight", "s3:GetObject", "arn:aws:s3:::lumen-lake/prod/objects/ledger/x"),
+        ("insight", "s3:GetObject", "arn:aws:s3:::lumen-lake/prod/tables/segment_members/x"),
+        ("insight", "s3:GetObject", "arn:aws:s3:::lumen-lake/prod/tables/hashed_audience/x"),
+        ("insight", "glue:GetTable", f"arn:aws:glue:eu-central-1:{ACCOUNT}:table/lumen_lake/hashed_audience"),
+        ("insight", "glue:GetTable", f"arn:aws:glue:eu-central-1:{ACCOUNT}:table/lumen_own/opt_outs"),
         ("insight", "glue:BatchUpdatePartition", f"arn:aws:glue:eu-central-1:{ACCOUNT}:table/lumen_lake/deliveries"),
     ],
 )  # fmt: skip
 def test_a_duty_may_not_do_what_is_another_ones(duty, action, resource):
     assert not allows(policy(duty), action, resource)
+
+
+def test_insight_reads_no_table_of_the_lake_that_has_an_identifier_raw_or_hashed():
+    statements = policy("insight")
+    identifying = {table.name for table in TABLES.values() for c in table.columns if c.pii in {Pii.RAW, Pii.DIGEST}}
+    read = {
+        name
+        for name in TABLES
+        if allows(statements, "s3:GetObject", f"arn:aws:s3:::lumen-lake/prod/tables/{name}/x")
+        or allows(statements, "glue:GetTable", f"arn:aws:glue:eu-central-1:{ACCOUNT}:table/lumen_lake/{name}")
+    }
+
+    assert read == set(insight_sources.of_lake())
+    assert read & identifying == set()
+    listed = next(one for one in statements if one["Sid"] == "LakeList")["Condition"]["StringLike"]["s3:prefix"]
+    assert listed == [f"prod/tables/{name}/*" for name in sorted(read)]
+
+
+def test_insight_may_ask_for_every_table_that_its_queries_are_given():
+    """Of each the catalogue is asked for its version, also where a query reads no column of it."""
+    given = {table.name for one in WEEKLY if one.table.query for table in (*one.room, *one.measured)}
+
+    assert given - set(insight_sources.of_lake()) == set()
+
+
+def test_objects_that_others_take_away_are_gaps_and_not_refused():
+    """S3 says 404 to whoever may list without naming a prefix, and else 403."""
+    lists = {one["Sid"]: one["Condition"] for one in policy("audience") if one["Sid"].endswith("List")}
+
+    assert {"LandingList", "AccountData1List"} <= set(lists)
+    assert [sid for sid, condition in lists.items() if "StringLike" in condition] == []
+
+
+def test_the_doctor_may_look_at_both_queues_and_their_dead_letters():
+    (statement,) = [one for one in policy("doctor") if "sqs:GetQueueAttributes" in one["Action"]]
+
+    assert {one.rpartition(":")[2] for one in statement["Resource"]} == {
+        f"{queue}{suffix}" for queue in ("segment-assets-landing", "segment-assets-clean-room") for suffix in ("", "-*")
+    }
 
 
 def test_a_role_is_assumed_by_the_runtime_under_the_name_of_its_duty():

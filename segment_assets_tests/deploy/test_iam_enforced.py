@@ -27,6 +27,7 @@ from segment_assets.resources.aws.queue import EventQueue
 from segment_assets.resources.aws.secrets import AwsSecrets
 from segment_assets.resources.aws.session import AwsSession
 from segment_assets.resources.stores import Stores
+from segment_assets.tables import HASHED_AUDIENCE
 from segment_assets.worlds import aws
 from segment_assets_tests.aws.emulators import started_ministack
 from segment_assets_tests.deploy.sites import ACCOUNT, environment, plan
@@ -174,6 +175,24 @@ def test_the_tenants_key_is_the_audience_roles_and_tokens_are_the_delivery_roles
         tokens.tenant_key("lumen_shop")
     with pytest.raises(NeedsHumanError, match="AccessDenied"):
         keys.read("meta.1001")
+
+
+def test_the_tenants_key_is_made_for_an_empty_lake_and_for_no_other(account):
+    """A mistyped prefix names a key that is missing; a new one would draw every pseudonym and hold-out anew."""
+    may_create = account.resources()["secrets"].may_create_key
+    assert may_create()
+    lake = S3Lake(account.session("audience"), account.site.settings.lake, workdir=account.home)
+    writer = lake.writer(HASHED_AUDIENCE.name, "summer")
+    writer.write(HASHED_AUDIENCE.arrow_schema().empty_table())
+    writer.publish({})
+    assert not may_create()
+
+
+def test_what_was_told_is_kept_in_the_lake_with_the_audience_role(account):
+    assert account.resources()["alerts"].is_new("run-1")
+    account.resources()["alerts"].was_told("run-1")
+    assert not account.resources()["alerts"].is_new("run-1")
+    assert list((account.home / "alerts").glob("told/*")) == []
 
 
 def test_events_of_the_landing_area_are_taken_off_the_queue_with_the_audience_role_only(account):

@@ -14,6 +14,7 @@ from segment_assets.contracts import (
     Member,
     NeedsHumanError,
     Operation,
+    PassingMembersError,
     Pattern,
     PermanentError,
     RefusedBatchError,
@@ -209,6 +210,25 @@ class TestErasure:
     def test_whatever_the_body_of_a_yes_is_it_is_taken_on(self, status, body):
         answer = self.manager.read_erasure([Member(digest("m"), KEYS)], PLACE, Response(status, {}, body))
         assert (answer.accepted, answer.unproven, answer.rejected) == (1, 0, {})
+
+    def test_an_answer_that_names_some_is_a_yes_to_nobody_else(self):
+        three = [Member(digest(one), KEYS) for one in "mno"]
+        body = {"errors": [{"index": 1, "code": "400", "errors": [{"errorType": "UnknownIdentity"}]}]}
+        answer = self.manager.read_erasure(three, PLACE, Response(207, {}, body))
+        assert (answer.accepted, answer.unproven, answer.rejected) == (0, 2, {1: "400/UnknownIdentity"})
+        body["errors"].append({"index": 0, "code": "500"})
+        with pytest.raises(PassingMembersError) as passing:
+            self.manager.read_erasure(three, PLACE, Response(207, {}, body))
+        assert list(passing.value.places) == [0]
+        with pytest.raises(RefusedBatchError):
+            self.manager.read_erasure(three, PLACE, Response(200, {}, {"errors": [{"code": "400"}]}))
+
+    @pytest.mark.parametrize(
+        ("status", "body"), [(207, {}), (200, {"status": "FAILED"}), (200, {"error": [{"index": 0}]})]
+    )
+    def test_what_is_no_plain_yes_proves_nothing(self, status, body):
+        answer = self.manager.read_erasure([Member(digest("m"), KEYS)], PLACE, Response(status, {}, body))
+        assert (answer.accepted, answer.unproven, answer.rejected) == (0, 1, {})
 
     @pytest.mark.parametrize(
         ("response", "error"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import pytest
 
@@ -66,6 +67,25 @@ def test_parts_are_read_by_their_first_row_and_not_by_their_name(tmp_path):
     )
     read = [number for batch, _ in read_parts(uri, 30, FORMS) for number in batch.column("source_row").to_pylist()]
     assert read == list(range(30))
+
+
+def test_each_part_is_read_with_keys_asked_for_anew_since_a_roles_keys_end(tmp_path):
+    rows, asked = small(), []
+    uri = write(tmp_path / "parts", {name: rows.slice(10 * place, 10) for place, name in enumerate("abc")})
+    reading = read_parts(uri, 30, FORMS, lambda: asked.append(1) or pafs.LocalFileSystem())
+    told = [(int(batch.column("source_row")[0].as_py()) // 10, len(asked)) for batch, _ in reading]
+    assert dict(told) == {0: 2, 1: 3, 2: 4}
+
+
+def test_a_part_that_breaks_off_is_an_error_that_passes_and_tells_no_address(tmp_path):
+    rows = small()
+    uri = write(tmp_path / "parts", {"a": rows.slice(0, 7), "b": rows.slice(7, 23)})
+    reading = read_parts(uri, 30, FORMS)
+    assert next(reading)[0].num_rows == 7
+    (tmp_path / "parts" / "b.parquet").unlink()
+    with pytest.raises(TransientError, match="not read to their end") as told:
+        list(reading)
+    assert "b.parquet" not in str(told.value)
 
 
 def test_a_job_that_did_not_finish_is_no_result(tmp_path):

@@ -17,6 +17,8 @@ from segment_assets.assets.activation_tables import (
     segment_size_by_destination,
     size_row,
 )
+from segment_assets.assets.experiments import hold_outs
+from segment_assets.assets.insights import delivery_summary
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import Pair
@@ -24,6 +26,8 @@ from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.wanted import Wanted
 from segment_assets.plan import load_plan
 from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.metrics import Dimension, Metric, NoMetrics, checked
+from segment_assets.resources.query_usage import Usage, carrying
 from segment_assets.resources.warehouse import LocalWarehouse
 from segment_assets.tables import AUDIENCE_SIZES, MATCH_RATE_TREND, OPTOUT_LATENCY, SEGMENT_SIZE_BY_DESTINATION
 from segment_assets_tests.fakes import (
@@ -63,7 +67,13 @@ def lake(tmp_path: Path) -> LocalLake:
 
 
 def made(lake: LocalLake, folder: Path, asset: dg.AssetsDefinition, name: str) -> list[dict[str, Any]]:
-    resources = {"lake": lake, "workdir": folder, "warehouse": LocalWarehouse(folder), "plan": load_plan()}
+    resources = {
+        "lake": lake,
+        "workdir": folder,
+        "warehouse": LocalWarehouse(folder),
+        "plan": load_plan(),
+        "metrics": NoMetrics(),
+    }
     result = dg.materialize([asset], resources=resources)
     assert all(check.passed for check in result.get_asset_check_evaluations())
     snapshot = lake.current(name, "all")
@@ -75,6 +85,37 @@ def test_the_last_answer_of_a_day_counts_and_is_compared_with_the_day_before(lak
     rows = made(lake, tmp_path / "work", match_rate_trend, MATCH_RATE_TREND.name)
     told = [(row["asked_on"].day, row["match_rate_low"], row["match_rate_high"], row["change_low"]) for row in rows]
     assert told == [(3, 0.5, 0.55, None), (5, 0.4, 0.45, pytest.approx(-0.1)), (5, None, None, None)]
+
+
+class Paid(LocalWarehouse):
+    """Answers as a warehouse that asks money for it."""
+
+    is_reused = False
+
+    def select(self, sql: str, sources: Any, schema: pa.Schema) -> pa.Table:
+        usage = Usage("query-1", 7_000, 0.5, 2.0, self.is_reused, None)
+        return carrying(LocalWarehouse.select(self, sql, sources, schema), usage)
+
+
+class Again(Paid):
+    is_reused = True
+
+
+@pytest.mark.parametrize("asset", [match_rate_trend, segment_size_by_destination, delivery_summary, hold_outs])
+@pytest.mark.parametrize(("warehouse", "paid"), [(Paid, [7_000]), (Again, [])])
+def test_what_a_query_read_is_a_metric_once_and_stands_with_the_table(lake, tmp_path, asset, warehouse, paid) -> None:
+    told = []
+
+    class Metrics:
+        def put(self, values: Any, dimensions: Any) -> None:
+            checked(values, dimensions)
+            told.append((values[Metric.BYTES_SCANNED], dimensions[Dimension.QUERY]))
+
+    folder = tmp_path / "work"
+    resources = {"lake": lake, "workdir": folder, "warehouse": warehouse(folder), "metrics": Metrics()}
+    [event] = dg.materialize([asset], resources=resources).get_asset_materialization_events()
+    assert event.materialization.metadata["query_scanned_bytes"].value == 7_000
+    assert told == [(number, asset.key.path[-1]) for number in paid]
 
 
 def test_a_segment_stands_beside_the_minimum_of_its_platform(lake: LocalLake, tmp_path: Path) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import functools
+import re
+
+import pytest
 
 from segment_assets import data_dictionary
-from segment_assets.data_dictionary import metadata_of
+from segment_assets.data_dictionary import Adds, adds_up, metadata_of
 from segment_assets.tables import TABLES
+
+_PEOPLE = {"people", "customers", "viewers", "converters", "buyers", "members"}
 
 
 @functools.cache
@@ -32,6 +37,35 @@ def test_every_table_and_column_stands_in_it_with_type_personal_data_and_whether
             assert len(cells) == 6
             assert cells[1].startswith(column.type.value)
             assert cells[4] == column.pii.value
+            assert cells[5] == adds_up(column).value
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "expected"),
+    [
+        ("attribution", "credit", "in part"),
+        ("exposure_sets", "people", "in part"),
+        ("exposure_frequency", "people", "in part"),
+        ("customer_reach", "exposed_customers", "no"),
+        ("reach_forecast", "expected_people", "no"),
+        ("spend", "amount_eur", "yes"),
+        ("attribution", "model", "-"),
+    ],
+)
+def test_the_page_says_of_a_number_whether_it_adds_up(table: str, column: str, expected: str) -> None:
+    (row,) = (line for line in chapter(table).splitlines() if line.startswith(f"| `{column}`"))
+    assert row.endswith(f"| {expected} |")
+
+
+def test_people_never_add_up_without_saying_over_what_they_do() -> None:
+    counted = re.compile(r"^(Distinct|Customers|Viewers|People)\b|\bpeople\b", re.IGNORECASE)
+    plain = [
+        f"{table.name}.{column.name}"
+        for table in TABLES.values()
+        for column in table.columns
+        if adds_up(column) is Adds.YES and (column.name in _PEOPLE or counted.search(column.description))
+    ]
+    assert plain == []
 
 
 def test_a_result_of_the_clean_room_says_how_few_people_it_may_be_about() -> None:

@@ -76,10 +76,14 @@ def enough(seen: Seen, people: list[str]) -> bool:
     return len(people) >= 100 and sum(person in seen.last for person in people) >= 25
 
 
-def withheld_besides(insights: Insights, week: str, table: str) -> set[str]:
-    """The groups of complementary_cells, by the names that the table for readers has for them."""
+def withheld_besides(insights: Insights, week: str, table: str, *, converters: bool = False) -> set[str]:
+    """The groups of complementary_cells, by the names that the table for readers has for them.
+
+    Either those that are withheld, or those of which the converters are and nothing else.
+    """
     source = {"reach_frequency": "exposure_frequency", "exposure_overlap_groups": "exposure_sets"}[table]
-    cells = [row["cell"] for row in insights.rows("complementary_cells", week) if row["source"] == source]
+    rows = [row for row in insights.rows("complementary_cells", week) if row["source"] == source]
+    cells = [row["cell"] for row in rows if (row["reason"] == "converters") == converters]
     names = [[name for name, seen in zip(FLAGS, cell.split("/"), strict=False) if seen == "1"] for cell in cells]
     return set(cells) if table == "reach_frequency" else {" ".join(sorted(mine)) for mine in names}
 
@@ -95,6 +99,7 @@ def test_people_by_frequency_and_by_channels_are_those_counted_one_by_one(insigh
         ):
             rows = {row[name]: row for row in insights.rows(table, week)}
             hidden = withheld_besides(insights, week, table)
+            silent = withheld_besides(insights, week, table, converters=True)
             assert set(groups) <= set(rows)
             for key, row in rows.items():
                 people = groups.get(key, [])
@@ -104,7 +109,11 @@ def test_people_by_frequency_and_by_channels_are_those_counted_one_by_one(insigh
                     continue
                 assert row["people"] == len(people)
                 assert row["impressions"] == sum(len(truth.seen[person]) for person in people)
+                if str(key) in silent:
+                    assert (row["converters"], row["conversion_rate"], row["rate_low"]) == (None, None, None)
+                    continue
                 assert row["converters"] == sum(map(truth.converted, people))
+                assert min(row["converters"], row["people"] - row["converters"]) >= 25
                 assert row["rate_low"] < row["converters"] / len(people) < row["rate_high"]
     assert withheld
 
@@ -114,6 +123,9 @@ def test_incremental_reach_bounds_hold_the_true_reach_of_every_channel(insights:
         by_set = truth.groups(lambda touches: frozenset(channel for _, _, channel in touches))
         for row in insights.rows("incremental_reach", week):
             reached = sum(len(people) for channels, people in by_set.items() if row["channel"] in channels)
+            if row["reached_at_least"] is None:
+                assert row["below_threshold"]
+                continue
             assert row["reached_at_least"] <= reached <= row["reached_at_most"]
             only = by_set[frozenset([row["channel"]])]
             told = enough(truth, only) and row["channel"] not in withheld_besides(
@@ -147,6 +159,34 @@ def test_every_model_has_every_channel_and_shares_add_up(insights: Insights) -> 
                 assert all(row["credit"] is None and row["share"] is None for row in told)
                 continue
             assert sum(row["share"] for row in told if row["share"] is not None) == pytest.approx(1.0)
+
+
+CREDITS = [
+    {"channel": channel, "converters": n, **dict.fromkeys(RULES, float(n))}
+    for channel, n in (("ctv", 300), ("olv", 200), ("display", 150), ("social", 120), ("audio", 12))
+]
+
+
+@pytest.mark.parametrize(("told", "without"), [(5, set()), (4, {"audio", "social"}), (3, {"audio", "social"})])
+def test_the_credit_of_one_withheld_channel_is_not_what_the_others_leave_of_all_conversions(
+    told: int, without: set[str]
+) -> None:
+    results = {"touch_credits": CREDITS[:told], "channel_steps": [], "journey_groups": []}
+    rows = attribution_rows(MONDAY, results, CHANNELS)
+    for rule in RULES:
+        mine = [row for row in rows if row["model"] == rule]
+        assert {row["channel"] for row in mine if row["below_threshold"]} == without, rule
+        assert sum(row["share"] or 0 for row in mine) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("withheld", "told"), [(0, [30, 40, 50, 60, 70]), (90, [50, 60, 70])])
+def test_the_conversions_of_a_withheld_set_are_not_what_the_others_leave(withheld: int, told: list[int]) -> None:
+    sets = [channels_seen([channel], n, 10 * n) for channel, n in zip(CHANNELS, (30, 40, 50, 60, 70), strict=True)]
+    whole = {**channels_seen([], 257, 2500 + withheld), "kind": "all"}
+    results = {"touch_credits": [], "channel_steps": [], "journey_groups": [*sets, whole]}
+    rows = attribution_rows(MONDAY, results, CHANNELS)
+    mine = [row["credit"] for row in rows if row["model"] == "shapley_conversions" and row["credit"] is not None]
+    assert sorted(mine) == told
 
 
 def channels_seen(seen: Collection[str], conversions: float, people: float) -> dict[str, Any]:
@@ -206,7 +246,10 @@ def test_a_channel_whose_ends_were_withheld_gives_no_error_and_no_credit_that_is
     rows = [row for row in attribution_rows(MONDAY, results, CHANNELS) if row["model"] == "markov_removal"]
     told = {row["channel"]: row["credit"] for row in rows}
     assert told["olv"] is None
-    assert sum(value for value in told.values() if value is not None) == pytest.approx(6)
+    # All told conversions are 6: the smallest other credit is withheld, or these would tell it.
+    shown_credits = [value for value in told.values() if value is not None]
+    assert len(shown_credits) == 3
+    assert 0 < sum(shown_credits) < 6
 
 
 def every_set(people: int = 200) -> list[Journey]:

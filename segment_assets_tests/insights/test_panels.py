@@ -15,6 +15,7 @@ from segment_assets.dashboard import PAGES, Figures, Page, page
 from segment_assets.dashboard.flow import PARTS
 from segment_assets.dashboard.panels import Panel, Shape
 from segment_assets.dashboard.parts import Section
+from segment_assets.dashboard.showing import section_of
 from segment_assets.dashboard.units import Unit
 from segment_assets.data_dictionary import Adds, adds_up, wholes
 from segment_assets.tables import DELIVERY_SUMMARY, TABLES, Column, Type
@@ -176,6 +177,47 @@ def test_the_effect_of_a_segment_is_shown_once_though_it_stands_in_the_row_of_ev
     assert (open_trial["value"], open_trial["label"]) == (None, "no outcomes yet")
     assert [row["mark"] for row in drawn(lift) if "mark" in row] == pytest.approx([-0.5, 0.5])
     assert "more than chance" in section(lift).lead
+
+
+def hours(*values: str) -> Section:
+    """The panel of hours with one row for each."""
+    panel = next(panel for panel in PANELS if panel.id == "hours")
+    like = next(row for row in example_tables.tables()["marginals"] if row["dimension"] == "hour")
+    rows = [like | {"dimension_value": value} for value in values]
+    return section_of(panel, "measurement", Figures("lumen_shop", tables={"marginals": rows}))
+
+
+def test_an_hour_that_is_no_number_stands_in_the_table_and_a_note_and_not_on_the_axis() -> None:
+    found = hours("9", "(none)", "10")
+    ((_, chart),) = found.charts
+    assert {row["along"] for rows in chart.to_dict()["datasets"].values() for row in rows} == {9.0, 10.0}
+    assert found.notes[0] == "Without a place on the axis, and in the table only: (none)."
+    assert len(found.numbers.rows) == 3
+    alone = hours("(none)")
+    assert (alone.charts, alone.empty) == (
+        [], "No number of this chart has a place on its axis; all of them are in the table."
+    )  # fmt: skip
+
+
+def test_an_experiment_on_regions_that_is_not_over_says_so_beside_its_mark() -> None:
+    panel = next(panel for panel in PANELS if panel.id == "geo_lift")
+    rows = [row | {"state": "running", "p_value": 0.003} for row in example_tables.tables()["geo_lift"][:1]]
+    found = section_of(panel, "measurement", Figures("lumen_shop", tables={"geo_lift": rows}))
+    assert found.alternative.startswith("spring_regions · purchases · still running: ")
+    assert next(iter(found.numbers.rows))[-1] == "0.003"
+    assert section(panel).alternative.startswith("spring_regions · purchases: ")
+
+
+def test_what_can_only_be_described_says_that_it_is_no_effect() -> None:
+    profile = next(panel for panel in PANELS if panel.id == "profile")
+    assert any(note.startswith("Descriptive, not an effect") for note in section(profile).notes)
+    assert not re.search(r"\b(move|cause|bring)", profile.title)
+
+
+def test_a_number_may_be_withheld_for_the_sake_of_another_one() -> None:
+    assert any(
+        "would give away" in note for note in section(next(panel for panel in PANELS if panel.id == "frequency")).notes
+    )
 
 
 def test_a_range_without_a_best_guess_has_no_point() -> None:

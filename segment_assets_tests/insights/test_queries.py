@@ -66,19 +66,22 @@ def test_the_reach_is_withheld_where_it_would_tell_about_few_who_were_not_reache
     assert (everybody["reached_customers"], everybody["below_threshold"]) == (400 if told else None, not told)
 
 
-@pytest.mark.parametrize("hidden", [0, 1, 99, 100])
-def test_no_share_tells_how_many_people_are_in_withheld_frequencies(tmp_path: Path, hidden: int) -> None:
+@pytest.mark.parametrize(("hidden", "others"), [(0, 100), (1, 100), (99, 100), (100, 100), (0, 3), (100, 99)])
+def test_no_share_tells_how_many_people_are_in_withheld_frequencies_or_were_not_reached(
+    tmp_path: Path, hidden: int, others: int
+) -> None:
     rows = answered(
         tmp_path,
         "reach_frequency",
         {
             "exposure_frequency": [{"frequency": 1, "people": 300, "impressions": 300, "converters": 30}],
             "customer_reach": [{"exposed_customers": 300 + hidden}],
+            "customers": people(300 + hidden + others, country="DE"),
         },
     )
     assert len(rows) == 10
     assert rows[0]["people"] == 300
-    expected = None if 0 < hidden < 100 else pytest.approx(300 / (300 + hidden))
+    expected = None if 0 < hidden < 100 or others < 100 else pytest.approx(300 / (300 + hidden))
     assert rows[0]["reach_share"] == expected
 
 
@@ -93,6 +96,61 @@ def test_the_bounds_of_reach_tell_no_number_of_a_small_withheld_group(tmp_path: 
     ctv = next(row for row in rows if row["channel"] == "ctv")
     assert (ctv["reached_at_least"], ctv["reached_at_most"]) == (300, 300 + bound)
     assert ctv["incremental_share_low"] == pytest.approx(300 / (300 + bound))
+
+
+def test_the_bounds_of_reach_tell_nobody_of_the_few_who_were_not_reached(tmp_path: Path) -> None:
+    only = dict.fromkeys(("audio", "ctv", "display", "olv", "social"), 0) | {"ctv": 1, "people": 300}
+    given = {"exposure_sets": [only], "customer_reach": [{"exposed_customers": 997}]}
+    rows = answered(tmp_path, "incremental_reach", given | {"customers": people(1000, country="DE")})
+    assert [row["reached_at_most"] for row in rows if row["channel"] == "ctv"] == [1000]
+
+
+def test_a_campaign_that_reached_all_but_a_few_customers_is_withheld(tmp_path: Path) -> None:
+    campaigns = {"brand": 9997, "sale": 9900}
+    rows = answered(
+        tmp_path,
+        "reach_by_campaign_channel",
+        {
+            "customers": people(10_000, country="DE"),
+            "campaign_reach": [
+                {"campaign_id": name, "channel": "ctv", "reached_customers": reached, "impressions": 20_000}
+                for name, reached in campaigns.items()
+            ],
+        },
+    )
+    told = {row["campaign_id"]: (row["reached_customers"], row["impressions"], row["below_threshold"]) for row in rows}
+    assert (told["brand"], told["sale"]) == ((None, None, True), (9900, 20_000, False))
+
+
+def profile(tmp_path: Path, matched: dict[str, int], total: int | None, exposed: int = 5000) -> dict[str, tuple]:
+    base = [{"email_sha256": f"{country}{n}", "birth_country": country} for country in matched for n in range(900)]
+    rows = answered(
+        tmp_path,
+        "audience_profile_index",
+        {
+            "customers": [*base, *({"email_sha256": f"IT{n}", "birth_country": "IT"} for n in range(900))],
+            "audience_by_birth_country": [
+                {"birth_country": country, "matched_converters": people} for country, people in matched.items()
+            ],
+            "matched_customers": [{"matched_customers": total}] if total else [],
+            "customer_reach": [{"exposed_customers": exposed}],
+        },
+    )
+    return {row["attribute_value"]: (row["matched_converters"], row["matched_share"] is not None) for row in rows}
+
+
+def test_a_withheld_country_is_not_what_the_others_leave_of_all_matched_converters(tmp_path: Path) -> None:
+    told = {"DE": 400, "FR": 300, "SE": 120}
+    nobody = (None, False)
+    assert profile(tmp_path, told, 820) == {name: (n, True) for name, n in told.items()} | {"IT": nobody}
+    # 90 Italians: 210 with the Swedes. 60: 180 with them, of whom 120 at least are Swedes.
+    assert profile(tmp_path, told, 910) == {"DE": (400, True), "FR": (300, True), "SE": nobody, "IT": nobody}
+    assert profile(tmp_path, told, 880) == {"DE": (400, True), "FR": nobody, "SE": nobody, "IT": nobody}
+
+
+def test_no_share_of_converters_tells_a_total_that_is_withheld(tmp_path: Path) -> None:
+    assert profile(tmp_path, {"DE": 400, "FR": 300}, 700, exposed=799)["DE"] == (400, False)
+    assert profile(tmp_path, {"DE": 400, "FR": 300}, 700, exposed=800)["DE"] == (400, True)
 
 
 @pytest.mark.parametrize("others", [0, 99, 100])

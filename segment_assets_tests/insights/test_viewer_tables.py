@@ -249,8 +249,26 @@ def test_many_publishers_are_told_one_by_one_in_pairs_and_together(tmp_path: Pat
     names = [f"p{n}" for n in range(6)]
     given = {"viewer_groups": [viewers("publisher", name, people=200) for name in names]}
     rows = answered(tmp_path, "cross_publisher_reach", given)
-    assert sorted({row["publisher_count"] for row in rows}) == [1, 2, 6]
+    assert sorted({row["publisher_count"] for row in rows if row["publishers"] != "(all)"}) == [1, 2]
     assert len(rows) == 1 + 6 + 15
+
+
+@pytest.mark.parametrize(("impressions", "told"), [(1000, (2, pytest.approx(0.2))), (1100, (None, None))])
+def test_how_many_publishers_there_are_is_told_only_where_none_is_withheld(
+    tmp_path: Path, impressions: int, told: tuple[Any, Any]
+) -> None:
+    """600 and 400 impressions are all there were; of 1,100 another publisher showed the rest to too few people."""
+    shown = [
+        viewers("all", people=400, impressions=impressions),
+        viewers("publisher", "courier", people=300, impressions=600),
+        viewers("publisher", "puzzle", people=200, impressions=400),
+    ]
+    rows = by(answered(tmp_path, "cross_publisher_reach", {"viewer_groups": shown}), "publishers")
+    assert rows["(all)"]["people"] == 400
+    assert (rows["(all)"]["publisher_count"], rows["(all)"]["duplicated_share"]) == told
+    hiding = {"viewer_groups": shown, **hidden("viewer_groups", "publisher", "puzzle/")}
+    rows = by(answered(tmp_path, "cross_publisher_reach", hiding), "publishers")
+    assert (rows["(all)"]["publisher_count"], rows["(all)"]["duplicated_share"]) == (None, None)
 
 
 def test_every_channel_and_day_of_the_inventory_has_a_row(tmp_path: Path) -> None:
@@ -259,3 +277,15 @@ def test_every_channel_and_day_of_the_inventory_has_a_row(tmp_path: Path) -> Non
     row = rows["ctv", MONDAY + dt.timedelta(days=6)]
     assert (row["impressions"], row["addressable_rate"], row["match_rate"]) == (1100, 1000 / 1100, 0.4)
     assert rows["audio", MONDAY]["below_threshold"]
+
+
+def test_a_day_that_would_give_another_channels_away_is_withheld_and_so_is_that_channels_forecast(
+    tmp_path: Path,
+) -> None:
+    given = {**GIVEN, **hidden("inventory_days", "", "(all)/2")}
+    rows = answered(tmp_path, "inventory_match_rate", given)
+    withheld = [row["day"] for row in rows if row["channel"] == "(all)" and row["below_threshold"]]
+    assert withheld == [MONDAY + dt.timedelta(days=2)]
+    assert by(answered(tmp_path, "reach_forecast", GIVEN), "channel", "impressions_factor")["(all)", 1.0]["impressions"]
+    forecast = by(answered(tmp_path, "reach_forecast", given), "channel", "impressions_factor")
+    assert forecast["(all)", 1.0]["below_threshold"]

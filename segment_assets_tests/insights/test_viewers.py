@@ -88,8 +88,10 @@ def viewers(insights: Insights) -> dict[str, Viewers]:
     return {week: Viewers(insights, week) for week in insights.weeks}
 
 
-def hidden(insights: Insights, week: str, kind: str) -> set[str]:
-    return {row["cell"] for row in insights.rows("complementary_cells", week) if row["kind"] == kind}
+def hidden(insights: Insights, week: str, kind: str, *, converters: bool = False) -> set[str]:
+    """Groups that are withheld besides, or those of which only the converters are."""
+    rows = [row for row in insights.rows("complementary_cells", week) if row["kind"] == kind]
+    return {row["cell"] for row in rows if (row["reason"] == "converters") == converters}
 
 
 def may_be_told(everybody: Collection[str], people: Collection[str], holds: Callable[[str], bool]) -> bool:
@@ -113,10 +115,15 @@ def test_paths_are_those_that_people_went_one_by_one_and_none_is_missing(insight
         rows = {row["path"]: row for row in insights.rows("path_to_conversion", week)}
         assert set(rows) == set(told)
         besides = hidden(insights, week, "path")
+        silent = hidden(insights, week, "path", converters=True)
         converters = sum(bool(truth.after(who)) for who in truth.touches)
         for path, row in rows.items():
-            if "/".join([*path.split(" > "), "", "", "", ""][:5]) in besides:
+            cell = "/".join([*path.split(" > "), "", "", "", ""][:5])
+            if cell in besides:
                 assert row["below_threshold"]
+                continue
+            if cell in silent:
+                assert (row["people"], row["converters"], row["share_of_converters"]) == (len(told[path]), None, None)
                 continue
             won = sum(bool(truth.after(who)) for who in told[path])
             assert (row["people"], row["converters"]) == (len(told[path]), won), path
@@ -198,6 +205,7 @@ def test_marginals_are_people_of_one_dimension_at_a_time(insights: Insights, vie
         compared = collections.Counter()
         for dimension, name in dimensions.items():
             besides = hidden(insights, week, dimension)
+            silent = hidden(insights, week, dimension, converters=True)
             for value, people in truth.groups(lambda touch, name=name: [name(touch)]).items():
                 row = rows.pop((dimension, value), None)
                 cell = value.replace("-(none)", "/").replace("-", "/") if dimension == "region" else f"{value}/"
@@ -205,7 +213,7 @@ def test_marginals_are_people_of_one_dimension_at_a_time(insights: Insights, vie
                     assert row is None or row["below_threshold"]
                     continue
                 shown = sum(name(touch) == value for who in people for touch in truth.touches[who])
-                won = sum(bool(truth.after(who)) for who in people)
+                won = None if cell in silent else sum(bool(truth.after(who)) for who in people)
                 assert (row["people"], row["impressions"], row["converters"]) == (len(people), shown, won), value
                 compared[dimension] += 1
         assert min(compared[dimension] for dimension in dimensions) > 2

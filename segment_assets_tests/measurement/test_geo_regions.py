@@ -74,6 +74,12 @@ def test_purchases_are_compared_by_region_however_it_was_typed(tmp_path: Path) -
     assert rows["revenue_eur"]["treated_during"] == 1070
 
 
+def test_an_order_without_a_rate_somewhere_else_hinders_no_experiment(tmp_path: Path) -> None:
+    abroad = {"customer_id": "us", "date": DAYS[1], "event_type": "purchase", "price": 10.0, "currency": "USD"}
+    rows = rows_of(tmp_path, pa.concat_tables([orders(), dataset(CONVERSIONS, [abroad])]))
+    assert rows["revenue_eur"]["state"] == "measured"
+
+
 def test_a_campaign_that_is_not_over_is_measured_by_the_days_that_are(tmp_path: Path) -> None:
     found = rows_of(tmp_path, orders(last=DAYS[1]))["purchases"]
     assert (found["state"], found["last_day"]) == ("running", DAYS[1])
@@ -102,7 +108,6 @@ def test_an_experiment_without_a_result_says_why(
         ("e,de,by,treatment,2026-10-05,2026-10-12,soon", "not_a_day"),
         ("e,de,by,treatment,2026-10-12,2026-10-12,2026-10-18", "days_out_of_order"),
         ("e,de,by,test,2026-10-05,2026-10-12,2026-10-18", "not_an_arm"),
-        (",de,by,treatment,2026-10-05,2026-10-12,2026-10-18", "empty"),
         ("e,de,Atlantis,treatment,2026-10-05,2026-10-12,2026-10-18", "not_a_region"),
         ("e,Germany,Saxony,treatment,2026-10-05,2026-10-12,2026-10-18", "region_twice"),
         ("e,de,by,treatment,2026-10-05,2026-10-12,2026-10-19", "other_days"),
@@ -115,7 +120,34 @@ def test_one_row_that_cannot_be_used_refuses_its_experiment_and_no_other(tmp_pat
     (tmp_path / "geo.csv").write_text("\n".join(text), encoding="utf-8")
     found = read_experiments([tmp_path / "geo.csv"])
     assert list(found.refused) == [f"geo.csv:3 {reason}"]
-    assert {one.name for one in found.experiments} == ({"e", "other"} if reason == "empty" else {"other"})
+    assert {one.name for one in found.experiments} == {"other"}
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (f"{HEADER}\ne,de,by,treatment,2026-10-05,2026-10-12,2026-10-18\n\xff".encode("latin-1"), "b.csv:1 not_utf8"),
+        (b"experiment,country,region,arm\ne,de,by,treatment", "b.csv:1 columns"),
+        (f"{HEADER}\n,de,by,treatment,2026-10-05,2026-10-12,2026-10-18".encode(), "b.csv:2 empty"),
+    ],
+)
+def test_a_region_that_may_belong_to_any_experiment_refuses_all_of_them(
+    tmp_path: Path, other: bytes, reason: str
+) -> None:
+    good = "2026-10-05,2026-10-12,2026-10-18"
+    rows = [HEADER, f"e,de,sn,control,{good}", f"e,de,be,treatment,{good}", f"f,fr,,control,{good}"]
+    (tmp_path / "a.csv").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "b.csv").write_bytes(other)
+    found = read_experiments([tmp_path / "a.csv", tmp_path / "b.csv"])
+    assert list(found.experiments) == []
+    assert list(found.refused) == [reason, "a.csv:2 region_unread", "a.csv:4 region_unread"]
+
+
+def test_an_empty_line_is_no_row(tmp_path: Path) -> None:
+    row = "e,de,sn,control,2026-10-05,2026-10-12,2026-10-18"
+    (tmp_path / "geo.csv").write_text(f"{HEADER}\n{row}\n\n,,,,,,\n", encoding="utf-8")
+    found = read_experiments([tmp_path / "geo.csv"])
+    assert ([one.name for one in found.experiments], list(found.refused)) == (["e"], [])
 
 
 def test_a_file_of_another_kind_is_refused_as_a_whole(tmp_path: Path) -> None:

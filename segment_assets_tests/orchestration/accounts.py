@@ -26,6 +26,7 @@ from segment_assets.destinations.meta import MetaCustomAudiences
 from segment_assets.plan import Plan
 from segment_assets.resources.destination_account import always_due
 from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.metrics import NoMetrics
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets_tests import fakes
 
@@ -38,6 +39,7 @@ class Account:
 
     number: str
     sandbox_home: str = ""
+    preview_only: bool = False
     names: dict[str, str] = dataclasses.field(default_factory=dict)
     people: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     calls: list[tuple[str, str]] = dataclasses.field(default_factory=list)
@@ -170,7 +172,8 @@ class House:
     def resources(self) -> dict[str, Any]:
         accounts = {resource_name(name): account for name, account in self.accounts.items()}
         secrets = LocalSecrets(self.folder / "secrets")
-        return {"plan": self.plan, "lake": self.lake, "secrets": secrets, "workdir": self.folder / "work", **accounts}
+        place = {"workdir": self.folder / "work", "metrics": NoMetrics()}
+        return {"plan": self.plan, "lake": self.lake, "secrets": secrets, **place, **accounts}
 
     @property
     def have(self) -> SimpleNamespace:

@@ -10,9 +10,9 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner
 
-from segment_assets import sensors
+from segment_assets import account_health, sensors
 from segment_assets.account_health import tell_of_logins, tell_of_troubles
-from segment_assets.assets.activations import PAIR_TAG
+from segment_assets.assets.activations import PAIR_TAG, resource_name
 from segment_assets.audience_sizes import LOOK_AGAIN_SECONDS, ask_account
 from segment_assets.cli import main
 from segment_assets.contracts import Request, Response, TransientError
@@ -20,6 +20,7 @@ from segment_assets.delivery.breaker import Breaker, Tolerance
 from segment_assets.delivery.sizes import SETTLED_SECONDS, sizes_of
 from segment_assets.plan import Plan, load_plan
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.destination_account import DestinationAccount
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets_tests import fakes
 from segment_assets_tests.orchestration.accounts import House, MetaAccount
@@ -244,6 +245,7 @@ class TestLogins:
     @pytest.fixture
     def told(self, plan: Plan, tmp_path: Path) -> Any:
         secrets, alerts = LocalSecrets(tmp_path / "secrets"), Alerts(tmp_path / "alerts")
+        kept = DestinationAccount(destination="linkedin", account="5123", secrets_home=str(tmp_path / "secrets"))
         accounts = {
             name: account.model_copy(update={"destination": "linkedin", "account": "5123"} if name == OTHER else {})
             for name, account in plan.accounts.items()
@@ -253,10 +255,28 @@ class TestLogins:
         def on(day: str, **secret: str) -> list[str]:
             secrets.replace("linkedin.5123", secret, secrets.read("linkedin.5123").version)
             before = len(said(tmp_path))
-            assert tell_of_logins(theirs, secrets, alerts, dt.date.fromisoformat(day)) == []
+            assert tell_of_logins(theirs, {OTHER: kept}, alerts, dt.date.fromisoformat(day)) == []
             return said(tmp_path)[before:]
 
         return on
+
+    def test_a_login_that_cannot_be_read_is_told_once_a_day(self, plan, tmp_path):
+        (tmp_path / "secrets").mkdir()
+        (tmp_path / "secrets" / "linkedin.5123.json").write_text("no json, s3cr3t")
+        kept = DestinationAccount(destination="linkedin", account="5123", secrets_home=str(tmp_path / "secrets"))
+        linkedin = {OTHER: plan.accounts[OTHER].model_copy(update={"destination": "linkedin", "account": "5123"})}
+        theirs, alerts = plan.model_copy(update={"accounts": linkedin}), Alerts(tmp_path / "alerts")
+        for day in (1, 1, 2):
+            assert tell_of_logins(theirs, {OTHER: kept}, alerts, dt.date(2026, 11, day)) == []
+        first, second = said(tmp_path)
+        assert "linkedin/lumen_us cannot be read" in first
+        assert "s3cr3t" not in first + second
+
+    def test_a_login_is_read_through_its_own_account_and_never_with_the_rights_to_the_tenant_s_key(self, plan):
+        linkedin = {OTHER: plan.accounts[OTHER].model_copy(update={"destination": "linkedin", "account": "5123"})}
+        sensor = account_health.build(plan.model_copy(update={"accounts": linkedin}))
+        assert resource_name(OTHER) in sensor.required_resource_keys
+        assert "secrets" not in sensor.required_resource_keys
 
     def test_people_are_told_a_month_a_week_and_a_day_before_each_once_and_when_it_is_over(self, told):
         held = {"refresh_token": "r", "authorised_on": "2025-12-01"}

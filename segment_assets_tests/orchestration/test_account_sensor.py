@@ -39,12 +39,14 @@ class Watched:
         self.keys += [request.run_key for request in result.run_requests]
         return len(result.run_requests)
 
-    def read(self) -> None:
+    def read(self, *, suppressed: bool = True) -> None:
         """Report what a successful run of the job would have reported."""
         for table in (CUSTOMERS, OPT_OUTS):
             version = catalogue(table.name, self.accounts.files(table.name)).version
             told = {"dagster/data_version": version}
             self.instance.report_runless_asset_event(dg.AssetMaterialization(["account_a", table.name], tags=told))
+        if suppressed:
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(["audiences", "suppressions"]))
 
 
 @pytest.fixture
@@ -73,6 +75,15 @@ def test_an_opt_out_that_arrives_is_asked_for_once(watched: Watched):
     watched.read()
     watched.now += 10_000
     assert [watched.tick() for _ in range(2)] == [0, 0]
+
+
+def test_tables_that_were_read_without_new_suppressions_are_asked_for_again(watched: Watched):
+    watched.contribute()
+    watched.read(suppressed=False)
+    assert watched.tick() == 1
+    watched.now += 60
+    watched.read()
+    assert watched.tick() == 0
 
 
 def test_a_file_written_again_with_the_same_content_is_nothing_new(watched: Watched):

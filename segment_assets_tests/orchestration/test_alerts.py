@@ -20,6 +20,8 @@ from segment_assets.alerting import run_failures
 from segment_assets.assets.common import as_failure
 from segment_assets.contracts import NeedsHumanError, PermanentError, TransientError
 from segment_assets.resources.alerts import Alerts
+from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.metrics import Dimension, Metric
 
 
 def told_about(asset, tmp_path, **alerts):
@@ -134,6 +136,16 @@ def test_what_a_blocking_check_found_is_in_the_alert(instance, tmp_path):
     assert "unexpected" not in alert["text"]
 
 
+class Counting:
+    """Keeps the metrics that it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+
+    def put(self, values: Any, dimensions: Any) -> None:
+        self.told.append(values)
+
+
 class Webhook(BaseHTTPRequestHandler):
     """Takes posts and keeps them; answers with the status in the path."""
 
@@ -207,6 +219,38 @@ def test_an_alert_that_nobody_takes_is_counted_and_does_not_fail_the_sensor(inst
             for line in lines(tmp_path, "metrics.jsonl")] == ["failed_runs", "undelivered_alerts"]  # fmt: skip
 
 
+def test_where_the_disk_goes_with_the_process_what_was_told_is_kept_in_the_lake(instance, tmp_path):
+    result, counting = failed_run(instance, "look at the source"), Counting()
+    for disk in "abc":
+        tell(instance, result, Alerts(tmp_path / disk, marks=LocalLake(tmp_path / "lake"), metrics=counting))
+    assert [(tmp_path / disk / "alerts.jsonl").exists() for disk in "abc"] == [True, False, False]
+    assert [list(values) for values in counting.told] == [[Metric.FAILED_RUNS]]
+    assert not (tmp_path / "a" / "metrics.jsonl").exists()
+
+
+def test_a_failure_is_told_also_while_the_lake_is_away(instance, tmp_path):
+    class Away(LocalLake):
+        def get(self, key: str) -> bytes | None:
+            raise TransientError("no answer")
+
+        def put_if_absent(self, key: str, body: bytes) -> bool:
+            raise TransientError("no answer")
+
+    counting = Counting()
+    alerts = Alerts(tmp_path, marks=Away(tmp_path / "lake"), metrics=counting)
+    tell(instance, failed_run(instance, "look at the source"), alerts)
+    assert len(lines(tmp_path)) == 1
+    assert [list(values) for values in counting.told] == [[Metric.FAILED_RUNS]]
+
+
+def test_an_alert_that_nobody_took_is_new_until_somebody_does(instance, tmp_path):
+    result = failed_run(instance, "look at the source")
+    with listening(Webhook) as port:
+        for status in (500, 200, 200):
+            tell(instance, result, Alerts(tmp_path, webhook=f"http://127.0.0.1:{port}/{status}"))
+        assert len(Webhook.taken) == 2
+
+
 def test_a_webhook_that_refuses_does_not_keep_the_mail_from_going(tmp_path):
     with listening(Webhook) as port, listening(Mailbox) as mail:
         alerts = Alerts(tmp_path, webhook=f"http://127.0.0.1:{port}/500", mail_host=f"127.0.0.1:{mail}",
@@ -218,7 +262,7 @@ def test_a_webhook_that_refuses_does_not_keep_the_mail_from_going(tmp_path):
 
 def test_metrics_are_what_cloudwatch_s_embedded_metric_format_asks_for(tmp_path):
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html"""
-    Alerts(tmp_path).count("failed_runs", 2, assets="a[b]", account="x")
+    Alerts(tmp_path).count(Metric.FAILED_RUNS, 2, {Dimension.ASSETS: "a[b]"})
     [line] = lines(tmp_path, "metrics.jsonl")
     [directive] = line["_aws"]["CloudWatchMetrics"]
     assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 60

@@ -131,6 +131,19 @@ def test_a_version_that_comes_while_its_audience_is_being_made_is_asked_for_afte
     assert ticked.tick() == {HASHED: {NEWSLETTER}}
 
 
+def test_suppressions_wait_for_no_request_to_be_forgotten(instance: dg.DagsterInstance) -> None:
+    """The files of these may be broken for as long as nobody looks at them."""
+
+    @dg.asset(key=["audiences", "erasures"])
+    def requests() -> None: ...
+
+    @dg.asset(deps=[requests], automation_condition=ON_NEW_VERSIONS)
+    def target() -> None: ...
+
+    ticked = Ticked(dg.Definitions([requests, target]), instance)
+    assert ticked.tick() == {("target",): {None}}
+
+
 def test_versions_that_come_during_a_run_are_asked_for_after_it_and_a_run_by_hand_is_the_last_word(
     instance: dg.DagsterInstance,
 ) -> None:
@@ -179,7 +192,7 @@ def test_an_older_week_that_is_made_again_concerns_no_segment(ticked: Ticked) ->
 
 
 def test_a_result_of_one_week_asks_for_the_overlap_of_that_week(ticked: Ticked) -> None:
-    ticked.made(("clean_room", "overlap"), WEEKS[0], "again")
+    ticked.made(("clean_room", "matched_customers"), WEEKS[0], "again")
     asked = ticked.tick_all()
     assert asked[("planning", "audience_overlap")] == {WEEKS[0]}
     assert all(partitions == {WEEKS[0]} for partitions in asked.values())

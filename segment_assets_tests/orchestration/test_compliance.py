@@ -87,6 +87,13 @@ def test_an_overdue_opt_out_fails_its_account_s_check_with_numbers_and_is_told_o
     assert late.metadata["oldest_waiting_hours"].value > PLAN.opt_out_deadline_hours
     assert late.description.startswith("1 people opted out more than 24 hours ago")
     [alert] = told(job.folder)
+    lines = [json.loads(line) for line in (job.folder / "alerts" / "metrics.jsonl").read_text().splitlines()]
+    hours = late.metadata["oldest_waiting_hours"].value
+    account = PLAN.accounts[ACCOUNT]
+    latest = [line for line in lines if "opt_out_latency" in line][-1]
+    assert latest["opt_out_latency"] == pytest.approx(hours * 3600)
+    assert (latest["platform"], latest["account"]) == (account.destination, account.account)
+    assert [line["opt_outs_overdue"] for line in lines if line["account"] == ACCOUNT] == [1, 1]
     assert ACCOUNT in alert["title"]
     shown = json.dumps([alert, late.description, *(str(value.value) for value in late.metadata.values())])
     assert not [name for name in ("a@x", digest("a@x").hex(), digest("id:a").hex()) if name in shown]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import datetime as dt
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,19 +18,25 @@ from click.testing import CliRunner
 from segment_assets import erasures as starting
 from segment_assets.assets import audiences, erasures
 from segment_assets.cli import main
-from segment_assets.contracts import Response
+from segment_assets.contracts import Response, TransientError
+from segment_assets.jobs import accounts_job
 from segment_assets.plan import load_plan
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.road import QUIET
-from segment_assets.tables import CUSTOMERS, ERASURES, OPT_OUTS, PLATFORM_ERASURES
+from segment_assets.tables import CHANGES, CUSTOMERS, ERASURES, OPT_OUTS, PLATFORM_ERASURES, SUPPRESSIONS
 from segment_assets_tests.fakes import marked
 from segment_assets_tests.orchestration.accounts import GoogleAccount, House, MetaAccount
 from segment_assets_tests.orchestration.local_world import ACCOUNT, EXPOSED, NEWSLETTER, write_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from click.testing import Result
+
     from segment_assets.contracts import Request
     from segment_assets.plan import Plan
+    from segment_assets.tables import Table
 
 ADS, UNUSED = "lumen_ads", "lumen_us"
 
@@ -83,6 +93,24 @@ class Forgetting(House):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
 
+    def opts_out(self, email: str) -> None:
+        """In account A's table."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        row = {"opt_out_id": "1", "email_address": email, "opted_out_at": dt.datetime.now(dt.UTC), "source": "web"}
+        table = pa.Table.from_pylist([row], OPT_OUTS.arrow_schema())
+        pq.write_table(table, self.folder / "accounts" / "a" / OPT_OUTS.name / "part-00000.parquet")
+
+    def shows(self) -> Result:
+        """What the command says."""
+        return CliRunner(env={"SEGMENT_ASSETS_HOME": str(self.folder)}).invoke(main, ["erasures"])
+
+    def named(self, table: Table) -> set[str]:
+        """Digests of e-mails in a table of requests."""
+        rows = self.lake.dataset(self.lake.current(table.name, "all")).to_table().to_pylist()
+        return {row["digest"].hex() for row in rows if row["kind"] == "email"}
+
     def makes(self, *keys: dg.AssetKey) -> dg.ExecuteInProcessResult:
         assets = [*erasures.build(self.plan), audiences.suppressions]
         return dg.materialize(
@@ -101,7 +129,9 @@ class Forgetting(House):
 
     def tick(self, cursor: str | None) -> tuple[str | None, list[dg.AssetKey]]:
         landing, key = self.resources["landing"], self.have.secrets.tenant_key(self.plan.tenant)
-        result = starting.look_at_erasures(cursor, self.lake, landing, key, now=lambda: self.now)
+        result = starting.look_at_erasures(
+            self.instance, cursor, self.plan, self.lake, landing, key=key, now=lambda: self.now
+        )
         return result.cursor, [key for request in result.run_requests for key in request.asset_selection]
 
 
@@ -150,7 +180,7 @@ def test_whoever_asks_is_taken_out_everywhere_and_forgotten_where_there_is_a_cal
         "google/1234567890": "no_call",
     }
     assert house.accounts[UNUSED].calls == []
-    shown = CliRunner(env={"SEGMENT_ASSETS_HOME": str(house.folder)}).invoke(main, ["erasures"])
+    shown = house.shows()
     assert shown.exit_code == 0
     assert "meta/1001: done, 1 people" in shown.output
     assert "retention" in house.told()["google/1234567890"]["said"]
@@ -221,3 +251,178 @@ def test_an_account_that_the_plan_names_no_more_is_told_where_it_was_sent_any_of
         "google/1234567890": ("nobody", 0),
         "meta/1002": ("nobody", 0),
     }
+    assert house.shows().exit_code == 1, "somebody has to put the account back, or to ask the platform"
+    cursor, wanted = house.tick(None)
+    assert wanted == []
+    house.plan = planned()
+    assert house.tick(cursor)[1] == [starting.PLATFORMS]
+
+
+def test_a_file_that_cannot_be_read_stops_no_opt_out_and_no_other_request(house: Forgetting):
+    house.lands("email\nann@example.com\n")
+    house.lands("", "letter of ben@example.com.docx")
+    house.lands("mobile_ad_id\n38400000-8cf0-11bd-b23e-10b96e40000d\n", "devices.csv")
+    house.opts_out("cleo@example.com")
+    result = house.makes(starting.REQUESTS, audiences.SUPPRESSED)
+    assert result.success
+    assert house.named(SUPPRESSIONS) == {marked("ann@example.com"), marked("cleo@example.com")}
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "2 files cannot be read" in check.description
+    assert "file 1 of 3 by name: a request names a person by customer number, e-mail or phone" in check.description
+    assert "file 2 of 3 by name: unknown kind of file" in check.description
+    assert "ben@" not in "".join(str(event) for event in house.instance.all_logs(result.run_id))
+    assert house.tick(None)[1] == [starting.PLATFORMS], "the same broken files are not read again and again"
+    shown = house.shows()
+    assert (shown.exit_code, "2 files cannot be read" in shown.output) == (1, True)
+
+
+def test_rows_that_name_nobody_are_told_until_they_are_corrected(house: Forgetting):
+    house.lands("email\nann@example.com\nnobody at all\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED, starting.PLATFORMS)
+    assert (house.shows().exit_code, "1 requests name nobody" in house.shows().output) == (1, True)
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED, starting.PLATFORMS)
+    assert house.shows().exit_code == 0
+    house.lands("", "letter.docx")
+    house.makes(starting.REQUESTS)
+    assert house.shows().exit_code == 1
+    for file in (house.folder / "landing" / "erasures").iterdir():
+        file.unlink()
+    assert house.tick(None)[1] == [starting.REQUESTS], "what was told of them is no longer so"
+    house.makes(starting.REQUESTS)
+    assert house.shows().exit_code == 0
+    assert house.named(ERASURES) == {marked("ann@example.com")}
+
+
+def test_a_folder_whose_storage_fails_keeps_nobody_from_being_suppressed_and_is_read_again(house: Forgetting):
+    class Failing(LocalLanding):
+        @contextlib.contextmanager
+        def beside(self, folder: str) -> Iterator[list[Path]]:
+            raise TransientError(f"{folder}: the storage does not answer")
+            yield
+
+    house.lands("email\nann@example.com\n")
+    house.opts_out("cleo@example.com")
+    resources = {**house.resources, "landing": Failing(house.folder / "landing" / "segments")}
+    made = [erasures.erasures, audiences.suppressions]
+    assert dg.materialize(made, instance=house.instance, resources=resources, run_config=QUIET).success
+    assert house.named(SUPPRESSIONS) == {marked("cleo@example.com")}
+    assert house.tick(None)[1] == [starting.REQUESTS]
+
+
+class OnABrokenDisk(type(Path())):  # type: ignore[misc]
+    """A file that is there, and whose bytes do not come."""
+
+    def open(self, *_given: Any, **_named: Any) -> Any:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_file_of_which_the_storage_fails_is_left_for_later(house: Forgetting):
+    class Failing(LocalLanding):
+        @contextlib.contextmanager
+        def beside(self, folder: str) -> Iterator[list[Path]]:
+            with super().beside(folder) as files:
+                yield [OnABrokenDisk(files[0]), *files[1:]]
+
+    house.lands("email\nann@example.com\n", "1.csv")
+    house.lands("email\nben@example.com\n", "2.csv")
+    resources = {**house.resources, "landing": Failing(house.folder / "landing" / "segments")}
+    made = dg.materialize([erasures.erasures], instance=house.instance, resources=resources, run_config=QUIET)
+    assert "1 files could not be read just now" in made.get_asset_check_evaluations()[0].description
+    assert house.named(ERASURES) == {marked("ben@example.com")}
+    failing = starting.unread(house.lake, resources["landing"], house.have.secrets.tenant_key(house.plan.tenant))
+    assert failing, "the same look at the same files is not enough"
+
+
+def test_requests_are_asked_for_until_a_run_has_read_them(house: Forgetting):
+    house.lands("email\nann@example.com\n")
+    cursor, wanted = house.tick(None)
+    assert wanted == [starting.REQUESTS]
+    shown = house.shows()
+    assert (shown.exit_code, "has not been read" in shown.output) == (1, True)
+    assert house.tick(cursor)[1] == []
+    house.now += 61
+    cursor, wanted = house.tick(cursor)
+    assert wanted == [starting.REQUESTS], "the run of before brought nothing"
+    house.makes(starting.REQUESTS)
+    house.now += 7_200
+    assert starting.REQUESTS not in house.tick(cursor)[1]
+
+
+@pytest.mark.parametrize("asset", [starting.REQUESTS, starting.PLATFORMS], ids=lambda key: key.path[-1])
+def test_what_a_run_makes_is_not_asked_for_while_it_goes(house: Forgetting, asset: dg.AssetKey):
+    house.lands("email\nann@example.com\n")
+    if asset == starting.PLATFORMS:
+        house.makes(starting.REQUESTS)
+    assert house.tick(None)[1] == [asset]
+    job = dg.define_asset_job("by_hand", selection=[asset])
+    made = dg.Definitions(assets=erasures.build(house.plan), jobs=[job], resources=house.resources)
+    house.instance.create_run_for_job(
+        made.resolve_job_def("by_hand"), status=dg.DagsterRunStatus.STARTED, asset_selection=frozenset([asset])
+    )
+    assert house.tick(None)[1] == []
+
+
+def test_the_job_that_renews_the_suppressions_reads_requests_too(house: Forgetting):
+    house.lands("email\nann@example.com\n")
+    job = dg.job(name=accounts_job.name)(lambda: None)
+    house.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert house.tick(None)[1] == []
+
+
+def test_requests_that_another_run_publishes_meanwhile_are_kept(house: Forgetting):
+    class Slow(LocalLanding):
+        """Between the look at what is known and the reading of the files another run is done."""
+
+        @contextlib.contextmanager
+        def beside(self, folder: str) -> Iterator[list[Path]]:
+            with super().beside(folder) as files:
+                if not between:
+                    between.append(True)
+                    (other,) = files
+                    said = other.read_text(encoding="utf-8")
+                    other.write_text("email\nben@example.com\n", encoding="utf-8")
+                    assert house.makes(starting.REQUESTS).success
+                    other.write_text(said, encoding="utf-8")
+                yield files
+
+    between: list[bool] = []
+    house.lands("email\nann@example.com\n")
+    resources = {**house.resources, "landing": Slow(house.folder / "landing" / "segments")}
+    assert dg.materialize([erasures.erasures], instance=house.instance, resources=resources, run_config=QUIET).success
+    assert house.named(ERASURES) == {marked("ann@example.com"), marked("ben@example.com")}
+
+
+class WithoutASetting(Meta):
+    """An account that cannot use the platform's erasure call."""
+
+    def connect(self, *given: Any, **to_follow: bool) -> tuple[Any, Any]:
+        made, transport = super().connect(*given, **to_follow)
+        return dataclasses.replace(made, contract=dataclasses.replace(made.contract, erasure=None)), transport
+
+
+def test_an_account_that_lacks_a_setting_for_the_call_is_no_account_without_one(house: Forgetting):
+    house.accounts = {**house.accounts, ACCOUNT: WithoutASetting("1001")}
+    house.wants(EXPOSED, "ann")
+    house.run(ACCOUNT, EXPOSED)
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED, starting.PLATFORMS)
+    assert house.told()["meta/1001"]["standing"] == "not_set_up"
+    assert house.shows().exit_code == 1
+    cursor, wanted = house.tick(None)
+    assert wanted == []
+    account = house.plan.accounts[ACCOUNT].model_copy(update={"settings": {"manager_account": "1"}})
+    house.plan = house.plan.model_copy(update={"accounts": {**house.plan.accounts, ACCOUNT: account}})
+    assert house.tick(cursor)[1] == [starting.PLATFORMS]
+
+
+def test_nobody_is_not_said_where_deliveries_are_too_old_to_tell(house: Forgetting):
+    house.wants(EXPOSED, "ben")
+    house.run(ACCOUNT, EXPOSED)
+    shutil.rmtree(house.folder / "lake" / "tables" / CHANGES.name)
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED, starting.PLATFORMS)
+    assert house.told()["meta/1001"]["standing"] == "unknown"
+    assert "too old to tell" in house.told()["meta/1001"]["said"]
+    assert house.shows().exit_code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ import pytest
 from segment_assets import followers, sensors
 from segment_assets.account_health import tell_of_troubles
 from segment_assets.assets.activations import PAIR_TAG
+from segment_assets.audience_sizes import ask_account
 from segment_assets.contracts import TransientError
 from segment_assets.definitions import build_definitions
 from segment_assets.delivery.following import LATE_FAILURES
@@ -159,6 +161,24 @@ def test_three_jobs_that_end_at_once_settle_three_deliveries(house: Followed) ->
     assert [event.partition for event in said] == list(SEGMENTS)
     assert {event.metadata["jobs_accepted"].value for event in said} == {3}
     assert wanted_again(told) == house.reconciled() == []
+
+
+class KeyRing:
+    """A tenant's key, and how often it was asked for."""
+
+    asked = 0
+
+    def tenant_key(self, _tenant: str) -> bytes:
+        self.asked += 1
+        return b"key"
+
+
+@pytest.mark.parametrize("tick", [followers.follow_account, ask_account])
+def test_the_tenants_key_is_read_once_for_a_tick_and_not_for_every_segment(house: Followed, tick: Any) -> None:
+    ring = KeyRing()
+    tick(SimpleNamespace(**house.resources | {"secrets": ring}), ADS, {}, now=lambda: house.now)
+    assert len(SEGMENTS) > 1
+    assert ring.asked == 1
 
 
 def test_a_job_is_asked_about_after_half_an_hour_and_then_at_growing_times(house: Followed) -> None:

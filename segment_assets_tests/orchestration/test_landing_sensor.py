@@ -12,6 +12,7 @@ from segment_assets import sensors
 from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
 from segment_assets.partitions import sync
 from segment_assets.plan import Plan, load_plan
+from segment_assets.resources.aws.queue import Changed
 from segment_assets.resources.landing import LocalLanding
 from segment_assets_tests.orchestration.local_world import ACCOUNT, EXPOSED, NEWSLETTER, VALUABLE, write_plan
 
@@ -43,6 +44,7 @@ class Asked:
         self.instance, self.plan, self.landing = instance, plan, landing
         self.cursor: str | None = None
         self.skipped: str | None = None
+        self.run_keys: set[str | None] = set()
 
     def tick(self) -> list[str]:
         context = dg.build_sensor_context(
@@ -54,12 +56,17 @@ class Asked:
         look = sensors.look_at_landing
         return self._take(look(self.instance, self.cursor, self.plan, self.landing, clock=lambda: next(seconds)))
 
+    def tick_at(self, now: float) -> list[str]:
+        return self._take(sensors.look_at_landing(self.instance, self.cursor, self.plan, self.landing, now=lambda: now))
+
     def _take(self, result: dg.SensorResult) -> list[str]:
         self.cursor, self.skipped = result.cursor, getattr(result.skip_reason, "skip_message", None)
         for request in result.dynamic_partitions_requests:
             self.instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
         for request in result.run_requests:
             assert request.asset_selection == [LANDING_MEMBERS]
+            assert request.run_key not in self.run_keys
+            self.run_keys.add(request.run_key)
             assert self.instance.has_dynamic_partition("landing_segments", request.partition_key)
         return [request.partition_key for request in result.run_requests]
 
@@ -135,6 +142,45 @@ def test_more_folders_than_a_page_are_asked_for_page_by_page(asked: Asked, landi
     assert asked.tick() == []
     land(landing, names[0], "email\nb@example.com\n")
     assert [*asked.tick(), *asked.tick()] == [names[0]]
+
+
+def test_a_folder_whose_run_failed_is_asked_for_again_with_a_growing_pause_until_it_is_read(
+    asked: Asked, landing: LocalLanding
+) -> None:
+    land(landing, "a")
+    told = [now for now in range(0, 600, 30) if asked.tick_at(1e9 + now)]
+    assert told == [0, 60, 180, 420]
+    read_by_hand(asked.instance, landing, "a")
+    assert asked.tick_at(2e9) == []
+
+
+def test_a_folder_is_not_asked_for_again_while_the_run_that_reads_it_is_going_unless_it_changed(
+    asked: Asked, landing: LocalLanding
+) -> None:
+    land(landing, "a")
+    assert asked.tick_at(1e9) == ["a"]
+    asked.instance.add_run(
+        dg.DagsterRun(job_name="any", status=dg.DagsterRunStatus.STARTED, tags={sensors.FOLDER_TAG: "a"})
+    )
+    assert asked.tick_at(1e9 + 3600) == []
+    land(landing, "a", name="second.csv")
+    assert asked.tick_at(1e9 + 3601) == ["a"]
+
+
+def test_where_events_tell_a_folder_whose_run_failed_is_asked_for_again_at_the_next_walk(
+    instance: dg.DagsterInstance, plan: Plan, landing: LocalLanding
+) -> None:
+    done: list[int] = []
+
+    class Told(LocalLanding):
+        def changed(self) -> Changed:
+            return Changed(frozenset({"b"} if not done else ()), lambda: done.append(1))
+
+    asked = Asked(instance, plan, Told(landing.root))
+    land(landing, "a")
+    assert asked.tick_at(1e9) == ["a"]
+    land(landing, "b")
+    assert [asked.tick_at(1e9 + 100 * tick) for tick in range(1, 11)] == [["b"], *[[]] * 7, ["a", "b"], []]
 
 
 def read_by_hand(instance: dg.DagsterInstance, landing: LocalLanding, segment: str) -> None:

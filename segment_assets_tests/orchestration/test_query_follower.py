@@ -23,6 +23,7 @@ from segment_assets.resources.clean_room import ProtectedQuery, QueryState
 from segment_assets.resources.clean_room.asking import FAILURES_AT_MOST
 from segment_assets.resources.clean_room.record import QueryRecord, Standing
 from segment_assets.resources.lake import LocalLake
+from segment_assets.resources.metrics import NoMetrics
 from segment_assets.road import QUIET
 from segment_assets_tests.fake_clean_room import FakeCleanRoom
 
@@ -65,7 +66,7 @@ class Followed:
             [PROTECTED_QUERY, insight],
             partition_key=week,
             instance=self.instance,
-            resources={"clean_room": self.room, "lake": self.lake},
+            resources={"clean_room": self.room, "lake": self.lake, "metrics": NoMetrics()},
             run_config=QUIET,
             raise_on_error=False,
             **more,
@@ -339,7 +340,8 @@ def test_notes_about_a_table_or_week_that_is_no_more_are_left_alone(followed: Fo
 
 def test_a_run_without_a_materialisation_does_not_make_conditions_loop(followed: Followed) -> None:
     definitions = dg.Definitions(
-        [PROTECTED_QUERY, insight], resources={"clean_room": followed.room, "lake": followed.lake}
+        [PROTECTED_QUERY, insight],
+        resources={"clean_room": followed.room, "lake": followed.lake, "metrics": NoMetrics()},
     )
     cursor = None
 

@@ -34,6 +34,7 @@ def test_a_seed_by_value_on_a_platform_that_takes_values_is_fine():
     [
         (snapchat.RECORD, {}, "snapchat takes no value of people"),
         (meta.RECORD, {"use": "target"}, "say use: seed"),
+        (meta.RECORD, {"adopt": "778"}, "leave adopt out"),
         (meta.RECORD, {"currency": None}, "name a value_currency on the segment"),
         (meta.RECORD, {"currency": "euro"}, "value_currency"),
         (meta.RECORD, {"statements": meta.RECORD.said | {"is_value_based": "true"}}, "write value_based: true"),

@@ -14,53 +14,63 @@ from segment_assets.privacy.complementary import Groups, complementary, overlapp
 from segment_assets.privacy.complementary_rows import MINIMUM, complementary_rows, shown
 
 MONDAY = dt.date(2026, 10, 5)
+NO_RESULTS = ("journey_groups", "viewer_groups", "exposure_sets", "exposure_frequency", "customer_reach")
 NAMES = ("a", "b", "c")
 PAIRS = list(itertools.combinations(NAMES, 2))
 
 
-def disjoint(people: dict[str, int], total: int | None, possible: int | None = None) -> Groups:
-    return Groups("sets", "", people, total, disjoint=True, possible=possible)
+def disjoint(people: dict[str, int], total: int | None) -> Groups:
+    return Groups("sets", "", people, total, disjoint=True)
 
 
 @pytest.mark.parametrize(
-    ("people", "total", "possible", "withheld"),
+    ("people", "total", "withheld"),
     [
         # Nobody is left: nothing to find.
-        ({"a": 500, "b": 300}, 800, 4, []),
+        ({"a": 500, "b": 300}, 800, []),
         # 40 people are in withheld groups: with the smallest told one they are 340.
-        ({"a": 500, "b": 300, "c": 400}, 1240, 6, ["b"]),
-        # 99 and 100 people in two groups.
-        ({"a": 500, "b": 300}, 899, 4, ["b"]),
-        ({"a": 500, "b": 300}, 900, 4, []),
-        # One group only can hold the rest, however many these are: it was withheld for another reason.
-        ({"a": 500, "b": 300}, 1300, 3, ["b"]),
-        # Of how many there can be, nothing is known: there might be one.
-        ({"a": 500, "b": 300}, 1300, None, ["b"]),
+        ({"a": 500, "b": 300, "c": 400}, 1240, ["b"]),
+        # One group might hold the rest, however many these are: it was withheld for another reason.
+        ({"a": 500, "b": 300}, 1300, ["b"]),
+        # With 110 told people 60 others are 170: a told group has a hundred at least, so these are 70 at most.
+        ({"a": 500, "b": 300, "c": 110}, 970, ["c", "b"]),
+        ({"a": 500, "b": 300, "c": 110}, 1000, ["c"]),
         # The room did not tell the total, and no other kind did.
-        ({"a": 500, "b": 300}, None, 4, []),
-        ({"a": 50}, 60, 4, ["a"]),
+        ({"a": 500, "b": 300}, None, []),
+        ({"a": 50}, 60, ["a"]),
     ],
 )
 def test_the_smallest_told_groups_go_until_the_rest_is_many_people_in_several_groups(
-    people: dict[str, int], total: int | None, possible: int | None, withheld: list[str]
+    people: dict[str, int], total: int | None, withheld: list[str]
 ) -> None:
-    assert [w.cell for w in complementary([disjoint(people, total, possible)], MINIMUM)] == withheld
+    assert [w.cell for w in complementary([disjoint(people, total)], MINIMUM)] == withheld
 
 
 @settings(max_examples=60, deadline=None)
-@given(sizes=st.lists(st.integers(1, 600), min_size=2, max_size=8), empty=st.integers(0, 8), counted=st.booleans())
-@example(sizes=[120, 130, 50], empty=0, counted=True)
-def test_a_withheld_group_is_never_the_remainder_of_a_total(sizes: list[int], empty: int, counted: bool) -> None:
-    truth = {f"g{n}": people for n, people in enumerate(sizes)}
-    told = {name: people for name, people in truth.items() if people >= MINIMUM}
-    total, possible = sum(sizes), len(sizes) + empty
-    gone = {w.cell for w in complementary([disjoint(told, total, possible if counted else None)], MINIMUM)}
-    left = {name: people for name, people in told.items() if name not in gone}
-    rest = total - sum(left.values())
-    # The attacker knows total, told groups and how many there can be. Everything told away is the other safe end.
-    may_hold_it = possible - len(left)
-    assert rest == 0 or not left or (rest >= MINIMUM and may_hold_it > 1)
-    assert gone <= set(told)
+@given(
+    groups=st.lists(st.tuples(st.integers(1, 600), st.integers(0, 100)), min_size=2, max_size=8),
+)
+@example(groups=[(120, 50), (130, 50), (50, 50)])
+@example(groups=[(3000, 7), (2000, 7), (400, 2)])
+def test_neither_people_nor_converters_of_a_withheld_group_are_the_remainder_of_a_total(
+    groups: list[tuple[int, int]],
+) -> None:
+    """The attacker knows both totals, the told groups, and which groups there are at all."""
+    truth = {f"g{n}": (people, people * percent // 100) for n, (people, percent) in enumerate(groups)}
+    # The room asks for 25 people with an order, at any time: converters may be fewer.
+    told = {name: people for name, (people, won) in truth.items() if people >= MINIMUM and won >= 5}
+    won = {name: truth[name][1] for name in told}
+    total, converters = (sum(numbers) for numbers in zip(*truth.values(), strict=True))
+    asked = Groups("sets", "", told, total, disjoint=True, converters=won, every_converter=converters)
+    found = complementary([asked], MINIMUM)
+    spoken = set(told) - {w.cell for w in found}
+    left = set(told) - {w.cell for w in found if w.reason != "converters"}
+    assert {w.cell for w in found} <= set(told)
+    assert all(25 <= won[name] <= told[name] - 25 for name in spoken)
+    hidden = [truth[name][0] for name in truth if name not in left]
+    assert not hidden or not left or (len(hidden) > 1 and sum(hidden) >= 2 * MINIMUM)
+    bought = [truth[name][1] for name in truth if name not in spoken]
+    assert not bought or not spoken or sum(bought) == 0 or (len(bought) > 1 and sum(bought) >= 25)
 
 
 def test_a_group_that_all_but_a_few_are_in_tells_about_those_few() -> None:
@@ -69,10 +79,91 @@ def test_a_group_that_all_but_a_few_are_in_tells_about_those_few() -> None:
 
 
 def test_disjoint_kinds_of_one_population_tell_its_total_to_each_other() -> None:
-    days, paths = disjoint({"0": 700, "1": 500}, None, 7), disjoint({"ctv": 600, "olv": 550}, None)
+    days, paths = disjoint({"0": 700, "1": 500}, None), disjoint({"ctv": 600, "olv": 550}, None)
     assert complementary([paths], MINIMUM) == []
     found = complementary(with_totals([days, paths]), MINIMUM)
     assert [w.cell for w in found] == ["olv"]
+
+
+def viewers(kind: str, *parts: str | None, people: int, **counted: int) -> dict[str, object]:
+    named = {f"part_{n}": part for n, part in enumerate([*parts, None, None][:2], 1)}
+    return {"kind": kind, **named, "people": people, "impressions": 2 * people, "converters": people // 2, **counted}
+
+
+def withheld_of(source: str, **results: list[dict[str, object]]) -> set[tuple[object, object]]:
+    rows = complementary_rows(MONDAY, {name: [] for name in NO_RESULTS} | results)
+    return {(row["kind"], row["cell"]) for row in rows if row["source"] == source and row["reason"] != "converters"}
+
+
+PLACES = [
+    viewers("all", people=8050),
+    viewers("country", "DE", people=5000),
+    viewers("country", "AT", people=3050),
+    viewers("region", "DE", "BY", people=3000),
+    viewers("region", "DE", "BE", people=1950),
+    viewers("region", "AT", "9", people=2550),
+    viewers("region", "AT", "5", people=500),
+]
+
+
+def test_a_withheld_region_is_not_what_the_told_ones_leave_of_their_country() -> None:
+    """50 people of another German region: two regions of Germany go, none of Austria."""
+    assert withheld_of("viewer_groups", viewer_groups=PLACES) == {("region", "DE/BE")}
+
+
+def test_a_withheld_country_is_not_the_sum_of_its_regions() -> None:
+    third = [row if row["kind"] != "all" else viewers("all", people=8110) for row in PLACES]
+    hidden = withheld_of("viewer_groups", viewer_groups=third)
+    assert {("country", "AT/"), ("region", "AT/5")} <= hidden
+
+
+def test_a_withheld_hour_is_not_what_the_told_ones_leave_of_all_impressions() -> None:
+    hours = [viewers("all", people=1000), *(viewers("hour", str(n), people=300 + n) for n in range(3))]
+    assert withheld_of("viewer_groups", viewer_groups=hours) == {("hour", "0/")}
+    hours[0] = viewers("all", people=1000, impressions=2 * 903)
+    assert withheld_of("viewer_groups", viewer_groups=hours) == set()
+
+
+def test_of_a_region_in_which_few_converted_people_are_told_and_converters_are_not() -> None:
+    few = [*PLACES[:3], viewers("region", "DE", "BY", people=3000), viewers("region", "DE", "BE", people=1800)]
+    few += [viewers("region", "DE", "HH", people=200, converters=3), *PLACES[5:]]
+    rows = complementary_rows(MONDAY, {name: [] for name in NO_RESULTS} | {"viewer_groups": few})
+    assert ("region", "DE/HH", "converters") in {(row["kind"], row["cell"], row["reason"]) for row in rows}
+
+
+def sets(people: dict[str, int]) -> list[dict[str, object]]:
+    flags = ("ctv", "olv", "display", "audio", "social")
+    return [
+        {**{flag: int(flag in seen.split()) for flag in flags}, "people": n, "impressions": n, "converters": n // 3}
+        for seen, n in people.items()
+    ]
+
+
+def test_the_reach_of_a_channel_with_one_campaign_does_not_give_away_a_set_of_channels() -> None:
+    """Two sets of 60 and 70 people are withheld; the only campaign on ctv reached the 3000 and those 60."""
+    told = sets({"ctv": 3000, "olv": 2000, "display": 1000, "social": 900})
+    reach = [{"exposed_customers": 7030}]
+    campaigns = [{"campaign_id": "one", "channel": "ctv", "reached_customers": 3060, "impressions": 9000}]
+    assert ("", "1/0/0/0/0") not in withheld_of("exposure_sets", exposure_sets=told, customer_reach=reach)
+    hidden = withheld_of("exposure_sets", exposure_sets=told, customer_reach=reach, campaign_reach=campaigns)
+    assert ("", "1/0/0/0/0") in hidden
+
+
+def test_groups_of_customers_do_not_add_up_to_all_but_a_few_of_them() -> None:
+    often = [{"frequency": n, "people": 1000, "impressions": n * 1000, "converters": 300} for n in (1, 2)]
+    given = {"exposure_frequency": often, "customer_reach": [{"exposed_customers": 2000}]}
+    assert withheld_of("exposure_frequency", **given, audience_overlap=[{"customers": 2100}]) == set()
+    assert withheld_of("exposure_frequency", **given, audience_overlap=[{"customers": 2003}]) == {("", "1")}
+
+
+def test_a_withheld_channel_of_a_day_is_not_what_the_other_channels_leave() -> None:
+    day = [
+        {"channel": channel, "day": MONDAY, "impressions": n, "addressable_impressions": n, "matched_impressions": n}
+        for channel, n in (("(all)", 1000), ("ctv", 500), ("olv", 200), ("display", 150), ("social", 120))
+    ]
+    assert withheld_of("inventory_days", inventory_days=day) == {("", "social/0"), ("", "display/0")}
+    day[0]["impressions"] = 970
+    assert withheld_of("inventory_days", inventory_days=day) == set()
 
 
 ATOMS = [frozenset(atom) for size in (1, 2, 3) for atom in itertools.combinations(NAMES, size)]
@@ -146,15 +237,18 @@ def test_the_rows_of_a_week_name_groups_as_the_sql_of_the_tables_does() -> None:
         "customer_reach": [{"exposed_customers": 450}],
     }
     rows = complementary_rows(MONDAY, results)
-    assert [(row["source"], row["kind"], row["cell"], row["reason"]) for row in rows] == [
+    assert {(row["source"], row["kind"], row["cell"], row["reason"]) for row in rows} == {
         ("journey_groups", "path", "ctv/olv///", "remainder"),
+        # Its converters would tell those of the path that is withheld.
+        ("journey_groups", "path", "(other)////", "converters"),
         ("viewer_groups", "region", "US/", "complement"),
+        ("exposure_sets", "", "1/0/0/0/1", "remainder"),
         ("exposure_frequency", "", "2", "remainder"),
-    ]
+        ("exposure_frequency", "", "1", "remainder"),
+    }
     left = shown(results["journey_groups"], "journey_groups", "path", rows)
     assert [row["people"] for row in left] == [200, 600]
 
 
 def test_a_week_of_which_the_room_told_nothing_withholds_nothing_besides() -> None:
-    names = ("journey_groups", "viewer_groups", "exposure_sets", "exposure_frequency", "customer_reach")
-    assert complementary_rows(MONDAY, {name: [] for name in names}) == []
+    assert complementary_rows(MONDAY, {name: [] for name in NO_RESULTS}) == []

@@ -185,7 +185,7 @@ def test_what_failed_for_now_is_sent_once_more_and_then_told(times, sent, waited
     assert platform.is_closed
 
 
-def account(home: Path, **more: str) -> DestinationAccount:
+def account(home: Path, **more: str | bool) -> DestinationAccount:
     return DestinationAccount(
         destination="the_trade_desk",
         account="adv1",
@@ -209,6 +209,14 @@ def test_the_keys_of_the_map_come_from_the_secret_of_the_account(tmp_path: Path)
     assert transport.identity_map.client_secret == KEY
     assert (transport.platform.token, transport.platform.token_header) == ("told by the desk", "TTD-Auth")
     assert not any(one in repr(transport) for one in secret.values())
+
+
+def test_hashed_e_mails_never_go_to_the_real_map_when_the_platform_is_another_s(tmp_path: Path):
+    elsewhere = {"endpoint": "https://stand-in.example", "is_diverted": True}
+    with pytest.raises(NeedsHumanError, match=r"the_trade_desk\.identity_map in SEGMENT_ASSETS_ENDPOINTS"):
+        account(tmp_path, **elsewhere).connect()
+    _, transport = account(tmp_path, **elsewhere, identity_map="https://map.example").connect()
+    assert transport.identity_map.transport.base_url == "https://map.example"
 
 
 def test_without_keys_whatever_needs_no_map_goes_and_the_rest_asks_a_person(tmp_path: Path):

@@ -37,6 +37,11 @@ def _found(rows: Sequence[Row]) -> str:
     return " ".join(said)
 
 
+def _experiment(experiment: str, metric: str, state: str) -> str:
+    """A result that days to come will change says so beside its mark."""
+    return f"{experiment} · {metric}" + (" · still running" if state == "running" else "")
+
+
 LIFT = Panel(
     id="lift",
     table="audience_incrementality",
@@ -90,7 +95,8 @@ GEO = Panel(
     table="geo_lift",
     title="How much more is bought where the campaign runs, whoever sees it?",
     shape=Shape.INTERVALS,
-    names=("experiment", "metric"),
+    names=("experiment", "metric", "state"),
+    called=_experiment,
     value="relative_lift",
     interval=("relative_lift_low", "relative_lift_high"),
     usual=0.0,
@@ -108,7 +114,7 @@ GEO = Panel(
         Number("control_regions", Unit.COUNT),
         Number("relative_lift", Unit.SHARE, "relative_lift_low", "relative_lift_high"),
         Number("incremental", Unit.RATIO, "incremental_low", "incremental_high"),
-        Number("p_value", Unit.RATIO),
+        Number("p_value", Unit.P_VALUE),
     ),
     state="state",
     states=("measured", "running"),

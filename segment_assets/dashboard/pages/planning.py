@@ -22,9 +22,9 @@ _CHANCE = (
     "another."
 )
 _CURVE = (
-    "Curve: ceiling * impressions / (impressions + half), fitted to people reached by the end of each day; the band "
-    "is its 95 % interval. Dashed: more impressions than the week had, where the shape is assumed. Distinct people: "
-    "channels and weeks never add up."
+    "Curve: ceiling * impressions / (impressions + half), fitted to the people whom each day reached first; the band "
+    "is its 95 % interval. Impressions are those with the viewer's e-mail. Dashed: more of them than the week had, "
+    "where the shape is assumed. Distinct people: channels and weeks never add up."
 )
 
 
@@ -68,7 +68,7 @@ REACH_CURVE = Panel(
     names=("channel",),
     only=("channel", EVERYTHING),
     along="impressions",
-    along_axis="impressions in the week (number)",
+    along_axis="addressable impressions in the week (number)",
     value="expected_people",
     interval=("people_low", "people_high"),
     beyond="is_extrapolated",
@@ -88,7 +88,7 @@ REACH_CURVES = Panel(
     called=channel_name,
     without=("channel", EVERYTHING),
     along="impressions",
-    along_axis="impressions in the week (number)",
+    along_axis="addressable impressions in the week (number)",
     value="expected_people",
     interval=("people_low", "people_high"),
     beyond="is_extrapolated",
@@ -144,7 +144,7 @@ CONVERTED = Panel(
 PROFILE = Panel(
     id="profile",
     table="audience_profile_index",
-    title="Whom does the campaign move, compared with our own base?",
+    title="Who is more common among those who convert after an ad than in our own base?",
     shape=Shape.INTERVALS,
     names=("attribute_value",),
     value="affinity_index",
@@ -164,6 +164,7 @@ PROFILE = Panel(
         Number("affinity_index", Unit.INDEX, "index_low", "index_high"),
     ),
     order="affinity_index",
+    descriptive=True,
     empty=NO_WEEK,
 )
 CHANNEL_SETS = Panel(
@@ -193,8 +194,8 @@ PUBLISHERS = Panel(
     axis="viewers reached (distinct people)",
     definition=(
         "Viewers reached by any of them. A point is an exact count from the clean room; a range alone holds the truth "
-        "(bounds of Frechet and Bonferroni). Overlap is 1 - people / sum of their single reaches. Distinct people: "
-        "never add up."
+        "(bounds of Frechet and Bonferroni). Overlap is 1 - people / sum of their single reaches; that of all of them "
+        "is told only where none of them is withheld. Distinct people: never add up."
     ),
     numbers=(
         Number("publishers", Unit.WORD),

@@ -1,6 +1,6 @@
 -- Customers by exactly the channels that they saw in the week, one row for every set of channels that there can be.
 -- A set without a result was withheld or met nobody: unknown, never 0. A set of complementary_cells is withheld because
--- it would give away another one. The interval of the rate is Wilson's.
+-- it would give away another one, or its converters alone are. The interval of the rate is Wilson's.
 WITH seen AS (
   SELECT flag FROM (VALUES (0), (1)) AS listed (flag)
 ),
@@ -15,15 +15,16 @@ spine AS (
 ),
 told AS (
   SELECT
-    t.audio, t.ctv, t.display, t.olv, t.social, t.people, t.impressions, t.converters,
+    t.audio, t.ctv, t.display, t.olv, t.social, t.people, t.impressions,
+    CASE WHEN hidden.cell IS NULL THEN t.converters END AS converters,
     1 / CAST(t.people AS double) AS each_one,
-    CAST(t.converters AS double) / CAST(t.people AS double) AS rate
+    CASE WHEN hidden.cell IS NULL THEN CAST(t.converters AS double) / CAST(t.people AS double) END AS rate
   FROM exposure_sets AS t
   LEFT JOIN complementary_cells AS hidden
     ON hidden.source = 'exposure_sets'
     AND hidden.cell = CAST(t.ctv AS varchar) || '/' || CAST(t.olv AS varchar)
       || '/' || CAST(t.display AS varchar) || '/' || CAST(t.audio AS varchar) || '/' || CAST(t.social AS varchar)
-  WHERE hidden.cell IS NULL
+  WHERE hidden.cell IS NULL OR hidden.reason = 'converters'
 )
 SELECT
   :reporting_week AS reporting_week,

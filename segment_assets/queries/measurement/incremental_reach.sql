@@ -2,6 +2,7 @@
 -- Groups of exposure_sets are disjoint, so they add up to a channel's reach. Withheld ones are missing from the sum: who
 -- is in them is what the reach over all channels leaves, and may or may not have seen this channel. Hence two bounds.
 -- Fewer than 100 of them (the strictest minimum of the collaboration) count as 100: a wider bound that tells no number.
+-- Where as few customers were not reached, all customers stand for the reach over all channels: it would tell those few.
 WITH spine AS (
   SELECT channel FROM (VALUES ('audio'), ('ctv'), ('display'), ('olv'), ('social')) AS listed (channel)
 ),
@@ -12,7 +13,7 @@ shown AS (
     ON hidden.source = 'exposure_sets'
     AND hidden.cell = CAST(t.ctv AS varchar) || '/' || CAST(t.olv AS varchar)
       || '/' || CAST(t.display AS varchar) || '/' || CAST(t.audio AS varchar) || '/' || CAST(t.social AS varchar)
-  WHERE hidden.cell IS NULL
+  WHERE hidden.cell IS NULL OR hidden.reason = 'converters'
 ),
 cells AS (
   SELECT
@@ -43,7 +44,15 @@ withheld AS (
       WHEN reach.exposed_customers - COALESCE(told.people, 0) BETWEEN 1 AND 99 THEN 100
       ELSE reach.exposed_customers - COALESCE(told.people, 0)
     END AS people
-  FROM (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
+  FROM (
+    SELECT
+      CASE
+        WHEN base.customers - everybody.exposed_customers BETWEEN 1 AND 99 THEN base.customers
+        ELSE everybody.exposed_customers
+      END AS exposed_customers
+    FROM (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS everybody
+    CROSS JOIN (SELECT COUNT(DISTINCT email_sha256) AS customers FROM customers) AS base
+  ) AS reach
   CROSS JOIN (SELECT SUM(people) AS people FROM shown) AS told
 )
 SELECT

@@ -8,8 +8,8 @@ WITH told AS (
       WHEN g.kind = 'region' THEN COALESCE(g.part_1, '(none)') || '-' || COALESCE(g.part_2, '(none)')
       ELSE COALESCE(g.part_1, '(none)')
     END AS dimension_value,
-    CASE WHEN hidden.cell IS NULL THEN g.people END AS people,
-    CASE WHEN hidden.cell IS NULL THEN g.impressions END AS impressions,
+    CASE WHEN hidden.cell IS NULL OR hidden.reason = 'converters' THEN g.people END AS people,
+    CASE WHEN hidden.cell IS NULL OR hidden.reason = 'converters' THEN g.impressions END AS impressions,
     CASE WHEN hidden.cell IS NULL THEN g.converters END AS converters
   FROM viewer_groups AS g
   LEFT JOIN complementary_cells AS hidden

@@ -1,6 +1,7 @@
 -- Viewers of the week by the channels that they saw in order, and how many converted. The interval is Wilson's.
 -- The room tells paths of too few people together as "(other)", so that no path is missing; it stands here also where
--- that was withheld. A path of complementary_cells is withheld because it would give away another one.
+-- that was withheld. A path of complementary_cells is withheld because it would give away another one, or its converters
+-- alone are.
 WITH told AS (
   SELECT
     g.part_1
@@ -10,7 +11,7 @@ WITH told AS (
       || CASE WHEN g.part_5 IS NULL THEN '' ELSE ' > ' || g.part_5 END AS path,
     1 + CASE WHEN g.part_2 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_3 IS NULL THEN 0 ELSE 1 END
       + CASE WHEN g.part_4 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_5 IS NULL THEN 0 ELSE 1 END AS steps,
-    CASE WHEN hidden.cell IS NULL THEN g.people END AS people,
+    CASE WHEN hidden.cell IS NULL OR hidden.reason = 'converters' THEN g.people END AS people,
     CASE WHEN hidden.cell IS NULL THEN g.conversions END AS converters
   FROM journey_groups AS g
   LEFT JOIN complementary_cells AS hidden

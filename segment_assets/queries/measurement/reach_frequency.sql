@@ -1,8 +1,8 @@
 -- How many customers saw how many impressions in the week, one row per frequency; 10 is ten and more.
 -- A frequency without a result was withheld or met nobody: unknown, never 0. The interval of the rate is Wilson's.
--- A frequency of complementary_cells is withheld because it would give away another one.
+-- A frequency of complementary_cells is withheld because it would give away another one, or its converters alone are.
 -- A share tells the reach over all groups, and with it how many people are in the withheld ones: no share is told where
--- these are fewer than 100, the strictest minimum of the collaboration.
+-- these are fewer than 100, the strictest minimum of the collaboration, or where as few customers were not reached.
 WITH spine AS (
   SELECT frequency
   FROM (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS listed (frequency)
@@ -12,13 +12,13 @@ told AS (
     frequency,
     people,
     impressions,
-    converters,
+    CASE WHEN hidden.cell IS NULL THEN converters END AS converters,
     1 / CAST(people AS double) AS each_one,
-    CAST(converters AS double) / CAST(people AS double) AS rate
+    CASE WHEN hidden.cell IS NULL THEN CAST(converters AS double) / CAST(people AS double) END AS rate
   FROM exposure_frequency
   LEFT JOIN complementary_cells AS hidden
     ON hidden.source = 'exposure_frequency' AND hidden.cell = CAST(exposure_frequency.frequency AS varchar)
-  WHERE hidden.cell IS NULL
+  WHERE hidden.cell IS NULL OR hidden.reason = 'converters'
 )
 SELECT
   :reporting_week AS reporting_week,
@@ -38,6 +38,8 @@ SELECT
 FROM spine
 LEFT JOIN told ON told.frequency = spine.frequency
 CROSS JOIN (SELECT COALESCE(SUM(people), 0) AS people FROM told) AS sums
+CROSS JOIN (SELECT COUNT(DISTINCT email_sha256) AS customers FROM customers) AS base
 LEFT JOIN (SELECT MAX(exposed_customers) AS exposed_customers FROM customer_reach) AS reach
-  ON reach.exposed_customers - sums.people <= 0 OR reach.exposed_customers - sums.people >= 100
+  ON base.customers - reach.exposed_customers >= 100
+  AND (reach.exposed_customers - sums.people <= 0 OR reach.exposed_customers - sums.people >= 100)
 ORDER BY spine.frequency

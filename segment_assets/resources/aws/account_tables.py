@@ -19,10 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import PermanentError, SegmentAssetsError
+from segment_assets.contracts import PermanentError, SegmentAssetsError, TransientError
 from segment_assets.processes import workdir as process_workdir
 from segment_assets.resources.aws.catalog import GLUE_TYPES
-from segment_assets.resources.aws.copies import Copies
+from segment_assets.resources.aws.copies import GONE, Copies
 from segment_assets.resources.aws.errors import translated
 from segment_assets.resources.aws.footers import footer
 from segment_assets.resources.aws.uris import bucket_and_prefix
@@ -106,7 +106,7 @@ class GlueAccountTables:
         scratch = self.workdir or process_workdir(Path(tempfile.gettempdir()) / "segment-assets")
         copies = Copies(self.session, scratch / "copies")
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            paths = list(pool.map(lambda file: str(copies.of(file.bucket, file.key, file.mark)), files))
+            paths = list(pool.map(lambda file: _copied(copies, table, file), files))
         return pads.dataset(paths, format="parquet", schema=schema)
 
     def _files(self, table: str, week: str | None = None) -> list[_File]:
@@ -174,6 +174,16 @@ class GlueAccountTables:
     @property
     def _said(self) -> str:
         return f"Glue database {self.database}"
+
+
+def _copied(copies: Copies, table: str, file: _File) -> str:
+    """Raises TransientError for a file that is gone: its owner replaces files while the table is read."""
+    try:
+        return str(copies.of(file.bucket, file.key, file.mark))
+    except PermanentError as refusal:
+        if refusal.code not in GONE:
+            raise
+        raise TransientError(f"{table}: a file went away while the table was read; read again later") from None
 
 
 def _is_partners(table: str) -> bool:

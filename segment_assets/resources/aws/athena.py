@@ -47,8 +47,9 @@ class AthenaWarehouse:
     `results` (`s3://bucket/prefix`) takes answers and Athena's own files. They are left to a lifecycle rule of one day
     and not deleted here: AWS gives a repeated start the answer of the first, whose files must then still be there, and
     the role needs no right to delete. `account_version` tells a change of account A's tables (`AccountTables.version`);
-    without it no answer about them is used twice. `usd_per_terabyte` is the price list's number for the Region. Rows
-    carry what they took (`query_usage.usage_of`).
+    without it no answer about them is used twice. `tell_again` (table, partition) has the catalogue name what is
+    published (`S3Lake.tell_again`), before a question about a version that it does not name. `usd_per_terabyte` is the
+    price list's number for the Region. Rows carry what they took (`query_usage.usage_of`).
     """
 
     session: AwsSession
@@ -58,6 +59,7 @@ class AthenaWarehouse:
     results: str
     account_version: Callable[[str], str] | None = None
     usd_per_terabyte: float | None = None
+    tell_again: Callable[[str, str], None] | None = None
     patience: Patience = dataclasses.field(default_factory=Patience, repr=False)
     _seen_failing: set[str] = dataclasses.field(default_factory=set, init=False, repr=False, compare=False)
 
@@ -70,7 +72,7 @@ class AthenaWarehouse:
 
         held = Sources(self.session.client("glue"), self.database, self.account_database, self.account_version)
         statement = numbered(sql, {name: held.relation(one) for name, one in sources.items()}, schema.names)
-        before = held.marks(sources.values())
+        before = held.marks(sources.values(), self.tell_again)
         occasion = "" if held.is_told_by_marks(sources.values()) else uuid.uuid4().hex
         rows = self._answer(statement, [*before, occasion], schema)
         if held.marks(sources.values()) != before:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # A run is shorter, and ends its process; the daemons' processes would fill the disk.
 _UNUSED_SECONDS = 24 * 3600
-_GONE = frozenset({"404", "NoSuchKey"})
+GONE = frozenset({"404", "NoSuchKey"})
 _CHANGED = frozenset({"412", "PreconditionFailed"})
 
 
@@ -99,8 +99,10 @@ def fetch(session: AwsSession, bucket: str, key: str, target: Path) -> None:
     except Boto3Error as failure:
         raise TransientError(f"{said}: a body broke again and again ({type(failure).__name__}); try later") from None
     except SegmentAssetsError as refusal:
-        if refusal.code in _GONE:
-            raise PermanentError(f"{said}: an object that was there is gone; look at the bucket's lifecycle") from None
+        if refusal.code in GONE:
+            gone = PermanentError(f"{said}: an object that was there is gone; look at the bucket's lifecycle")
+            gone.code = refusal.code
+            raise gone from None
         if refusal.code in _CHANGED:
             raise TransientError(f"{said}: an object changed while it was fetched; tried again later") from None
         raise reason(session, bucket, key, refusal) from None

@@ -22,14 +22,18 @@ _PASSING = frozenset(
         "InternalServerException",
         "InternalServiceError",
         "InternalServiceException",
+        "KmsThrottled",
         "OperationTimeoutException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestTimeout",
+        "RequestThrottled",
+        "RequestThrottledException",
         "RequestTimeoutException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "SlowDown",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
@@ -50,6 +54,7 @@ _FOR_A_PERSON = frozenset(
         "KMS.AccessDeniedException",
         "KMS.DisabledException",
         "KMS.NotFoundException",
+        "RequestTimeTooSkewed",  # this machine's clock
         "SignatureDoesNotMatch",
         "UnauthorizedOperation",
         "UnrecognizedClientException",
@@ -77,6 +82,9 @@ def translated(what: str) -> Iterator[None]:
         aws.ResponseStreamingError,
         aws.IncompleteReadError,
         aws.FlexibleChecksumError,
+        # A task's credentials come from an endpoint beside it that may be slow or restarting.
+        aws.CredentialRetrievalError,
+        aws.MetadataRetrievalError,
         ResponseParserError,
     ) as silence:
         raise TransientError(f"{what}: no whole answer ({type(silence).__name__})") from None
@@ -93,7 +101,7 @@ def of_code(what: str, code: str, status: int = 0) -> SegmentAssetsError:
         error = TransientError(f"{what}: {code or status}; tried again later")
     elif code in _FOR_A_PERSON:
         error = NeedsHumanError(
-            f"{what}: {code}; look at the role, the policies and the key, `segment-assets doctor` helps"
+            f"{what}: {code}; look at the role, the policies, the key and the clock, `segment-assets doctor` helps"
         )
     else:
         error = PermanentError(f"{what}: {code or status}; the call must be changed before it is made again")

@@ -13,13 +13,15 @@ Tried against MiniStack and SeaweedFS, never against AWS; `objects` says what is
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import Snapshot
+from segment_assets.contracts import SegmentAssetsError, Snapshot
 from segment_assets.processes import workdir as process_workdir
 from segment_assets.resources.aws.copies import Copies
+from segment_assets.resources.aws.kept import Kept
 from segment_assets.resources.aws.objects import MOVES, Objects
 from segment_assets.resources.aws.uris import bucket_and_prefix
 from segment_assets.resources.snapshots import (
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from segment_assets.resources.aws.catalog import GlueCatalog
     from segment_assets.resources.aws.session import AwsSession
 
+_LOG = logging.getLogger(__name__)
+
 
 class S3Lake:
     """Fulfils `contracts.Lake`. `uri` is s3://bucket/prefix, `workdir` scratch space of this process.
@@ -60,6 +64,7 @@ class S3Lake:
     ) -> None:
         self.bucket, self._prefix = bucket_and_prefix(uri)
         self._objects, self._catalog = Objects(session, self.bucket, kms_key), catalog
+        self._kept = Kept()
         scratch = workdir or process_workdir(Path(tempfile.gettempdir()) / "segment-assets")
         self.copies = Copies(session, scratch / "copies")
 
@@ -103,9 +108,16 @@ class S3Lake:
         return self._objects.create(self._object(key), body)
 
     def get(self, key: str) -> bytes | None:
-        """An object's bytes, or None."""
-        found = self._objects.read(self._object(key))
-        return None if found is None else found[0]
+        """An object's bytes, or None. One GET for as long as this process keeps them: no object is ever replaced."""
+        name = self._object(key)
+        kept = self._kept.get(name)
+        if kept is not None:
+            return kept
+        found = self._objects.read(name)
+        if found is None:
+            return None
+        self._kept.put(name, found[0])
+        return found[0]
 
     def keys(self, prefix: str) -> list[str]:
         """Keys below a prefix (a folder, no trailing slash), sorted."""
@@ -113,7 +125,11 @@ class S3Lake:
         return sorted(key.removeprefix(base) for key in self._objects.listed(f"{self._object(prefix)}/"))
 
     def publish(self, file: SnapshotFile, table: str, partition: str, stats: Mapping[str, object]) -> Snapshot:
-        """Put a version's file, what is said of it, and then the pointer; last tell the catalogue."""
+        """Put a version's file, what is said of it, and then the pointer; last tell the catalogue.
+
+        What the catalogue cannot be told is in the log: the version is published, and no run may fail for a view of it,
+        an opt-out least of all. `tell_again` mends it.
+        """
         snapshot_id = file.close()
         folder = self._version(table, partition, snapshot_id)
         data = f"{folder}/{DATA_FILE}"
@@ -123,22 +139,30 @@ class S3Lake:
         self._objects.put(f"{folder}/{MANIFEST}", json.dumps(manifest, sort_keys=True).encode())
         self._objects.move(self._pointer(table, partition), snapshot_id)
         made = Snapshot(table, partition, snapshot_id, f"s3://{self.bucket}/{folder}", file.rows, dict(stats))
-        if self._catalog is not None:
-            self._tell(self._catalog, made)
+        try:
+            self._tell(made)
+        except SegmentAssetsError as trouble:
+            _LOG.warning("a version of %s is published, and the catalogue does not name it yet: %s", table, trouble)
         self.copies.keep(file.path, self.bucket, data, snapshot_id)
         return made
 
-    def _tell(self, catalog: GlueCatalog, made: Snapshot) -> None:
+    def tell_again(self, table: str, partition: str) -> None:
+        """Let the catalogue name a partition's current version, where its publisher could not tell it."""
+        now = self.current(table, partition)
+        if now is not None:
+            self._tell(now)
+
+    def _tell(self, made: Snapshot) -> None:
         """Let the catalogue name what the pointer names.
 
         Two publishers may come here in another order than at the pointer. Each looks at the pointer after it has
         spoken, so whoever speaks last has spoken of the newest version.
         """
-        spoken: Snapshot | None = made
+        if self._catalog is None:
+            return
+        spoken = made
         for _ in range(MOVES):
-            if spoken is None:
-                return
-            catalog.point(spoken, f"s3://{self.bucket}/{self._prefix}tables/{spoken.table}")
+            self._catalog.point(spoken, f"s3://{self.bucket}/{self._prefix}tables/{spoken.table}")
             now = self.current(made.table, made.partition)
             if now is None or now.id == spoken.id:
                 return

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime as dt
 import json
 import time
 import uuid
@@ -37,6 +38,8 @@ PAGE_KEYS = 1000
 # Writers of one partition or one ledger are few: two that meet ten times in a row are not ours.
 MOVES = 10
 _PAUSE_SECONDS = 0.05
+# Well below every age at which a rule of a bucket may remove versions (docs/aws.md, retention).
+_RENEWED_AFTER = dt.timedelta(days=3)
 _TAKEN = frozenset({"412", "PreconditionFailed"})
 # 404: the object that If-Match speaks of was removed meanwhile.
 _MEANWHILE = frozenset({"409", "ConditionalRequestConflict", "404", "NoSuchKey"})
@@ -104,8 +107,12 @@ class Objects:
         raise self.too_many("a pointer")
 
     def upload(self, key: str, path: Path, digest: str) -> None:
-        """Put a file of an immutable version, unless it is there: its key says what is in it."""
-        if self.head(key) is not None:
+        """Put a file of an immutable version, unless it is there: its key says what is in it.
+
+        One that has grown old is put again, the same bytes: rules of the bucket go by age, and it is in use.
+        """
+        there = self.head(key)
+        if there is not None and dt.datetime.now(dt.UTC) - there["LastModified"] < _RENEWED_AFTER:
             return
         if path.stat().st_size <= MULTIPART_BYTES:
             with path.open("rb") as body:

@@ -40,7 +40,7 @@ from segment_assets.resources.aws.errors import translated
 from segment_assets.resources.secrets import KEY_BYTES, Secret, checked_name, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from segment_assets.contracts import Sleep
     from segment_assets.resources.aws.session import AwsSession
@@ -64,22 +64,32 @@ class _Version:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AwsSecrets:
-    """Secrets whose names begin with `prefix/`. New ones are encrypted with `kms_key`, else with the account's key."""
+    """Secrets whose names begin with `prefix/`. New ones are encrypted with `kms_key`, else with the account's key.
+
+    `may_create_key` is asked before a tenant's key is made: where it has been used already, a new one would draw every
+    pseudonym and every hold-out anew.
+    """
 
     session: AwsSession
     prefix: str
     kms_key: str = ""
     sleep: Sleep = time.sleep
+    may_create_key: Callable[[], bool] = lambda: True
 
     def tenant_key(self, tenant: str) -> bytes:
         """The key of a tenant, made with the first question. Losing it makes every person a new one.
 
-        Raises NeedsHumanError for a secret that is no key or that is about to be deleted: a new one is never put in
-        its place.
+        Raises NeedsHumanError for a secret that is no key, that is about to be deleted, or that is missing though it
+        was used: a new one is never put in its place.
         """
         name = f"{checked_name(tenant)}.key"
         found = self._look(name, _CURRENT)
         if found is None:
+            if not self.may_create_key():
+                raise NeedsHumanError(
+                    f"{self._what(name)} is not there, and the lake has audiences that were made with such a key; "
+                    "correct SEGMENT_ASSETS_SECRETS_PREFIX, or restore the secret"
+                )
             # Two processes may ask first at once: one creates, and both read what it has created.
             self._created(name, randomness.token_hex(KEY_BYTES))
             found = self._surely(name)

@@ -61,8 +61,9 @@ class AwsSession:
             "request_timeout": _READ_SECONDS,
         }
         address = self.client("s3").meta.endpoint_url
-        if not address.endswith(".amazonaws.com"):
-            scheme, _, host = address.partition("://")
+        scheme, _, host = address.partition("://")
+        # A VPC endpoint's name ends as AWS's own do; the second is us-east-1's.
+        if host not in {f"s3.{self.region}.amazonaws.com", "s3.amazonaws.com"}:
             where |= {"endpoint_override": host, "scheme": scheme, "force_virtual_addressing": False}
         # Frozen for now: a reader lives for a step of a run, an assumed role for at least a quarter of an hour.
         held = self.credentials()

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from botocore.stub import Stubber
 from sqlglot import exp
 
 from segment_assets import queries
 from segment_assets.contracts import PermanentError, TransientError
 from segment_assets.resources.aws.athena_statement import parsed
+from segment_assets.resources.aws.catalog import GlueCatalog
+from segment_assets.resources.aws.lake import S3Lake
+from segment_assets.resources.ports import Source
 from segment_assets.resources.query_usage import usage_of
 from segment_assets.resources.warehouse import LocalWarehouse
 from segment_assets.tables import TABLES
-from segment_assets_tests.aws.athena.world import MONDAY, PEOPLE, SQL, World, made_rows, unlike
+from segment_assets_tests.aws.athena.world import BUCKET, MONDAY, PEOPLE, SQL, World, made_rows, unlike
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +54,25 @@ def test_only_the_snapshots_of_a_source_are_read(world: World) -> None:
     schema = pa.schema([("matched_converters", pa.int64())])
     rows = world.warehouse().select("SELECT matched_converters FROM overlap", {"overlap": mine}, schema)
     assert rows.to_pylist() == [{"matched_converters": 5}]
+
+
+def test_a_version_is_published_with_the_catalogue_away_and_named_before_a_question_about_it(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    session, name, database = world.tables.session, "exposure_frequency", f"healed_{unlike()}"
+    lake = S3Lake(session, f"s3://{BUCKET}/{database}", catalog=GlueCatalog(session, database), workdir=tmp_path)
+    writer = lake.writer(name, "the week")
+    writer.write(pa.Table.from_pylist(made_rows(name, 3), TABLES[name].arrow_schema()))
+    with Stubber(session.client("glue")) as stub:
+        stub.add_client_error("create_table", "AccessDeniedException", "a message that may quote the call")
+        published = writer.publish({})
+    assert lake.current(name, "the week") == published
+    assert f"the catalogue does not name it yet: Glue database {database}: AccessDeniedException" in caplog.text
+    assert "quote" not in caplog.text
+    house = dataclasses.replace(world.warehouse(), database=database, tell_again=lake.tell_again)
+    source = {name: Source(name, lambda: lake.dataset(published), [published])}
+    for _ in range(2):
+        assert house.select(SQL, source, PEOPLE).num_rows == 3
 
 
 def test_a_source_without_snapshots_is_empty_and_an_answer_without_rows_has_the_declared_types(world: World) -> None:

@@ -28,15 +28,18 @@ WITH seen AS (
     t.social,
     t.people,
     t.impressions,
-    t.converters,
+    CASE WHEN hidden.cell IS NULL THEN t.converters END AS converters,
     1 / CAST(t.people AS DOUBLE) AS each_one,
-    CAST(t.converters AS DOUBLE) / CAST(t.people AS DOUBLE) AS rate
+    CASE
+      WHEN hidden.cell IS NULL
+      THEN CAST(t.converters AS DOUBLE) / CAST(t.people AS DOUBLE)
+    END AS rate
   FROM exposure_sets AS t
   LEFT JOIN complementary_cells AS hidden
     ON hidden.source = 'exposure_sets'
     AND hidden.cell = CAST(t.ctv AS TEXT) || '/' || CAST(t.olv AS TEXT) || '/' || CAST(t.display AS TEXT) || '/' || CAST(t.audio AS TEXT) || '/' || CAST(t.social AS TEXT)
   WHERE
-    hidden.cell IS NULL
+    hidden.cell IS NULL OR hidden.reason = 'converters'
 )
 SELECT
   CAST('2026-10-05' AS DATE) AS reporting_week,
@@ -96,7 +99,8 @@ LEFT JOIN (
   WITH "complementary_cells" AS (
     SELECT
       "source",
-      "cell"
+      "cell",
+      "reason"
     FROM "lake"."complementary_cells"
     WHERE
       "partition" IN ('2026-10-05')
@@ -143,15 +147,18 @@ LEFT JOIN (
         t.social,
         t.people,
         t.impressions,
-        t.converters,
+        CASE WHEN hidden.cell IS NULL THEN t.converters END AS converters,
         1 / CAST(t.people AS DOUBLE) AS each_one,
-        CAST(t.converters AS DOUBLE) / CAST(t.people AS DOUBLE) AS rate
+        CASE
+          WHEN hidden.cell IS NULL
+          THEN CAST(t.converters AS DOUBLE) / CAST(t.people AS DOUBLE)
+        END AS rate
       FROM exposure_sets AS t
       LEFT JOIN complementary_cells AS hidden
         ON hidden.source = 'exposure_sets'
         AND hidden.cell = CAST(t.ctv AS VARCHAR) || '/' || CAST(t.olv AS VARCHAR) || '/' || CAST(t.display AS VARCHAR) || '/' || CAST(t.audio AS VARCHAR) || '/' || CAST(t.social AS VARCHAR)
       WHERE
-        hidden.cell IS NULL
+        hidden.cell IS NULL OR hidden.reason = 'converters'
     )
     SELECT
       CAST('2026-10-05' AS DATE) AS reporting_week,

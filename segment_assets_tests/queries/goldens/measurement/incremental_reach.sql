@@ -21,7 +21,7 @@ WITH spine AS (
     ON hidden.source = 'exposure_sets'
     AND hidden.cell = CAST(t.ctv AS TEXT) || '/' || CAST(t.olv AS TEXT) || '/' || CAST(t.display AS TEXT) || '/' || CAST(t.audio AS TEXT) || '/' || CAST(t.social AS TEXT)
   WHERE
-    hidden.cell IS NULL
+    hidden.cell IS NULL OR hidden.reason = 'converters'
 ), cells AS (
   SELECT
     spine.channel,
@@ -57,8 +57,21 @@ WITH spine AS (
     END AS people
   FROM (
     SELECT
-      MAX(exposed_customers) AS exposed_customers
-    FROM customer_reach
+      CASE
+        WHEN base.customers - everybody.exposed_customers BETWEEN 1 AND 99
+        THEN base.customers
+        ELSE everybody.exposed_customers
+      END AS exposed_customers
+    FROM (
+      SELECT
+        MAX(exposed_customers) AS exposed_customers
+      FROM customer_reach
+    ) AS everybody
+    CROSS JOIN (
+      SELECT
+        COUNT(DISTINCT email_sha256) AS customers
+      FROM customers
+    ) AS base
   ) AS reach
   CROSS JOIN (
     SELECT
@@ -102,7 +115,8 @@ LEFT JOIN (
   WITH "complementary_cells" AS (
     SELECT
       "source",
-      "cell"
+      "cell",
+      "reason"
     FROM "lake"."complementary_cells"
     WHERE
       "partition" IN ('2026-10-05')
@@ -112,6 +126,10 @@ LEFT JOIN (
     FROM "lake"."customer_reach"
     WHERE
       "partition" IN ('2026-10-05')
+  ), "customers" AS (
+    SELECT
+      "email_sha256"
+    FROM "account_a"."customers"
   ), "exposure_sets" AS (
     SELECT
       "ctv",
@@ -146,7 +164,7 @@ LEFT JOIN (
         ON hidden.source = 'exposure_sets'
         AND hidden.cell = CAST(t.ctv AS VARCHAR) || '/' || CAST(t.olv AS VARCHAR) || '/' || CAST(t.display AS VARCHAR) || '/' || CAST(t.audio AS VARCHAR) || '/' || CAST(t.social AS VARCHAR)
       WHERE
-        hidden.cell IS NULL
+        hidden.cell IS NULL OR hidden.reason = 'converters'
     ), cells AS (
       SELECT
         spine.channel,
@@ -182,8 +200,21 @@ LEFT JOIN (
         END AS people
       FROM (
         SELECT
-          MAX(exposed_customers) AS exposed_customers
-        FROM customer_reach
+          CASE
+            WHEN base.customers - everybody.exposed_customers BETWEEN 1 AND 99
+            THEN base.customers
+            ELSE everybody.exposed_customers
+          END AS exposed_customers
+        FROM (
+          SELECT
+            MAX(exposed_customers) AS exposed_customers
+          FROM customer_reach
+        ) AS everybody
+        CROSS JOIN (
+          SELECT
+            COUNT(DISTINCT email_sha256) AS customers
+          FROM customers
+        ) AS base
       ) AS reach
       CROSS JOIN (
         SELECT

@@ -7,8 +7,11 @@ WITH told AS (
       THEN COALESCE(g.part_1, '(none)') || '-' || COALESCE(g.part_2, '(none)')
       ELSE COALESCE(g.part_1, '(none)')
     END AS dimension_value,
-    CASE WHEN hidden.cell IS NULL THEN g.people END AS people,
-    CASE WHEN hidden.cell IS NULL THEN g.impressions END AS impressions,
+    CASE WHEN hidden.cell IS NULL OR hidden.reason = 'converters' THEN g.people END AS people,
+    CASE
+      WHEN hidden.cell IS NULL OR hidden.reason = 'converters'
+      THEN g.impressions
+    END AS impressions,
     CASE WHEN hidden.cell IS NULL THEN g.converters END AS converters
   FROM viewer_groups AS g
   LEFT JOIN complementary_cells AS hidden
@@ -127,7 +130,8 @@ LEFT JOIN (
     SELECT
       "source",
       "kind",
-      "cell"
+      "cell",
+      "reason"
     FROM "lake"."complementary_cells"
     WHERE
       "partition" IN ('2026-10-05')
@@ -151,8 +155,11 @@ LEFT JOIN (
           THEN COALESCE(g.part_1, '(none)') || '-' || COALESCE(g.part_2, '(none)')
           ELSE COALESCE(g.part_1, '(none)')
         END AS dimension_value,
-        CASE WHEN hidden.cell IS NULL THEN g.people END AS people,
-        CASE WHEN hidden.cell IS NULL THEN g.impressions END AS impressions,
+        CASE WHEN hidden.cell IS NULL OR hidden.reason = 'converters' THEN g.people END AS people,
+        CASE
+          WHEN hidden.cell IS NULL OR hidden.reason = 'converters'
+          THEN g.impressions
+        END AS impressions,
         CASE WHEN hidden.cell IS NULL THEN g.converters END AS converters
       FROM viewer_groups AS g
       LEFT JOIN complementary_cells AS hidden

@@ -3,7 +3,7 @@ WITH told AS (
   SELECT
     g.part_1 || CASE WHEN g.part_2 IS NULL THEN '' ELSE ' > ' || g.part_2 END || CASE WHEN g.part_3 IS NULL THEN '' ELSE ' > ' || g.part_3 END || CASE WHEN g.part_4 IS NULL THEN '' ELSE ' > ' || g.part_4 END || CASE WHEN g.part_5 IS NULL THEN '' ELSE ' > ' || g.part_5 END AS path,
     1 + CASE WHEN g.part_2 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_3 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_4 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_5 IS NULL THEN 0 ELSE 1 END AS steps,
-    CASE WHEN hidden.cell IS NULL THEN g.people END AS people,
+    CASE WHEN hidden.cell IS NULL OR hidden.reason = 'converters' THEN g.people END AS people,
     CASE WHEN hidden.cell IS NULL THEN g.conversions END AS converters
   FROM journey_groups AS g
   LEFT JOIN complementary_cells AS hidden
@@ -92,7 +92,8 @@ LEFT JOIN (
     SELECT
       "source",
       "kind",
-      "cell"
+      "cell",
+      "reason"
     FROM "lake"."complementary_cells"
     WHERE
       "partition" IN ('2026-10-05')
@@ -114,7 +115,7 @@ LEFT JOIN (
       SELECT
         g.part_1 || CASE WHEN g.part_2 IS NULL THEN '' ELSE ' > ' || g.part_2 END || CASE WHEN g.part_3 IS NULL THEN '' ELSE ' > ' || g.part_3 END || CASE WHEN g.part_4 IS NULL THEN '' ELSE ' > ' || g.part_4 END || CASE WHEN g.part_5 IS NULL THEN '' ELSE ' > ' || g.part_5 END AS path,
         1 + CASE WHEN g.part_2 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_3 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_4 IS NULL THEN 0 ELSE 1 END + CASE WHEN g.part_5 IS NULL THEN 0 ELSE 1 END AS steps,
-        CASE WHEN hidden.cell IS NULL THEN g.people END AS people,
+        CASE WHEN hidden.cell IS NULL OR hidden.reason = 'converters' THEN g.people END AS people,
         CASE WHEN hidden.cell IS NULL THEN g.conversions END AS converters
       FROM journey_groups AS g
       LEFT JOIN complementary_cells AS hidden

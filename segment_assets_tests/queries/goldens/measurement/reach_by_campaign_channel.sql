@@ -1,22 +1,29 @@
 -- duckdb
-WITH rows_told AS (
+WITH everybody AS (
   SELECT
-    COALESCE(campaign_id, '(none)') AS campaign_id,
-    COALESCE(channel, '(none)') AS channel,
-    reached_customers,
-    impressions
-  FROM campaign_reach
+    COUNT(DISTINCT email_sha256) AS customers
+  FROM customers
+), rows_told AS (
+  SELECT
+    COALESCE(told.campaign_id, '(none)') AS campaign_id,
+    COALESCE(told.channel, '(none)') AS channel,
+    CASE
+      WHEN everybody.customers - told.reached_customers >= 100
+      THEN told.reached_customers
+    END AS reached_customers,
+    CASE
+      WHEN everybody.customers - told.reached_customers >= 100
+      THEN told.impressions
+    END AS impressions
+  FROM campaign_reach AS told
+  CROSS JOIN everybody
   UNION ALL
   SELECT
     '(all)' AS campaign_id,
     '(all)' AS channel,
     reach.exposed_customers AS reached_customers,
     CAST(NULL AS BIGINT) AS impressions
-  FROM (
-    SELECT
-      COUNT(DISTINCT email_sha256) AS customers
-    FROM customers
-  ) AS everybody
+  FROM everybody
   LEFT JOIN (
     SELECT
       MAX(exposed_customers) AS exposed_customers
@@ -31,16 +38,12 @@ SELECT
   rows_told.reached_customers,
   rows_told.impressions,
   CAST(rows_told.impressions AS DOUBLE) / NULLIF(rows_told.reached_customers, 0) AS average_frequency,
-  CAST(rows_told.reached_customers AS DOUBLE) / NULLIF(base.customers, 0) AS reach_rate,
+  CAST(rows_told.reached_customers AS DOUBLE) / NULLIF(everybody.customers, 0) AS reach_rate,
   (
     rows_told.reached_customers IS NULL
   ) AS below_threshold
 FROM rows_told
-CROSS JOIN (
-  SELECT
-    COUNT(DISTINCT email_sha256) AS customers
-  FROM customers
-) AS base
+CROSS JOIN everybody
 ORDER BY
   rows_told.campaign_id,
   rows_told.channel
@@ -80,24 +83,31 @@ LEFT JOIN (
       "email_sha256"
     FROM "account_a"."customers"
   ), "segment_assets_answer" AS (
-    WITH rows_told AS (
+    WITH everybody AS (
       SELECT
-        COALESCE(campaign_id, '(none)') AS campaign_id,
-        COALESCE(channel, '(none)') AS channel,
-        reached_customers,
-        impressions
-      FROM campaign_reach
+        COUNT(DISTINCT email_sha256) AS customers
+      FROM customers
+    ), rows_told AS (
+      SELECT
+        COALESCE(told.campaign_id, '(none)') AS campaign_id,
+        COALESCE(told.channel, '(none)') AS channel,
+        CASE
+          WHEN everybody.customers - told.reached_customers >= 100
+          THEN told.reached_customers
+        END AS reached_customers,
+        CASE
+          WHEN everybody.customers - told.reached_customers >= 100
+          THEN told.impressions
+        END AS impressions
+      FROM campaign_reach AS told
+      CROSS JOIN everybody
       UNION ALL
       SELECT
         '(all)' AS campaign_id,
         '(all)' AS channel,
         reach.exposed_customers AS reached_customers,
         CAST(NULL AS BIGINT) AS impressions
-      FROM (
-        SELECT
-          COUNT(DISTINCT email_sha256) AS customers
-        FROM customers
-      ) AS everybody
+      FROM everybody
       LEFT JOIN (
         SELECT
           MAX(exposed_customers) AS exposed_customers
@@ -112,18 +122,14 @@ LEFT JOIN (
       rows_told.reached_customers,
       rows_told.impressions,
       CAST(rows_told.impressions AS DOUBLE) / NULLIF(rows_told.reached_customers, 0) AS average_frequency,
-      CAST(rows_told.reached_customers AS DOUBLE) / NULLIF(base.customers, 0) AS reach_rate,
+      CAST(rows_told.reached_customers AS DOUBLE) / NULLIF(everybody.customers, 0) AS reach_rate,
       (
         rows_told.reached_customers IS NULL
       ) AS below_threshold,
       rows_told.campaign_id AS "order_1",
       rows_told.channel AS "order_2"
     FROM rows_told
-    CROSS JOIN (
-      SELECT
-        COUNT(DISTINCT email_sha256) AS customers
-      FROM customers
-    ) AS base
+    CROSS JOIN everybody
   )
   SELECT
     "reporting_week",

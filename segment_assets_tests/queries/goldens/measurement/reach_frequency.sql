@@ -18,15 +18,18 @@ WITH spine AS (
     frequency,
     people,
     impressions,
-    converters,
+    CASE WHEN hidden.cell IS NULL THEN converters END AS converters,
     1 / CAST(people AS DOUBLE) AS each_one,
-    CAST(converters AS DOUBLE) / CAST(people AS DOUBLE) AS rate
+    CASE
+      WHEN hidden.cell IS NULL
+      THEN CAST(converters AS DOUBLE) / CAST(people AS DOUBLE)
+    END AS rate
   FROM exposure_frequency
   LEFT JOIN complementary_cells AS hidden
     ON hidden.source = 'exposure_frequency'
     AND hidden.cell = CAST(exposure_frequency.frequency AS TEXT)
   WHERE
-    hidden.cell IS NULL
+    hidden.cell IS NULL OR hidden.reason = 'converters'
 )
 SELECT
   CAST('2026-10-05' AS DATE) AS reporting_week,
@@ -61,13 +64,21 @@ CROSS JOIN (
     COALESCE(SUM(people), 0) AS people
   FROM told
 ) AS sums
+CROSS JOIN (
+  SELECT
+    COUNT(DISTINCT email_sha256) AS customers
+  FROM customers
+) AS base
 LEFT JOIN (
   SELECT
     MAX(exposed_customers) AS exposed_customers
   FROM customer_reach
 ) AS reach
-  ON reach.exposed_customers - sums.people <= 0
-  OR reach.exposed_customers - sums.people >= 100
+  ON base.customers - reach.exposed_customers >= 100
+  AND (
+    reach.exposed_customers - sums.people <= 0
+    OR reach.exposed_customers - sums.people >= 100
+  )
 ORDER BY
   spine.frequency
 
@@ -91,7 +102,8 @@ LEFT JOIN (
   WITH "complementary_cells" AS (
     SELECT
       "source",
-      "cell"
+      "cell",
+      "reason"
     FROM "lake"."complementary_cells"
     WHERE
       "partition" IN ('2026-10-05')
@@ -101,6 +113,10 @@ LEFT JOIN (
     FROM "lake"."customer_reach"
     WHERE
       "partition" IN ('2026-10-05')
+  ), "customers" AS (
+    SELECT
+      "email_sha256"
+    FROM "account_a"."customers"
   ), "exposure_frequency" AS (
     SELECT
       "frequency",
@@ -130,15 +146,18 @@ LEFT JOIN (
         frequency,
         people,
         impressions,
-        converters,
+        CASE WHEN hidden.cell IS NULL THEN converters END AS converters,
         1 / CAST(people AS DOUBLE) AS each_one,
-        CAST(converters AS DOUBLE) / CAST(people AS DOUBLE) AS rate
+        CASE
+          WHEN hidden.cell IS NULL
+          THEN CAST(converters AS DOUBLE) / CAST(people AS DOUBLE)
+        END AS rate
       FROM exposure_frequency
       LEFT JOIN complementary_cells AS hidden
         ON hidden.source = 'exposure_frequency'
         AND hidden.cell = CAST(exposure_frequency.frequency AS VARCHAR)
       WHERE
-        hidden.cell IS NULL
+        hidden.cell IS NULL OR hidden.reason = 'converters'
     )
     SELECT
       CAST('2026-10-05' AS DATE) AS reporting_week,
@@ -174,13 +193,21 @@ LEFT JOIN (
         COALESCE(SUM(people), 0) AS people
       FROM told
     ) AS sums
+    CROSS JOIN (
+      SELECT
+        COUNT(DISTINCT email_sha256) AS customers
+      FROM customers
+    ) AS base
     LEFT JOIN (
       SELECT
         MAX(exposed_customers) AS exposed_customers
       FROM customer_reach
     ) AS reach
-      ON reach.exposed_customers - sums.people <= 0
-      OR reach.exposed_customers - sums.people >= 100
+      ON base.customers - reach.exposed_customers >= 100
+      AND (
+        reach.exposed_customers - sums.people <= 0
+        OR reach.exposed_customers - sums.people >= 100
+      )
   )
   SELECT
     "reporting_week",

@@ -11,7 +11,11 @@ WITH base AS (
 ), totals AS (
   SELECT
     base_total.people AS base_total,
-    matched_total.people AS matched_total
+    matched_total.people AS every_match,
+    CASE
+      WHEN reach.people IS NULL OR reach.people - matched_total.people >= 100
+      THEN matched_total.people
+    END AS matched_total
   FROM (
     SELECT
       COUNT(DISTINCT email_sha256) AS people
@@ -22,7 +26,12 @@ WITH base AS (
       MAX(matched_customers) AS people
     FROM matched_customers
   ) AS matched_total
-), cells AS (
+  CROSS JOIN (
+    SELECT
+      MAX(exposed_customers) AS people
+    FROM customer_reach
+  ) AS reach
+), guarded AS (
   SELECT
     base.attribute_value,
     base.base_people,
@@ -33,6 +42,48 @@ WITH base AS (
   FROM base
   LEFT JOIN audience_by_birth_country AS told
     ON told.birth_country = base.attribute_value
+), ranked AS (
+  SELECT
+    attribute_value,
+    base_people,
+    matched_converters,
+    ROW_NUMBER() OVER (ORDER BY matched_converters, attribute_value) AS place,
+    COALESCE(
+      SUM(matched_converters) OVER (
+        ORDER BY matched_converters, attribute_value
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+      ),
+      0
+    ) AS smaller
+  FROM guarded
+), remainder AS (
+  SELECT
+    totals.every_match - COALESCE(sums.people, 0) AS people,
+    sums.withheld AS withheld
+  FROM totals
+  CROSS JOIN (
+    SELECT
+      SUM(matched_converters) AS people,
+      COUNT(
+        CASE WHEN matched_converters IS NULL AND base_people > 99 THEN attribute_value END
+      ) AS withheld
+    FROM guarded
+  ) AS sums
+), cells AS (
+  SELECT
+    ranked.attribute_value,
+    ranked.base_people,
+    CASE
+      WHEN remainder.people > 0
+      AND (
+        remainder.withheld + ranked.place < 3
+        OR remainder.people + ranked.smaller < CASE WHEN ranked.place = 1 THEN 100 ELSE 200 END
+      )
+      THEN NULL
+      ELSE ranked.matched_converters
+    END AS matched_converters
+  FROM ranked
+  CROSS JOIN remainder
 ), shares AS (
   SELECT
     cells.attribute_value,
@@ -91,6 +142,12 @@ LEFT JOIN (
     FROM "lake"."audience_by_birth_country"
     WHERE
       "partition" IN ('2026-10-05')
+  ), "customer_reach" AS (
+    SELECT
+      "exposed_customers"
+    FROM "lake"."customer_reach"
+    WHERE
+      "partition" IN ('2026-10-05')
   ), "customers" AS (
     SELECT
       "email_sha256",
@@ -115,7 +172,11 @@ LEFT JOIN (
     ), totals AS (
       SELECT
         base_total.people AS base_total,
-        matched_total.people AS matched_total
+        matched_total.people AS every_match,
+        CASE
+          WHEN reach.people IS NULL OR reach.people - matched_total.people >= 100
+          THEN matched_total.people
+        END AS matched_total
       FROM (
         SELECT
           COUNT(DISTINCT email_sha256) AS people
@@ -126,7 +187,12 @@ LEFT JOIN (
           MAX(matched_customers) AS people
         FROM matched_customers
       ) AS matched_total
-    ), cells AS (
+      CROSS JOIN (
+        SELECT
+          MAX(exposed_customers) AS people
+        FROM customer_reach
+      ) AS reach
+    ), guarded AS (
       SELECT
         base.attribute_value,
         base.base_people,
@@ -137,6 +203,48 @@ LEFT JOIN (
       FROM base
       LEFT JOIN audience_by_birth_country AS told
         ON told.birth_country = base.attribute_value
+    ), ranked AS (
+      SELECT
+        attribute_value,
+        base_people,
+        matched_converters,
+        ROW_NUMBER() OVER (ORDER BY matched_converters, attribute_value) AS place,
+        COALESCE(
+          SUM(matched_converters) OVER (
+            ORDER BY matched_converters, attribute_value
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+          ),
+          0
+        ) AS smaller
+      FROM guarded
+    ), remainder AS (
+      SELECT
+        totals.every_match - COALESCE(sums.people, 0) AS people,
+        sums.withheld AS withheld
+      FROM totals
+      CROSS JOIN (
+        SELECT
+          SUM(matched_converters) AS people,
+          COUNT(
+            CASE WHEN matched_converters IS NULL AND base_people > 99 THEN attribute_value END
+          ) AS withheld
+        FROM guarded
+      ) AS sums
+    ), cells AS (
+      SELECT
+        ranked.attribute_value,
+        ranked.base_people,
+        CASE
+          WHEN remainder.people > 0
+          AND (
+            remainder.withheld + ranked.place < 3
+            OR remainder.people + ranked.smaller < CASE WHEN ranked.place = 1 THEN 100 ELSE 200 END
+          )
+          THEN NULL
+          ELSE ranked.matched_converters
+        END AS matched_converters
+      FROM ranked
+      CROSS JOIN remainder
     ), shares AS (
       SELECT
         cells.attribute_value,

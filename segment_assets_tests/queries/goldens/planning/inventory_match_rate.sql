@@ -2,7 +2,8 @@
 WITH spine AS (
   SELECT
     listed.channel,
-    days.day
+    days.day,
+    listed.channel || '/' || days.number AS cell
   FROM (VALUES
     ('(all)'),
     ('audio'),
@@ -12,26 +13,42 @@ WITH spine AS (
     ('social')) AS listed(channel)
   CROSS JOIN (
     SELECT
-      CAST('2026-10-05' AS DATE) AS day
+      CAST('2026-10-05' AS DATE) AS day,
+      '0' AS number
     UNION ALL
     SELECT
-      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '1' DAY AS DATE) AS day
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '1' DAY AS DATE) AS day,
+      '1' AS number
     UNION ALL
     SELECT
-      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '2' DAY AS DATE) AS day
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '2' DAY AS DATE) AS day,
+      '2' AS number
     UNION ALL
     SELECT
-      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '3' DAY AS DATE) AS day
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '3' DAY AS DATE) AS day,
+      '3' AS number
     UNION ALL
     SELECT
-      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '4' DAY AS DATE) AS day
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '4' DAY AS DATE) AS day,
+      '4' AS number
     UNION ALL
     SELECT
-      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '5' DAY AS DATE) AS day
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '5' DAY AS DATE) AS day,
+      '5' AS number
     UNION ALL
     SELECT
-      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '6' DAY AS DATE) AS day
+      CAST(CAST('2026-10-05' AS DATE) + INTERVAL '6' DAY AS DATE) AS day,
+      '6' AS number
   ) AS days
+), shown AS (
+  SELECT
+    spine.channel,
+    spine.day
+  FROM spine
+  LEFT JOIN complementary_cells AS hidden
+    ON hidden.source = 'inventory_days' AND hidden.cell = spine.cell
+  WHERE
+    hidden.cell IS NULL
 )
 SELECT
   CAST('2026-10-05' AS DATE) AS reporting_week,
@@ -46,8 +63,10 @@ SELECT
     told.impressions IS NULL
   ) AS below_threshold
 FROM spine
+LEFT JOIN shown
+  ON shown.channel = spine.channel AND shown.day = spine.day
 LEFT JOIN inventory_days AS told
-  ON told.channel = spine.channel AND told.day = spine.day
+  ON told.channel = shown.channel AND told.day = shown.day
 ORDER BY
   spine.channel,
   spine.day
@@ -68,7 +87,14 @@ SELECT
 FROM (VALUES
   (1)) AS segment_assets_always(segment_assets_one)
 LEFT JOIN (
-  WITH "inventory_days" AS (
+  WITH "complementary_cells" AS (
+    SELECT
+      "source",
+      "cell"
+    FROM "lake"."complementary_cells"
+    WHERE
+      "partition" IN ('2026-10-05')
+  ), "inventory_days" AS (
     SELECT
       "channel",
       "day",
@@ -82,7 +108,8 @@ LEFT JOIN (
     WITH spine AS (
       SELECT
         listed.channel,
-        days.day
+        days.day,
+        listed.channel || '/' || days.number AS cell
       FROM (VALUES
         ('(all)'),
         ('audio'),
@@ -92,26 +119,42 @@ LEFT JOIN (
         ('social')) AS listed(channel)
       CROSS JOIN (
         SELECT
-          CAST('2026-10-05' AS DATE) AS day
+          CAST('2026-10-05' AS DATE) AS day,
+          '0' AS number
         UNION ALL
         SELECT
-          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '1' DAY AS DATE) AS day
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '1' DAY AS DATE) AS day,
+          '1' AS number
         UNION ALL
         SELECT
-          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '2' DAY AS DATE) AS day
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '2' DAY AS DATE) AS day,
+          '2' AS number
         UNION ALL
         SELECT
-          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '3' DAY AS DATE) AS day
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '3' DAY AS DATE) AS day,
+          '3' AS number
         UNION ALL
         SELECT
-          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '4' DAY AS DATE) AS day
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '4' DAY AS DATE) AS day,
+          '4' AS number
         UNION ALL
         SELECT
-          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '5' DAY AS DATE) AS day
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '5' DAY AS DATE) AS day,
+          '5' AS number
         UNION ALL
         SELECT
-          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '6' DAY AS DATE) AS day
+          CAST(CAST('2026-10-05' AS DATE) + INTERVAL '6' DAY AS DATE) AS day,
+          '6' AS number
       ) AS days
+    ), shown AS (
+      SELECT
+        spine.channel,
+        spine.day
+      FROM spine
+      LEFT JOIN complementary_cells AS hidden
+        ON hidden.source = 'inventory_days' AND hidden.cell = spine.cell
+      WHERE
+        hidden.cell IS NULL
     )
     SELECT
       CAST('2026-10-05' AS DATE) AS reporting_week,
@@ -128,8 +171,10 @@ LEFT JOIN (
       spine.channel AS "order_1",
       spine.day AS "order_2"
     FROM spine
+    LEFT JOIN shown
+      ON shown.channel = spine.channel AND shown.day = spine.day
     LEFT JOIN inventory_days AS told
-      ON told.channel = spine.channel AND told.day = spine.day
+      ON told.channel = shown.channel AND told.day = shown.day
   )
   SELECT
     "reporting_week",
