@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = "/usr/bin/chromium"
 DESK, PHONE = ViewportSize(width=1280, height=1500), ViewportSize(width=390, height=1400)
-GRAPH, PAGE = ViewportSize(width=1400, height=520), ViewportSize(width=1280, height=860)
+GRAPH, PAGE = ViewportSize(width=1400, height=680), ViewportSize(width=1280, height=860)
 START_SECONDS, PAGE_SECONDS = 90, 60
 MOST_BYTES = 300_000
 
