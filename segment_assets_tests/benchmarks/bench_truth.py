@@ -5,10 +5,12 @@ code is 1 when an estimate covers too rarely or too often, or a method that is k
 
 Every person of the sandbox's world has two outcomes per week, with and without the audience (`sandbox.world.outcomes`).
 Each seed plays a new week, draws new arms and asks the functions of `measurement`. Those named audience_incrementality
-fill that table, hold_outs adds an interval to a share of it; reach_forecast, time_to_conversion and lift_geo are the
-functions behind the tables of these names. People come one by one here, so no interval is widened for clusters. The family-wise
-test: every coverage lies within 93.5 and 97 %; `family_wise_error` is the probability that an honest set of estimates (each
-covering exactly 95 %) fails it by chance, by Bonferroni over the estimates.
+fill that table, hold_outs adds an interval to a share of it; the others are named after the tables that they fill. The
+shares of new_to_brand and path_to_conversion are written in SQL there, which a test holds to the function asked here.
+People come one by one, so no interval is widened for clusters; `effect_of_households` is the other end, where all of a
+cluster are in one arm and always do the same. The family-wise test: every coverage lies within 93.5 and 97 %;
+`family_wise_error` is the probability that an honest set of estimates (each covering exactly 95 %) fails it by chance,
+by Bonferroni over the estimates.
 """
 
 # ruff: noqa: T201 -- a command line, whose output is its result
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import functools
 import json
 import math
 import statistics
@@ -24,12 +27,14 @@ import time
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from segment_assets import queries
 from segment_assets.measurement.conversion_time import Aged, converted_by
 from segment_assets.measurement.covariates import Sums, variance_kept
 from segment_assets.measurement.geo import Region, geo_lift
-from segment_assets.measurement.intervals import Proportion, newcombe, wilson
-from segment_assets.measurement.lift import incremental_revenue, lift
+from segment_assets.measurement.intervals import Interval, Proportion, newcombe, wilson
+from segment_assets.measurement.lift import Bounds, cost_per_incremental_customer, incremental_revenue, iroas, lift
 from segment_assets.measurement.reach import fit_reach_curve
 from segment_assets.sandbox.world import outcomes, people
 from segment_assets.sandbox.world.randomness import Turn
@@ -38,6 +43,7 @@ PEOPLE, HELD_OUT = 8_000, 0.10
 LOWEST, HIGHEST = 0.935, 0.97
 # A misleading interval holds the truth at most this often.
 MISLEADING = 0.5
+SPEND_EUR = 2_000.0
 _MEDIAN_EUR, _SIGMA = 45.0, 0.9
 _DAYS = 7
 
@@ -82,10 +88,77 @@ def incrementality(seed: int, known: Any, tally: Tally, wrong: Tally) -> float:
     tally.add("audience_incrementality.relative_lift", found.relative, float(week.y1.mean() / week.y0.mean() - 1))
     ours, theirs = (_sums(revenue[arm], earlier[arm]) for arm in (~held, held))
     extra = float((revenue1 - revenue0).mean())
-    tally.add("audience_incrementality.incremental_revenue", incremental_revenue(ours, theirs), extra * ours.people)
+    gained = incremental_revenue(ours, theirs)
+    tally.add("audience_incrementality.incremental_revenue", gained, extra * ours.people)
+    returned = iroas(gained, SPEND_EUR)
+    assert returned is not None
+    tally.add("audience_incrementality.iroas", returned, extra * ours.people / SPEND_EUR)
+    cost = cost_per_incremental_customer(found.incremental, SPEND_EUR)
+    tally.add("audience_incrementality.cost_per_incremental_customer", _Ends(cost), SPEND_EUR / (truth * ours.people))
     tally.add("hold_outs.held_out_share", wilson(Proportion(int(held.sum()), size)), HELD_OUT)
     _mislead(week, known, wrong)
     return variance_kept(ours, theirs)
+
+
+class _Ends:
+    """Bounds as an interval: an end that does not exist is as far away as can be."""
+
+    def __init__(self, found: Bounds) -> None:
+        self.value = math.nan if found.value is None else found.value
+        self._low = -math.inf if found.low is None else found.low
+        self._high = math.inf if found.high is None else found.high
+
+    def holds(self, truth: float) -> bool:
+        return self._low <= truth <= self._high
+
+
+def households(seed: int, tally: Tally) -> None:
+    """One to four people each, who are in one arm and convert together."""
+    rng = np.random.default_rng([seed, 5])
+    size = rng.integers(1, 5, 3_000)
+    held, draws = rng.random(len(size)) < 0.5, rng.random(len(size))
+    converted = draws < np.where(held, 0.10, 0.13)
+    effect = float((size**2).sum() / size.sum())
+    treatment, control = (Proportion(int(size[arm & converted].sum()), int(size[arm].sum())) for arm in (~held, held))
+    found = lift(treatment, control, design_effect=effect)
+    tally.add("audience_incrementality.effect_of_households", found.effect, 0.03)
+    assert found.relative is not None
+    tally.add("audience_incrementality.relative_lift_of_households", found.relative, 0.3)
+
+
+def shares(seed: int, tally: Tally) -> None:
+    """Shares of people that tables tell: how many groups of buyers were new, which countries stand out."""
+    rng = np.random.default_rng([seed, 6])
+    buyers, shown = int(rng.integers(150, 3_000)), int(rng.integers(2_000, 50_000))
+    tally.add("new_to_brand.new_share", wilson(Proportion(int(rng.binomial(buyers, 0.35)), buyers)), 0.35)
+    tally.add("path_to_conversion.conversion_rate", wilson(Proportion(int(rng.binomial(shown, 0.02)), shown)), 0.02)
+    base = np.array([0.45, 0.30, 0.15, 0.10])
+    true = np.array([0.40, 0.25, 0.20, 0.15])
+    matched = rng.multinomial(2_000, true)
+    found = index_of(base, matched)
+    tally.add("audience_profile_index.affinity_index", found[3], 100 * true[3] / base[3])
+
+
+@functools.cache
+def _index_query() -> tuple[Any, str]:
+    """The table's own last SELECT, over its shares, for DuckDB."""
+    import duckdb
+    import sqlglot
+
+    select = sqlglot.parse_one(queries.read("planning/audience_profile_index"), read="trino")
+    select.set("with_", None)
+    return duckdb.connect(), select.sql("duckdb").replace("$reporting_week", "NULL")
+
+
+def index_of(base: Any, matched: Any) -> list[Interval]:
+    """Affinity index of each value, given its share of the base and its matched converters."""
+    db, text = _index_query()
+    names, people = [str(place) for place in range(len(base))], [1] * len(base)
+    columns = [names, people, matched, base, matched / matched.sum()]
+    named = ("attribute_value", "base_people", "matched_converters", "base_share", "matched_share")
+    db.register("shares", pa.table(dict(zip(named, columns, strict=True))))
+    told = db.sql(text).order("attribute_value").project("affinity_index, index_low, index_high")
+    return [Interval(*row) for row in told.fetchall()]
 
 
 def _mislead(week: outcomes.Week, known: Any, wrong: Tally) -> None:
@@ -142,7 +215,10 @@ def lift_geo(seed: int, tally: Tally) -> None:
         Region(float(b), float(b * g * (1.12 if t else 1.0)), bool(t))
         for b, g, t in zip(before, growth, treated, strict=True)
     ]
-    tally.add("lift_geo.relative", geo_lift(regions).relative, 0.12)
+    found = geo_lift(regions)
+    tally.add("geo_lift.relative_lift", found.relative, 0.12)
+    during = sum(region.during for region in regions if region.treated)
+    tally.add("geo_lift.incremental", found.incremental, during * (1 - 1 / 1.12))
 
 
 def measured(seeds: int) -> dict[str, Any]:
@@ -155,6 +231,8 @@ def measured(seeds: int) -> dict[str, Any]:
         reach_forecast(seed, tally)
         time_to_conversion(seed, tally, wrong)
         lift_geo(seed, tally)
+        households(seed, tally)
+        shares(seed, tally)
     coverage = {name: round(tally.coverage(name), 4) for name in sorted(tally.asked)}
     misleading = {
         name: {"coverage": round(wrong.coverage(name), 4), "bias": round(wrong.bias(name), 4)} for name in wrong.asked
