@@ -16,6 +16,7 @@ from segment_assets.assets.common import Owner, as_failure, published, table_met
 from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.delivery.ledger import FencedError
 from segment_assets.partitions import WEEKS
+from segment_assets.plan import Plan
 from segment_assets.queries import read, render
 from segment_assets.resources.clean_room import CleanRoom, ProtectedQuery, QueryOutcome
 from segment_assets.resources.clean_room.asking import Pending, ask
@@ -72,10 +73,11 @@ def _protected_query(table: Table, *reads: tuple[str, str]) -> dg.AssetsDefiniti
         clean_room: dg.ResourceParam[CleanRoom],
         lake: dg.ResourceParam[Lake],
         metrics: dg.ResourceParam[Metrics],
+        plan: dg.ResourceParam[Plan],
     ) -> Iterator[dg.MaterializeResult]:
         week = context.partition_key
         record = QueryRecord(lake, table.name, week, time.time)
-        query = weekly_query(table.name, week)
+        query = weekly_query(table.name, week, uncertain_allowed=table.name in plan.uncertain_queries)
         try:
             told = ask(record, clean_room, query, seen=_seen_by_follower(context.run))
             if isinstance(told, Pending):
@@ -127,11 +129,12 @@ def _note_collected(context: dg.AssetExecutionContext, record: QueryRecord, snap
         context.log.info(str(overtaken))
 
 
-def weekly_query(name: str, week: str) -> ProtectedQuery:
+def weekly_query(name: str, week: str, *, uncertain_allowed: bool = False) -> ProtectedQuery:
     """A query for the week that begins on a Monday (ISO date), with its days as parameters of a template."""
     days = _days_of(week)
     sql = render(read(f"clean_room/{name}"), days)
-    return ProtectedQuery(name, sql, parameters={name: day.isoformat() for name, day in days.items()})
+    texts = {day: date.isoformat() for day, date in days.items()}
+    return ProtectedQuery(name, sql, parameters=texts, uncertain_allowed=uncertain_allowed)
 
 
 def weekly_sql(name: str, week: str) -> str:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from segment_assets.plan.matrices import Place
 
 
+# Where rules between entries tell their place themselves.
+_PLACES = ("activations.", "segments.", "uncertain_queries.")
+
+
 def default_plan() -> Path:
     """The plan that ships with the project."""
     return Path(str(resources.files("segment_assets").joinpath("plan.yaml")))
@@ -88,7 +92,7 @@ def _lines(
         message = error["msg"].removeprefix("Value error, ")
         for part in message.split("\n"):
             place, colon, rest = part.partition(": ")
-            own = tuple(place.split(".")) if colon and place.startswith(("activations.", "segments.")) else ()
+            own = tuple(place.split(".")) if colon and place.startswith(_PLACES) else ()
             where, cell = _origin(own or tuple(str(step) for step in error["loc"]), origins)
             lines.setdefault(_told(name, tree, where, rest if own else part), []).append(cell)
     # A mistake in a matrix is one mistake, however many activations it was written out into.

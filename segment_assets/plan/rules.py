@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from segment_assets import queries
 from segment_assets.plan.policy import broken_by
 
 if TYPE_CHECKING:
@@ -19,7 +20,19 @@ if TYPE_CHECKING:
 
 def problems(plan: Plan) -> list[str]:
     """Everything that is wrong with a plan, each as `place: what to change`."""
-    return [*_names_that_do_not_exist(plan), *_forbidden(plan), *_claimed_twice(plan)]
+    return [*_names_that_do_not_exist(plan), *_forbidden(plan), *_claimed_twice(plan), *_allowed_alone(plan)]
+
+
+def _allowed_alone(plan: Plan) -> Iterator[str]:
+    known = {name.partition("/")[2] for name in queries.names("clean_room")} if plan.uncertain_queries else set()
+    for name, allowed in plan.uncertain_queries.items():
+        if name not in known:
+            yield (
+                f"uncertain_queries.{name}: the clean room has no such query; take it out, or name one of "
+                f"{', '.join(sorted(known))}"
+            )
+        if plan.is_author(allowed.allowed_by):
+            yield f"uncertain_queries.{name}.allowed_by: the plan's author allows it; somebody else has to"
 
 
 def _names_that_do_not_exist(plan: Plan) -> Iterator[str]:

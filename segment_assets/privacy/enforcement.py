@@ -32,10 +32,11 @@ class RunnableQuery:
     thresholds: tuple[Threshold, ...]
 
 
-def enforce(verdict: Verdict) -> RunnableQuery:
+def enforce(verdict: Verdict, *, uncertain_allowed: bool = False) -> RunnableQuery:
     """The query to run instead of the one that was written.
 
-    Raises PermanentError for a refused verdict, and when the dialect cannot be translated exactly.
+    Raises PermanentError for a refused verdict, for an uncertain one that nobody allowed, and when the dialect cannot
+    be translated exactly.
 
     >>> SELECT i.channel, COUNT(DISTINCT c.u) AS n FROM i JOIN c ON i.u = c.u GROUP BY i.channel ORDER BY n DESC
     ... SELECT channel, n
@@ -44,7 +45,7 @@ def enforce(verdict: Verdict) -> RunnableQuery:
     ...       FROM i JOIN c ON i.u = c.u GROUP BY i.channel)
     ... WHERE __k_0 >= 100 ORDER BY __o_0 DESC, channel, n
     """
-    if not verdict.runnable or verdict.tree is None:
+    if not verdict.may_run(uncertain_allowed=uncertain_allowed) or verdict.tree is None:
         raise PermanentError(
             "Only what is accepted and runs here is enforced; correct the query.\n" + verdict.explain()
         )

@@ -164,6 +164,14 @@ class Verdict:
         """Whether it may run on this machine: AWS would run it, and the result here is the same."""
         return self.accepted and not self.limits
 
+    def may_run(self, *, uncertain_allowed: bool = False) -> bool:
+        """Like `runnable`, where somebody may have allowed what the documentation leaves open.
+
+        What could not be followed to its end has no tree, and does not run here on anybody's word.
+        """
+        allowed = uncertain_allowed and self.outcome is Outcome.UNCERTAIN and self.tree is not None
+        return self.runnable or (allowed and not self.limits)
+
     @property
     def strictest(self) -> int | None:
         """The highest minimum over all tables, which is the one that decides; None where no row is withheld."""

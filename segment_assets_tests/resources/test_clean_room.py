@@ -131,6 +131,29 @@ def test_each_query_leaves_the_rows_of_its_table(room, name, expected, result_fo
     assert read_result(outcome.location, tables.TABLES[name].arrow_schema(), result_format).to_pylist() == expected
 
 
+# NVL is not in AWS's list of functions, and COALESCE, which it is a synonym of, is.
+UNSETTLED = (
+    "SELECT NVL(i.creative_id, 'none') AS creative_id, COUNT(DISTINCT c.email_sha256) AS matched_converters "
+    "FROM conversions c INNER JOIN impressions i ON i.email_sha256 = c.email_sha256 GROUP BY NVL(i.creative_id, 'none')"
+)
+
+
+def test_an_uncertain_query_runs_only_when_the_plan_allows_it_and_withholds_what_it_would_withhold(room):
+    refused = ran(room, ProtectedQuery("overlap_by_creative", UNSETTLED))
+    assert (refused.state, refused.error.code) == (QueryState.FAILED, ErrorCode.MALFORMED_QUERY)
+    assert "uncertain_queries, overlap_by_creative" in refused.error.message
+    allowed = ran(room, ProtectedQuery("overlap_by_creative", UNSETTLED, uncertain_allowed=True))
+    assert read_result(allowed.location).to_pylist() == [{"creative_id": "A", "matched_converters": 240}]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT email_sha256 FROM impressions", "SELECT * FROM impressions VERSION AS OF 3", "SELECT 1 FROM"],
+)
+def test_what_is_refused_or_cannot_be_followed_runs_on_nobodys_word(room, sql):
+    assert ran(room, ProtectedQuery("peek", sql, uncertain_allowed=True)).state is QueryState.FAILED
+
+
 def test_a_parquet_result_has_the_declared_types_by_itself(room):
     for name in ("overlap", "overlap_by_creative", "exposed_customers"):
         result = read_result(ran(room, rendered(name)).location)

@@ -80,7 +80,7 @@ class Preflight:
         """Raise what speaks against starting a query, before it costs anything.
 
         PermanentError when the rules refuse it or its template asks something else, NeedsHumanError when a table is
-        not ready; both name the owner and the next action. What the rules leave uncertain is for AWS to say.
+        not ready, or when the rules leave it open and the plan does not allow that; each names the next action.
         """
         tables = self._judged(query, template)
         told = [problem for status in self.tables(tables) for problem in status.blocking] if tables else []
@@ -119,6 +119,8 @@ class Preflight:
         verdict = judge_in(query.sql, situation)
         if verdict.outcome in (Outcome.REFUSED, Outcome.INVALID_CONFIGURATION):
             raise PermanentError(f"{query.name}: not started: the rules of the tables refuse it: {verdict.explain()}")
+        if verdict.outcome is Outcome.UNCERTAIN and not query.uncertain_allowed:
+            raise NeedsHumanError(f"{query.name}: not started: {query.how_to_allow}: {verdict.explain()}")
         return verdict.tables
 
     def _same_question(self, query: ProtectedQuery, template: str) -> None:

@@ -61,13 +61,23 @@ class ProtectedQuery:
     """A query to run. `sql` is Spark SQL without placeholders; it is kept out of the repr for its literals.
 
     `parameters` are the values that were written in the place of the placeholders, as texts: a room that has an
-    approved template of the query's name starts that with them, which is the same question.
+    approved template of the query's name starts that with them, which is the same question. `uncertain_allowed` is the
+    plan's word for a query whose verdict AWS's documentation leaves open; without it a room does not start that.
     """
 
     name: str
     sql: str = dataclasses.field(repr=False)
     result_format: ResultFormat = ResultFormat.PARQUET
     parameters: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False, hash=False)
+    uncertain_allowed: bool = False
+
+    @property
+    def how_to_allow(self) -> str:
+        """What a person does where the verdict is uncertain."""
+        return (
+            f"AWS's documentation does not settle whether it may run; rewrite it, or have somebody else than the "
+            f"plan's author name it in the plan: uncertain_queries, {self.name}"
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
 from segment_assets.privacy import enforce, judge, redact
+from segment_assets.privacy.verdicts import Outcome
 from segment_assets.processes import aside
 from segment_assets.resources.clean_room import (
     ErrorCode,
@@ -181,8 +182,11 @@ class LocalCleanRoom:
 
     def _answer(self, query: ProtectedQuery, query_id: str, verdict: Verdict) -> tuple[str, int]:
         """The result's location and rows. Everything that goes wrong is a `_Failure`."""
-        if not verdict.runnable:
-            raise _Failure(QueryError(ErrorCode.MALFORMED_QUERY, f"{query.name}: {verdict.explain()}", retryable=False))
+        if not verdict.may_run(uncertain_allowed=query.uncertain_allowed):
+            message = f"{query.name}: {verdict.explain()}"
+            if verdict.outcome is Outcome.UNCERTAIN and not query.uncertain_allowed:
+                message += f"\n{query.how_to_allow}"
+            raise _Failure(QueryError(ErrorCode.MALFORMED_QUERY, message, retryable=False))
         files = {name: self._files(name) for name in verdict.tables}
         with _failures(query.name), self._engine() as connection:
             for name, paths in files.items():
@@ -191,7 +195,9 @@ class LocalCleanRoom:
                 message = f"{query.name}: together with query {close[0].query_id} the result would tell fewer people "
                 message += "apart than may be; ask for it without the condition that makes the difference"
                 raise _Failure(QueryError(ErrorCode.MALFORMED_QUERY, message, retryable=False))
-            return self._write(connection, enforce(verdict), query_id, query.result_format)
+            return self._write(
+                connection, enforce(verdict, uncertain_allowed=query.uncertain_allowed), query_id, query.result_format
+            )
 
     def _files(self, name: str) -> list[str]:
         table = self._collaboration.table(name)

@@ -60,6 +60,15 @@ def test_a_query_that_the_rules_refuse_is_never_sent(aws, room):
     assert aws.service.calls == []
 
 
+def test_a_query_that_the_documentation_leaves_open_starts_only_when_the_plan_allows_it(aws, room):
+    sql = asked("overlap_by_creative").sql.replace("i.creative_id", "NVL(i.creative_id, 'none')")
+    with pytest.raises(NeedsHumanError, match="name it in the plan: uncertain_queries, overlap_by_creative"):
+        room.start(ProtectedQuery("overlap_by_creative", sql))
+    assert aws.service.started == []
+    room.start(ProtectedQuery("overlap_by_creative", sql, uncertain_allowed=True))
+    assert len(aws.service.started) == 1
+
+
 @pytest.mark.parametrize("code", CODES)
 def test_a_table_that_is_not_ready_stops_a_query_with_owner_reason_and_action(aws, room, code):
     aws.service.catalog.changes["impressions"] = not_ready(code)
