@@ -18,6 +18,7 @@ from segment_assets.cli.demo import Progress, late_answers
 from segment_assets.contracts import NeedsHumanError, PermanentError, TransientError
 from segment_assets.deployment import Deployment
 from segment_assets.partitions import WEEKS
+from segment_assets.plan import load_plan
 from segment_assets.query_follower import clean_room_queries, follow_queries
 from segment_assets.resources.clean_room import ProtectedQuery, QueryState
 from segment_assets.resources.clean_room.asking import FAILURES_AT_MOST
@@ -66,7 +67,7 @@ class Followed:
             [PROTECTED_QUERY, insight],
             partition_key=week,
             instance=self.instance,
-            resources={"clean_room": self.room, "lake": self.lake, "metrics": NoMetrics()},
+            resources={"clean_room": self.room, "lake": self.lake, "metrics": NoMetrics(), "plan": load_plan()},
             run_config=QUIET,
             raise_on_error=False,
             **more,
@@ -341,7 +342,7 @@ def test_notes_about_a_table_or_week_that_is_no_more_are_left_alone(followed: Fo
 def test_a_run_without_a_materialisation_does_not_make_conditions_loop(followed: Followed) -> None:
     definitions = dg.Definitions(
         [PROTECTED_QUERY, insight],
-        resources={"clean_room": followed.room, "lake": followed.lake, "metrics": NoMetrics()},
+        resources={"clean_room": followed.room, "lake": followed.lake, "metrics": NoMetrics(), "plan": load_plan()},
     )
     cursor = None
 
