@@ -102,6 +102,11 @@ class AwsSettings:
     clean_room_queue: str = _variable(
         "the SQS queue with Clean Rooms' events; without it queries are polled", _https, ""
     )
+    clean_room_log_group: str = _variable(
+        "the CloudWatch log group of the collaboration's analyses; without it there is no table of them",
+        _like(re.compile(r"[\w./#-]{1,512}"), "the name of a log group"),
+        "",
+    )
     kms_key: str = _variable(
         "the KMS key of everything that is written; without it the bucket's own", _like(_KEY, "a KMS key"), ""
     )

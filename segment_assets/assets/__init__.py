@@ -21,6 +21,7 @@ def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
     from segment_assets.assets import (
         activation_tables,
         activations,
+        analysis_log,
         audiences,
         clean_room,
         collaboration,
@@ -36,6 +37,7 @@ def all_assets(plan: Plan) -> Sequence[dg.AssetsDefinition | dg.AssetSpec]:
 
     assets = [
         *collaboration.ASSETS,
+        *analysis_log.ASSETS,
         *clean_room.ASSETS,
         *segments.ASSETS,
         *audiences.ASSETS,

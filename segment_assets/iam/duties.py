@@ -66,11 +66,19 @@ def collaboration(site: Site) -> list[Grant]:
             resources=(site.bucket(told.clean_room_results), site.objects(told.clean_room_results)),
             condition={"ForAnyValue:StringEquals": {"aws:CalledVia": "cleanrooms.amazonaws.com"}},
         ),
+        *_analysis_log(site),
         *files(site, "Results", told.clean_room_results, READ),
         *queue(site, "CleanRoomEvents", told.clean_room_queue),
         *key(site, "s3", WRITE_KEY),
         *(key(site, "sqs", READ_KEY) if told.clean_room_queue else []),
     ]
+
+
+def _analysis_log(site: Site) -> list[Grant]:
+    if not site.settings.clean_room_log_group:
+        return []
+    group = site.arn("logs", f"log-group:{site.settings.clean_room_log_group}")
+    return [Grant(sid="ReadAnalysisLog", calls=("logs:FilterLogEvents",), resources=(group, f"{group}:*"))]
 
 
 def audience(site: Site) -> list[Grant]:

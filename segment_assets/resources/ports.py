@@ -7,7 +7,7 @@ vocabulary, the lake's is in `contracts`). Not here: either of the two.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,6 +50,14 @@ class AccountTables(Protocol):
 
     def dataset(self, table: str, week: str | None = None) -> pads.Dataset:
         """The rows of one of account A's own tables. Raises PermanentError for the partner's: they never leave."""
+        ...
+
+
+class AnalysisLog(Protocol):
+    """What the clean room logs of analyses: of ours, and of other members' over our tables."""
+
+    def records(self) -> Sequence[Mapping[str, Any]] | None:
+        """Every record that is kept, in AWS's shape; None where the deployment is not told where they are."""
         ...
 
 

@@ -18,6 +18,7 @@ from segment_assets.tables.audiences import (
     SUPPRESSIONS,
 )
 from segment_assets.tables.clean_room import (
+    ANALYSIS_LOG,
     AUDIENCE_BY_BIRTH_COUNTRY,
     CAMPAIGN_REACH,
     CHANNEL_STEPS,
@@ -87,6 +88,7 @@ TABLES: dict[str, Table] = {
         OVERLAP,
         OVERLAP_BY_CREATIVE,
         OVERLAP_BY_PRICE_BAND,
+        ANALYSIS_LOG,
         AUDIENCE_BY_BIRTH_COUNTRY,
         CUSTOMER_REACH,
         CAMPAIGN_REACH,
@@ -139,6 +141,7 @@ TABLES: dict[str, Table] = {
 
 __all__ = [
     "ACKNOWLEDGED",
+    "ANALYSIS_LOG",
     "ATTRIBUTION",
     "AUDIENCE_BY_BIRTH_COUNTRY",
     "AUDIENCE_INCREMENTALITY",

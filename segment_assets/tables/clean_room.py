@@ -268,3 +268,27 @@ INVENTORY_DAYS = Table(
         ),
     ),
 )
+
+ANALYSIS_LOG = Table(
+    name="analysis_log",
+    description="Every analysis in the collaboration as the clean room's own log tells it. Literals are masked.",
+    computed_in=ComputedIn.ROOM,
+    grain=("event_id", "log_stage"),
+    retention_days=400,
+    question="Who asked what of whose tables in the clean room, and how did it end?",
+    columns=(
+        Column("logged_at", Type.TIMESTAMP, "When the record was written (UTC)", nullable=False),
+        Column("event_id", Type.STRING, "Id of the query", nullable=False),
+        Column("log_stage", Type.STRING, "SUBMISSION or TERMINATION", nullable=False),
+        text("status", "How it stands: COMPLETED where the API says SUCCESS"),
+        text("analysis_type", "SQL, or what else an analysis can be"),
+        text("analysis_rule", "Rule of the tables that it was judged by"),
+        text("query_runner_account_id", "Account that asked"),
+        text("result_receivers", "Accounts that get the result, a JSON list"),
+        text("schema_names", "Tables that it names, a JSON list"),
+        text("query_text", "What was asked, its literals masked"),
+        text("query_validation_errors", "Why it was refused, a JSON list"),
+        text("error_code", "Code of a failure"),
+        Column("duration_ms", Type.INTEGER, "How long it took, where the log tells it"),
+    ),
+)

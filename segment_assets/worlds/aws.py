@@ -19,6 +19,7 @@ from segment_assets import processes
 from segment_assets.contracts import NeedsHumanError
 from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.aws.account_tables import GlueAccountTables
+from segment_assets.resources.aws.analysis_log import CloudWatchAnalysisLog
 from segment_assets.resources.aws.athena import AthenaWarehouse
 from segment_assets.resources.aws.catalog import GlueCatalog
 from segment_assets.resources.aws.clean_rooms import AwsCleanRoom
@@ -34,7 +35,7 @@ from segment_assets.resources.aws_transport import AwsTransport
 from segment_assets.resources.clean_room import Pace
 from segment_assets.resources.events import EventBridge
 from segment_assets.resources.identity_engine import LocalSpark
-from segment_assets.tables import HASHED_AUDIENCE
+from segment_assets.tables import ANALYSIS_LOG, HASHED_AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,6 +59,9 @@ def resources(deployment: Deployment) -> dict[str, object]:
         "lake": lake,
         "accounts": accounts,
         "clean_room": room,
+        "analysis_log": CloudWatchAnalysisLog(
+            sessions["collaboration"], told.clean_room_log_group, ANALYSIS_LOG.retention_days
+        ),
         "landing": _landing(told, sessions["audience"], workdir),
         "secrets": AwsSecrets(
             sessions["audience"],

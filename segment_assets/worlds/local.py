@@ -12,6 +12,7 @@ from segment_assets import processes
 from segment_assets.resources.account_tables import LocalAccountTables
 from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.clean_room import ResultFormat
+from segment_assets.resources.clean_room.query_log import LocalAnalysisLog
 from segment_assets.resources.events import LocalEvents
 from segment_assets.resources.identity_engine import LocalSpark
 from segment_assets.resources.lake import LocalLake
@@ -41,6 +42,7 @@ def resources(deployment: Deployment) -> dict[str, object]:
         "lake": LocalLake(home / "lake"),
         "accounts": accounts,
         "clean_room": LocalCleanRoomOnDemand(home, accounts, deployment.answers_after),
+        "analysis_log": LocalAnalysisLog(home / "clean_room_results" / "query_log.jsonl"),
         "landing": LocalLanding(home / "landing" / "segments"),
         "secrets": LocalSecrets(home / "secrets"),
         "warehouse": LocalWarehouse(workdir),
@@ -116,4 +118,5 @@ class LocalCleanRoomOnDemand:
             runner=document["creatorAccountId"],
             temp=processes.workdir(self.home),
             answers_after=self.answers_after,
+            guarded=True,
         )

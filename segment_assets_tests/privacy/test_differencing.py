@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segment_assets.privacy import judge
+from segment_assets import collaboration, queries
+from segment_assets.privacy import Collaboration, judge
 from segment_assets.privacy.differencing import Answer, differences, group_of, question_of
+from segment_assets.privacy.verdicts import RuleKind
 
 RUNNER = "111122223333"
 JOINED = "FROM impressions i JOIN customers c ON i.user_id = c.user_id"
@@ -120,3 +123,18 @@ def _sql(wanted):
         for name, op, value in wanted
     ]
     return " AND ".join(parts)
+
+
+def test_no_two_queries_of_ours_are_nested_so_that_no_two_results_of_a_week_tell_few_people_apart():
+    ours = Collaboration.parse(collaboration.document())
+    week = {"week_start": dt.date(2026, 1, 5), "week_end": dt.date(2026, 1, 12)}
+    asked = {}
+    for name in queries.names("clean_room"):
+        verdict = judge(queries.render(queries.read(name), week), ours, ours.creator_account_id)
+        if verdict.kind is RuleKind.AGGREGATION:
+            asked[name] = Answer(name, *question_of(verdict), people={"everybody": len(asked) + 1})
+    assert len(asked) > 3
+    close = [
+        d for name, answer in asked.items() for d in differences(answer, (asked[n] for n in asked if n != name), 99)
+    ]
+    assert close == []

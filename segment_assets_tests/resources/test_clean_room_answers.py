@@ -13,6 +13,7 @@ from segment_assets import collaboration, tables
 from segment_assets.privacy import Collaboration
 from segment_assets.resources.clean_room import ProtectedQuery, QueryState, log_table
 from segment_assets.resources.clean_room.local import LocalCleanRoom
+from segment_assets.resources.clean_room.query_log import LocalAnalysisLog
 
 OURS = Collaboration.parse(collaboration.document())
 JOINED = "FROM customers AS c INNER JOIN impressions AS i ON i.email_sha256 = c.email_sha256"
@@ -51,20 +52,20 @@ def ask(files, tmp_path, *texts, **more):
 
 def test_a_second_question_that_leaves_three_people_out_is_stopped(files, tmp_path):
     without = f"{REACH} WHERE c.birth_country <> 'MT'"
-    first, second = ask(files, tmp_path, REACH, without, apart_at_least=25)
+    first, second = ask(files, tmp_path, REACH, without, guarded=True)
     assert first.state is QueryState.SUCCESS
     assert (second.state, second.rows) == (QueryState.FAILED, None)
     assert first.query_id in second.error.message
     assert not second.error.retryable
     assert "MT" not in (tmp_path / "answers.jsonl").read_text()
-    assert [outcome.state for outcome in ask(files, tmp_path, without, apart_at_least=25)] == [QueryState.FAILED]
+    assert [outcome.state for outcome in ask(files, tmp_path, without, guarded=True)] == [QueryState.FAILED]
 
 
 def test_a_repeated_question_and_one_of_other_groups_are_answered(files, tmp_path):
     by_creative = (
         f"SELECT i.creative_id AS creative, COUNT(DISTINCT c.email_sha256) AS n {JOINED} GROUP BY i.creative_id"
     )
-    outcomes = ask(files, tmp_path, REACH, REACH, by_creative, apart_at_least=25)
+    outcomes = ask(files, tmp_path, REACH, REACH, by_creative, guarded=True)
     assert {outcome.state for outcome in outcomes} == {QueryState.SUCCESS}
 
 
@@ -75,7 +76,7 @@ def test_the_order_of_the_keys_does_not_hide_that_the_groups_are_the_same(files,
         tmp_path,
         f"{by} {JOINED} GROUP BY i.creative_id, c.status",
         f"{by} {JOINED} WHERE c.birth_country <> 'MT' GROUP BY c.status, i.creative_id",
-        apart_at_least=25,
+        guarded=True,
     )
     assert first.state is QueryState.SUCCESS, first.error
     assert second.state is QueryState.FAILED
@@ -87,13 +88,25 @@ def test_without_the_guard_nothing_is_remembered(files, tmp_path):
     assert not (tmp_path / "answers.jsonl").exists()
 
 
-def test_the_log_is_a_table_in_the_shape_of_aws(files, tmp_path):
-    assert log_table.read(tmp_path / "query_log.jsonl").num_rows == 0
+def test_the_log_is_a_table_of_who_asked_what_and_how_it_ended(files, tmp_path):
+    log = LocalAnalysisLog(tmp_path / "query_log.jsonl")
+    assert log_table.read(log.records()).num_rows == 0
     outcomes = ask(files, tmp_path, REACH, "SELECT c.email_sha256 FROM customers c WHERE c.status = 'jane@example.com'")
-    told = log_table.read(tmp_path / "query_log.jsonl")
-    assert told.schema == log_table.SCHEMA
-    assert told["eventId"].to_pylist() == [outcome.query_id for outcome in outcomes]
+    told = log_table.read([*log.records(), *log.records()])
+    assert told.schema == tables.ANALYSIS_LOG.arrow_schema()
+    assert told["event_id"].to_pylist() == [outcome.query_id for outcome in outcomes]
     assert told["status"].to_pylist() == ["COMPLETED", "FAILED"]
-    assert told["analysisRule"].to_pylist() == ["AGGREGATION", "AGGREGATION"]
-    assert json.loads(told["schemaNames"][0].as_py()) == ["customers", "impressions"]
+    assert told["analysis_rule"].to_pylist() == ["AGGREGATION", "AGGREGATION"]
+    assert json.loads(told["schema_names"][0].as_py()) == ["customers", "impressions"]
     assert "jane" not in str(told.to_pylist())
+
+
+def test_literals_of_another_members_query_are_masked_in_the_table():
+    record = {
+        "eventId": "q1", "eventTimestamp": 1_767_600_000_000, "logStage": "SUBMISSION", "status": "SUBMITTED",
+        "queryText": "SELECT COUNT(*) FROM t WHERE email = 'jane@example.com'", "resultReceivers": ["444455556666"],
+    }  # fmt: skip
+    (row,) = log_table.read([record]).to_pylist()
+    assert "jane" not in str(row)
+    assert "FROM t" in row["query_text"]
+    assert json.loads(row["result_receivers"]) == ["444455556666"]

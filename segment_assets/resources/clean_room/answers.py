@@ -6,6 +6,8 @@ close (`privacy.differencing`).
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from segment_assets.privacy.verdicts import RuleKind
 from segment_assets.resources.clean_room import query_log
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import duckdb
@@ -23,11 +26,10 @@ if TYPE_CHECKING:
 
 
 class Answers:
-    """The answers of one room below one file. `minimum` is the fewest people that two answers may tell apart."""
+    """The answers of one room, in one file. Two of them may tell no fewer people apart than the query has to show."""
 
-    def __init__(self, file: Path, minimum: int) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
-        self._minimum = minimum
 
     def too_close(self, connection: duckdb.DuckDBPyConnection, verdict: Verdict, query_id: str) -> list[Difference]:
         """Where the answer would be too close to an earlier one; it is remembered when it is not.
@@ -43,10 +45,19 @@ class Answers:
         order = key_order(verdict)
         people = {group_of(row[key] for key in order): min(row[keys:]) for row in rows}
         answer = Answer(query_id, asked, conditions, people)
-        found = list(differences(answer, self._earlier(), self._minimum))
-        if not found:
-            query_log.append(self._file, answer.to_json())
+        with self._alone():
+            found = list(differences(answer, self._earlier(), verdict.strictest or 0))
+            if not found:
+                query_log.append(self._file, answer.to_json())
         return found
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two close questions at the same time would each find the other missing."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.with_suffix(".lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def _earlier(self) -> list[Answer]:
         if not self._file.exists():

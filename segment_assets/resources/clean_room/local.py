@@ -62,9 +62,9 @@ class LocalCleanRoom:
 
     `tables` gives the files of a Glue table by name. Results go to `results/prefix/<query id>/`, the log to
     `results/query_log.jsonl`, what is known of a query to `results/queries`. The work is done by whoever starts the
-    query; for `answers_after` seconds from then on every process is told that it is STARTED. With `apart_at_least`, a
-    result that together with an earlier one would tell fewer people apart is refused. `memory_limit` bounds
-    DuckDB; what does not fit is spilled to `temp`, removed after. Nothing is billed, so
+    query; for `answers_after` seconds from then on every process is told that it is STARTED. Where it is `guarded`, a
+    result that together with an earlier one would tell fewer people apart than a group must have is refused.
+    `memory_limit` bounds DuckDB; what does not fit is spilled to `temp`, removed after. Nothing is billed, so
     `billed_units` is always 0.
     """
 
@@ -80,7 +80,7 @@ class LocalCleanRoom:
         memory_limit: str = "600MB",
         temp: Path | None = None,
         answers_after: float = 0.0,
-        apart_at_least: int | None = None,
+        guarded: bool = False,
     ) -> None:
         if not _KEY_PREFIX.fullmatch(prefix):
             raise PermanentError(
@@ -95,7 +95,7 @@ class LocalCleanRoom:
         self._memory_limit = memory_limit
         self._temp = temp
         self._answers_after = answers_after
-        self._answers = Answers(results / "answers.jsonl", apart_at_least) if apart_at_least else None
+        self._answers = Answers(results / "answers.jsonl") if guarded else None
         self._queries = LocalQueries(results / "queries")
 
     def __repr__(self) -> str:

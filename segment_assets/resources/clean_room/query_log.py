@@ -1,6 +1,6 @@
 """The record of an analysis, in the shape of the log that Clean Rooms writes to CloudWatch.
 
-Belongs here: one JSON line per query. Not here: deciding or running anything.
+Belongs here: one JSON line per query, written and read. Not here: deciding or running anything.
 Source: the user guide's page on analysis logging. The log says COMPLETED where the API says SUCCESS, counts time
 in milliseconds, and holds lists as JSON strings inside JSON. Local differences: literals other than
 dates are masked in `queryText`, since a refused query may compare a column with somebody's identifier;
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_assets.resources.clean_room import QueryState
 
@@ -64,3 +64,17 @@ def append(file: Path, entry: Mapping[str, object]) -> None:
         os.write(descriptor, line)
     finally:
         os.close(descriptor)
+
+
+class LocalAnalysisLog:
+    """The log of the clean room on this machine: a file of JSON lines."""
+
+    __slots__ = ("_file",)
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def records(self) -> list[dict[str, Any]]:
+        """Every record; none when nothing was asked yet."""
+        lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
+        return [json.loads(line) for line in lines]
