@@ -153,7 +153,8 @@ class Walk:
         self._activations()
         self._follow()
         tables = [tuple(key) for key in self.road.keys("activation_insights")]
-        self.run(("account_a", "spend"), *tables, say=f"account A's spend, {len(tables)} activation tables")
+        own = (("account_a", "spend"), ("collaboration", "analysis_log"))
+        self.run(*own, *tables, say=f"account A's spend, the clean room's log, {len(tables)} activation tables")
         pages = [tuple(key) for key in self.road.keys("dashboards")]
         self.run(*pages, say=f"dashboards: {len(pages)} pages")
 
