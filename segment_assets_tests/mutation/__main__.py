@@ -22,11 +22,12 @@ def main() -> int:
     arguments = _arguments()
     began = time.monotonic()
     found = [unbroken(destination) for destination in arguments.destination]
-    preload(list(dict.fromkeys(name for names, _ in found for name in names)))
-    red_before = [name for _, red in found for name in red]
+    preload(list(dict.fromkeys(name for names, _, _ in found for name in names)))
+    red_before = [name for _, red, _ in found for name in red]
+    took = {name: seconds for *_, taken in found for name, seconds in taken.items()}
     mutants = _mutants(arguments)
     trials = []
-    for trial in tried(mutants, arguments.jobs, arguments.seconds - (time.monotonic() - began), red_before):
+    for trial in tried(mutants, arguments.jobs, arguments.seconds - (time.monotonic() - began), red_before, took):
         trials.append(trial)
         if arguments.verbose:
             _say(f"{trial.result:5} {trial.seconds:5.1f} s  {trial.mutant.line:4} {trial.mutant.name}")

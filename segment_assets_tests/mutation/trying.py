@@ -5,8 +5,10 @@ Belongs here: forks, time limits, the tests of a destination. Not here: what is 
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
+import functools
 import gc
 import importlib
 import importlib.abc
@@ -17,9 +19,14 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
+import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +38,7 @@ ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "segment_assets_tests"
 SECONDS_EACH = 90
 GREEN, RED, NONE_SELECTED = 0, 1, 5
+_NEVER: Mapping[str, float] = types.MappingProxyType({})
 
 
 def tests_of(destination: str) -> list[list[str]]:
@@ -79,13 +87,19 @@ class _Loader(importlib.machinery.SourceFileLoader):
         return compile(self._source, self.path, "exec", dont_inherit=True)
 
 
-def run_tests(destination: str, mutant: Mutant | None, without: Sequence[str] = (), watch: object = None) -> int:
+def run_tests(
+    destination: str,
+    mutant: Mutant | None,
+    without: Sequence[str] = (),
+    plugins: Sequence[object] = (),
+    first: Sequence[str] = (),
+) -> int:
     """pytest's exit code: 0 where everything is green. 1 and 2 (nothing could be imported) are red.
 
-    `without` are tests that were red before. `watch` is a plugin that looks on, and then no red test ends the run.
+    `without` are tests that were red before, `first` are run before all others. Without a mutant no red test ends the
+    run.
     """
     import hypothesis
-    import pytest
 
     if mutant is not None:
         sys.meta_path.insert(0, Broken(mutant))
@@ -104,11 +118,11 @@ def run_tests(destination: str, mutant: Mutant | None, without: Sequence[str] = 
         "-p",
         "no:unraisableexception",
     ]
-    limits = ["--rootdir", str(ROOT), f"--timeout={SECONDS_EACH}", *([] if watch else ["-x"])]
+    limits = ["--rootdir", str(ROOT), f"--timeout={SECONDS_EACH}", *(["-x"] if mutant else [])]
     left_out = [f"--deselect={name}" for name in without]
-    plugins = [watch] if watch else []
-    codes = (int(pytest.main([*quiet, *limits, *left_out, *places], plugins)) for places in tests_of(destination))
-    return next((code for code in codes if code not in (GREEN, NONE_SELECTED)), GREEN) if not watch else max(codes)
+    rounds = [*([[*first]] if first else []), *tests_of(destination)]
+    codes = (int(pytest.main([*quiet, *limits, *left_out, *places], [*plugins])) for places in rounds)
+    return next((code for code in codes if code not in (GREEN, NONE_SELECTED)), GREEN) if mutant else max(codes)
 
 
 def in_fork(work: Callable[[], int], told: Path | None = None) -> int:
@@ -127,13 +141,66 @@ def in_fork(work: Callable[[], int], told: Path | None = None) -> int:
     os._exit(code)
 
 
+class _QuickFirst:
+    """Most mutants are noticed by a test that takes milliseconds; properties and rooms are tried on the others."""
+
+    def __init__(self, took: Mapping[str, float]) -> None:
+        self._took = took
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items.sort(key=lambda item: self._took.get(item.nodeid, 0.0))
+
+
+class _First:
+    """Notes the first red test where `Noticers` can read it: its name, and what it took."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.failed and not self._file.exists():
+            self._file.write_text(json.dumps([report.nodeid, report.duration]), encoding="utf-8")
+
+
+class Noticers:
+    """Tests that have noticed mutants of a destination. Most of the next ones are noticed by one of them, in less time
+    than all the others take.
+    """
+
+    MOST, QUICK_SECONDS = 12, 0.7
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._counts: collections.defaultdict[str, collections.Counter[str]] = collections.defaultdict(
+            collections.Counter
+        )
+
+    def of(self, destination: str) -> list[str]:
+        """The most successful ones."""
+        return [name for name, _ in self._counts[destination].most_common(self.MOST)]
+
+    def file_of(self, number: int) -> Path:
+        """Where a trial says which test has noticed it."""
+        return self._folder / str(number)
+
+    def note(self, destination: str, number: int) -> None:
+        """A trial has ended."""
+        with contextlib.suppress(OSError, ValueError):
+            name, seconds = json.loads(self.file_of(number).read_text(encoding="utf-8"))
+            if seconds < self.QUICK_SECONDS:
+                self._counts[destination][name] += 1
+
+
 class _Red:
-    """Looks on and notes which tests are red."""
+    """Looks on and notes which tests are red, and how long each took."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.took: collections.Counter[str] = collections.Counter()
 
     def pytest_runtest_logreport(self, report: Any) -> None:
+        self.took[report.nodeid] += report.duration
         if report.failed:
             self.names.append(report.nodeid)
 
@@ -142,14 +209,16 @@ class _Red:
             self.names.append(report.nodeid)
 
 
-def unbroken(destination: str) -> tuple[list[str], list[str]]:
-    """A run of a destination's tests with nothing broken: the libraries that they load, and the tests that are red."""
+def unbroken(destination: str) -> tuple[list[str], list[str], dict[str, float]]:
+    """A run of a destination's tests with nothing broken: the libraries that they load, the tests that are red, and what
+    each test took.
+    """
     read, write = os.pipe()
 
     def work() -> int:
         red = _Red()
-        code = run_tests(destination, None, watch=red)
-        os.write(write, json.dumps([_from_elsewhere(), sorted(set(red.names))]).encode())
+        code = run_tests(destination, None, plugins=[red])
+        os.write(write, json.dumps([_from_elsewhere(), sorted(set(red.names)), red.took]).encode())
         return code
 
     pid = in_fork(work)
@@ -159,8 +228,8 @@ def unbroken(destination: str) -> tuple[list[str], list[str]]:
         told += chunk
     os.close(read)
     os.waitpid(pid, 0)
-    names, red = json.loads(told or b'[[], ["the whole run"]]')
-    return names, red
+    names, red, took = json.loads(told or b'[[], ["the whole run"], {}]')
+    return names, red, took
 
 
 def _from_elsewhere() -> list[str]:
@@ -177,22 +246,36 @@ def preload(names: Sequence[str]) -> None:
     gc.freeze()
 
 
-def tried(mutants: Sequence[Mutant], jobs: int, seconds: float, without: Sequence[str] = ()) -> Iterator[Trial]:
+def tried(
+    mutants: Sequence[Mutant],
+    jobs: int,
+    seconds: float,
+    without: Sequence[str] = (),
+    took: Mapping[str, float] = _NEVER,
+) -> Iterator[Trial]:
     """Each mutant's trial, as they end. Those for which there was no time are not among them."""
-    waiting = list(reversed(mutants))
-    running: dict[int, tuple[Mutant, float]] = {}
+    waiting = list(reversed(list(enumerate(mutants))))
+    running: dict[int, tuple[int, Mutant, float]] = {}
     ends = time.monotonic() + seconds
-    while running or (waiting and time.monotonic() < ends):
-        while waiting and len(running) < jobs and time.monotonic() < ends:
-            mutant = waiting.pop()
-            pid = in_fork(lambda mutant=mutant: run_tests(mutant.destination, mutant, without))  # type: ignore[misc]
-            running[pid] = (mutant, time.monotonic())
-        yield from _ended(running)
-        select.select([], [], [], 0.02)
+    with tempfile.TemporaryDirectory() as folder:
+        noticers = Noticers(Path(folder))
+        while running or (waiting and time.monotonic() < ends):
+            while waiting and len(running) < jobs and time.monotonic() < ends:
+                number, mutant = waiting.pop()
+                pid = in_fork(functools.partial(_try, mutant, (without, took), noticers, number))
+                running[pid] = (number, mutant, time.monotonic())
+            yield from _ended(running, noticers)
+            select.select([], [], [], 0.02)
 
 
-def _ended(running: dict[int, tuple[Mutant, float]]) -> Iterator[Trial]:
-    for pid, (mutant, began) in list(running.items()):
+def _try(mutant: Mutant, known: tuple[Sequence[str], Mapping[str, float]], noticers: Noticers, number: int) -> int:
+    without, took = known
+    first = [name for name in noticers.of(mutant.destination) if name not in without]
+    return run_tests(mutant.destination, mutant, without, [_QuickFirst(took), _First(noticers.file_of(number))], first)
+
+
+def _ended(running: dict[int, tuple[int, Mutant, float]], noticers: Noticers) -> Iterator[Trial]:
+    for pid, (number, mutant, began) in list(running.items()):
         spent = time.monotonic() - began
         done, status = os.waitpid(pid, os.WNOHANG)
         if not done and spent < SECONDS_EACH:
@@ -201,5 +284,6 @@ def _ended(running: dict[int, tuple[Mutant, float]]) -> Iterator[Trial]:
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         del running[pid]
+        noticers.note(mutant.destination, number)
         is_green = done and os.waitstatus_to_exitcode(status) == GREEN
         yield Trial(mutant, "green" if is_green else "red" if done else "slow", spent)
