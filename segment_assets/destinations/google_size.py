@@ -40,4 +40,4 @@ def _count(value: object) -> int:
     """An int64, which comes as text in JSON; 0 where it is none."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS_OF_INT64:
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0

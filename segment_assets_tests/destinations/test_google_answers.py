@@ -41,8 +41,10 @@ class TestAnswers:
         answer = read(Response(200, {}, {"requestId": JOB, "fieldWarnings": [*told, {"reason": "jane@example.com"}]}))
         assert answer.code == "200 OTHER WARNING_REASON_GENERIC"
 
-    @pytest.mark.parametrize("told", [None, [], "ok", {}, {"requestId": ""}, {"requestId": 7}])
-    def test_a_200_without_a_job_is_asked_again(self, told):
+    @pytest.mark.parametrize(
+        "told", [None, [], "ok", {}, {"requestId": ""}, {"requestId": 7}, {"requestId": JOB, "error": {"code": 500}}]
+    )
+    def test_a_200_without_a_job_or_with_an_error_is_asked_again(self, told):
         assert isinstance(error_of(Response(200, {}, told)), TransientError)
 
 
@@ -119,6 +121,9 @@ class TestRefusals:
     def test_trouble_of_the_service_is_transient_with_and_without_a_readable_body(self, status, told):
         assert isinstance(error_of(Response(status, {}, told)), TransientError)
 
+    def test_the_number_that_support_asks_for_stands_in_the_message(self):
+        assert f" (request {JOB}): " in str(error_of(refused(404, "NOT_FOUND")))
+
     def test_a_throttle_says_how_long_to_wait(self):
         response = refused(429, "RESOURCE_EXHAUSTED")
         response.json["error"]["details"].append({"@type": "google.rpc.RetryInfo", "retryDelay": "12.5s"})
@@ -191,6 +196,10 @@ class TestJobs:
     def test_a_success_without_a_count_proves_nobody(self):
         report = GOOGLE.read_job(status_of("SUCCESS"))
         assert (report.state, report.received) == (JobState.SUCCESS, 0)
+
+    def test_a_number_that_is_no_int64_is_no_number(self):
+        assert GOOGLE.read_job(status_of("SUCCESS", **ingested("9" * 18))).received == 10**18 - 1
+        assert GOOGLE.read_job(status_of("SUCCESS", **ingested("9" * 20))).received == 0
 
     def test_an_unknown_match_rate_is_none(self):
         assert (
