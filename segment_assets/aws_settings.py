@@ -26,6 +26,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECRETS = re.compile(r"[A-Za-z0-9/_+=.@-]{1,200}")
 _ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 _ROLE = re.compile(r"arn:[^:\s]+:iam::\d{12}:role/\S+")
+_PRINCIPAL = re.compile(r"arn:[^:\s]+:quicksight:[^:\s]+:\d{12}:(user|group)/[^/\s]+/\S+")
 _KEY = re.compile(r"(arn:[^:\s]+:kms:[^:\s]+:\d{12}:(key|alias)/\S+|alias/\S+|[0-9a-f-]{36})")
 
 
@@ -64,6 +65,19 @@ def _number(text: str) -> float:
     return number
 
 
+def _account(text: str) -> str:
+    if not re.fullmatch(r"\d{12}", text):
+        raise ValueError("a number of 12 digits")
+    return text
+
+
+def _principals(text: str) -> tuple[str, ...]:
+    told = tuple(part for part in re.split(r"[\s,]+", text) if part)
+    if not all(_PRINCIPAL.fullmatch(one) for one in told):
+        raise ValueError("ARNs of QuickSight users or groups, apart by commas")
+    return told
+
+
 def _variable(meaning: str, read: Callable[[str], Any], default: Any = dataclasses.MISSING) -> Any:
     metadata = {"meaning": meaning, "read": read}
     if callable(default):
@@ -83,7 +97,9 @@ class AwsSettings:
         "the Region of everything; nothing is read or written elsewhere", _like(_REGION, "a Region")
     )
     lake: str = _variable("where tables and the ledger are", _BUCKET)
-    landing: str = _variable("where others drop files: <landing>/segments/<segment>/, <landing>/spend/", _BUCKET)
+    landing: str = _variable(
+        "where others drop files: <landing>/segments/<segment>/, <landing>/spend/, <landing>/erasures/", _BUCKET
+    )
     clean_room_results: str = _variable("where Clean Rooms writes the results of our queries", _BUCKET)
     dashboards: str = _variable("where pages are put", _BUCKET)
     lake_database: str = _variable("the Glue database of our tables", _like(_NAME, "the name of a Glue database"))
@@ -146,6 +162,21 @@ class AwsSettings:
     )
     role_delivery: str = _variable("assumed for platforms' tokens and AWS's own destinations", _ROLE_ARN, "")
     role_insight: str = _variable("assumed for Athena", _ROLE_ARN, "")
+    role_dashboards: str = _variable("assumed for QuickSight", _ROLE_ARN, "")
+    quicksight_account: str = _variable(
+        "the account that has QuickSight; without it dashboards are files beside the pages", _account, ""
+    )
+    quicksight_readers: tuple[str, ...] = _variable(
+        "who may open its dashboards: ARNs of users or groups there, apart by commas", _principals, tuple
+    )
+    quicksight_authors: tuple[str, ...] = _variable(
+        "who may build on its data sets as well: the same", _principals, tuple
+    )
+    quicksight_import: str = _variable(
+        "DIRECT_QUERY, or SPICE for a copy that is loaded again with every new version",
+        _like(re.compile(r"DIRECT_QUERY|SPICE"), "DIRECT_QUERY or SPICE"),
+        "DIRECT_QUERY",
+    )
 
     external_id: str = _variable(
         "said when a role is assumed, where its trust policy asks for it",
@@ -181,10 +212,16 @@ class AwsSettings:
         return cls(**values)
 
     def __post_init__(self) -> None:
-        """Raises PermanentError for a Glue job without the folder or the wheel that it needs."""
+        """Raises PermanentError for a Glue job or a QuickSight without what it needs."""
         if self.glue_job and not (self.glue_staging and self.glue_wheel):
             raise PermanentError(
                 f"{PREFIX}GLUE_JOB needs {PREFIX}GLUE_STAGING and {PREFIX}GLUE_WHEEL as well; set them, or none"
+            )
+
+        if bool(self.quicksight_account) != bool(self.quicksight_readers or self.quicksight_authors):
+            raise PermanentError(
+                f"{PREFIX}QUICKSIGHT_ACCOUNT needs {PREFIX}QUICKSIGHT_READERS or {PREFIX}QUICKSIGHT_AUTHORS, and they "
+                "need it: nobody could open what is made; set both, or none"
             )
 
     @property
@@ -195,7 +232,14 @@ class AwsSettings:
             "audience": self.role_audience,
             "delivery": self.role_delivery,
             "insight": self.role_insight,
+            "dashboards": self.role_dashboards,
         }
+
+    @property
+    def partition(self) -> str:
+        """AWS's part of the world, as ARNs begin."""
+        parts = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+        return next((name for start, name in parts.items() if self.region.startswith(start)), "aws")
 
     @property
     def worker(self) -> tuple[str, int]:

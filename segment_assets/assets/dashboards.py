@@ -1,4 +1,4 @@
-"""Group `dashboards`: the pages that a client reads, made from the insight tables. One asset per page.
+"""Group `dashboards`: the pages that a client reads, made from the insight tables: an asset each, one for QuickSight.
 
 Belongs here: reading the tables, writing the pages, previews for the catalogue. Not here: words and charts
 (`dashboard`), numbers (`insights`).
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segment_assets.assets.audiences import HASHED
-from segment_assets.assets.common import Owner
+from segment_assets.assets.common import Owner, as_failure
 from segment_assets.assets.insights import WEEKLY
 from segment_assets.automation import ON_NEW_VERSIONS
-from segment_assets.contracts import Lake
+from segment_assets.contracts import Lake, SegmentAssetsError
 from segment_assets.dashboard import PAGES, Page
 from segment_assets.plan import Plan
 from segment_assets.resources.pages import Pages
+from segment_assets.resources.ports import QuickSight
 from segment_assets.tables import (
     AUDIENCE_OVERLAP,
     AUDIENCE_PROFILE_INDEX,
@@ -156,4 +157,49 @@ def _plain(title: str) -> str:
     return "".join(f"\\{sign}" if sign in "\\`*_{}[]()<>#!|" else sign for sign in title)
 
 
-ASSETS = [_asset(page) for page in PAGES.values()]
+@dg.asset(
+    key=["dashboards", "quicksight"],
+    group_name="dashboards",
+    owners=[Owner.INSIGHTS.value],
+    kinds={"dashboard", "quicksight"},
+    description=(
+        "The same pages as dashboards of Amazon QuickSight: an Athena data source, a data set for each table, a "
+        "dashboard for each page, with a week to choose.\n\nWhere the deployment names no QuickSight account, the "
+        "requests are JSON files beside the pages, to be looked at or imported, and nothing is called."
+    ),
+    deps=[
+        dg.AssetDep(key) for key in dict.fromkeys(key_of(table) for page in PAGES.values() for table in tables_of(page))
+    ],
+    automation_condition=ON_ANY_NUMBERS,
+)
+def quicksight_dashboards(
+    plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake], quicksight: dg.ResourceParam[QuickSight]
+) -> dg.MaterializeResult:
+    """Have QuickSight's dashboards as the pages are declared, over what the lake has now."""
+    from segment_assets.dashboard.quicksight import bundle
+
+    try:
+        made = bundle(quicksight.place(plan.tenant), [(page, tables_of(page)) for page in PAGES.values()])
+        outcome = quicksight.publish(made, {name: _version(lake, name) for name in made.data_sets})
+    except SegmentAssetsError as error:
+        raise as_failure(error) from None
+    counts = {said: sum(done == said for done in outcome.values()) for said in sorted(set(outcome.values()))}
+    return dg.MaterializeResult(
+        metadata={
+            "dashboards": len(made.dashboards),
+            "data_sets": len(made.data_sets),
+            **counts,
+            "outcome": dg.MetadataValue.md("\n".join(f"- {what}: {done}" for what, done in outcome.items())),
+        },
+        data_version=dg.DataVersion(made.digest),
+    )
+
+
+def _version(lake: Lake, table: str) -> str:
+    """Changes with what readers of a table see; empty before its first version."""
+    found = [(partition, lake.current(table, partition)) for partition in sorted(lake.partitions(table))]
+    told = "\n".join(f"{partition} {snapshot.id}" for partition, snapshot in found if snapshot)
+    return hashlib.sha256(told.encode()).hexdigest() if told else ""
+
+
+ASSETS = [*(_asset(page) for page in PAGES.values()), quicksight_dashboards]

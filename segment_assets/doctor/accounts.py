@@ -20,6 +20,7 @@ _TERMS_DAYS = 365
 _RENEWAL = ("refresh_token", "token_url", "client_id", "client_secret")
 _OF_THE_APP = ("token_url", "client_id", "client_secret")
 _OF_A_LOGIN = ("token_url", "login", "password")
+_SFTP = "sftp://"
 _MAP_KEYS = ("identity_map_key", "identity_map_secret")
 
 
@@ -36,13 +37,16 @@ def judge_secret(name: str, fields: Mapping[str, str], contract: Contract, subje
     lacking = sorted(set(_needed(fields, contract)) - set(fields))
     if lacking:
         yield subject.wrong("secret_fields", f"the secret lacks {', '.join(lacking)}", f"add them to {name}")
-    elif not _renewable(fields):
+    elif not _renewable(fields) and not contract.endpoint.startswith(_SFTP):
         yield subject.advice("not_renewed", "its token is not renewed", f"add {', '.join(_RENEWAL)} to {name}")
     else:
         yield subject.fine(f"it holds what {contract.platform} needs")
 
 
 def _needed(fields: Mapping[str, str], contract: Contract) -> Iterator[str]:
+    if contract.endpoint.startswith(_SFTP):
+        yield from ("user", "host_key", "private_key" if "private_key" in fields else "password")
+        return
     yield from contract.secret_headers.values()
     if contract.identity_map:
         yield from _MAP_KEYS

@@ -15,7 +15,8 @@ import time
 from typing import TYPE_CHECKING
 
 from segment_assets import collaboration
-from segment_assets.doctor import account_probes, service_probes, services, storage, storage_probes
+from segment_assets.dashboard.quicksight.place import MARK
+from segment_assets.doctor import account_probes, quicksight, service_probes, services, storage, storage_probes
 from segment_assets.doctor.accounts import judge_secret, judge_terms
 from segment_assets.doctor.findings import Check, Level, Subject, examined
 from segment_assets.resources.aws.clean_rooms_preflight import Preflight
@@ -79,6 +80,7 @@ class AwsDoctor:
                 yield Check(Subject("sqs", name), functools.partial(self._queue, name, url))
         yield from self._catalog()
         yield Check(Subject("athena", settings.workgroup), self._workgroup)
+        yield from self._quicksight()
         yield from self._clean_room()
         for service, words in _QUOTAS.items():
             yield Check(Subject("quotas", service), functools.partial(self._quotas, service, words))
@@ -168,6 +170,24 @@ class AwsDoctor:
         group = service_probes.look_at_workgroup(self._session("insight"), name)
         yield from services.judge_workgroup(group, Subject("athena", name))
 
+    def _quicksight(self) -> Iterator[Check]:
+        told = self.settings
+        if not told.quicksight_account:
+            return
+        for arn in dict.fromkeys((*told.quicksight_readers, *told.quicksight_authors)):
+            yield Check(Subject("quicksight", arn.rpartition(":")[2]), functools.partial(self._principal, arn))
+        yield Check(Subject("quicksight", "data source"), self._data_source)
+
+    def _principal(self, arn: str) -> Iterator[Finding]:
+        is_there = quicksight.look_at_principal(arn, self.settings.quicksight_account)
+        yield from quicksight.judge_principal(is_there=is_there, subject=Subject("quicksight", arn.rpartition(":")[2]))
+
+    def _data_source(self) -> Iterator[Finding]:
+        told = self.settings
+        name = f"{MARK}-{self.plan.tenant}"
+        found = quicksight.look_at_data_source(self._session("dashboards"), told.quicksight_account, name)
+        yield from quicksight.judge_data_source(found, Subject("quicksight", "data source"))
+
     def _clean_room(self) -> Iterator[Check]:
         yield Check(Subject("clean rooms", "membership"), self._membership)
         yield Check(Subject("clean rooms", "tables"), self._schemas)
@@ -199,15 +219,18 @@ class AwsDoctor:
             )
 
     def _account(self, name: str, account: Account) -> Iterator[Finding]:
-        from segment_assets.destinations import registry
+        from segment_assets.destinations import contract_of
 
-        subject, contract = Subject("accounts", name), registry()[account.destination]
+        subject = Subject("accounts", name)
+        contract = contract_of(account.destination, account.account, account.settings)
         yield from judge_terms(account, dt.datetime.fromtimestamp(self.clock(), dt.UTC).date(), subject)
         if contract.signed_for:
             yield subject.fine("it needs no secret: its calls are signed with the role of delivery")
         else:
             secret = f"{account.destination}.{account.account}"
-            fields = account_probes.fields_of(self._secrets("delivery"), secret)
+            fields = dict(account_probes.fields_of(self._secrets("delivery"), secret))
+            # A server's public key is no secret: the plan may have it.
+            fields |= {key: "" for key in ("host_key",) if fields and key in account.settings}
             found = list(judge_secret(f"{self.settings.secrets_prefix}/{secret}", fields, contract, subject))
             yield from found
             if any(finding.level is Level.WRONG for finding in found):

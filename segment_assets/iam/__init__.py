@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 def documents(site: Site) -> Mapping[str, Document]:
     """File name -> document, for everything that a deployment needs."""
-    held = {**duties.DUTIES, "doctor": duties.doctor}
-    if site.settings.glue_job:
+    told = site.settings
+    # A duty that a deployment has not: a policy without a statement is none.
+    lacking = set() if told.quicksight_account else {"dashboards"}
+    held = {name: grants for name, grants in duties.DUTIES.items() if name not in lacking} | {"doctor": duties.doctor}
+    if told.glue_job:
         held["identity-job"] = glue_job.job
     made = {f"policy-{name}": document(grants(site)) for name, grants in held.items()}
     return {f"{name}.json": made[name] for name in made} | {

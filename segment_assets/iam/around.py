@@ -23,7 +23,7 @@ _THROUGH = ("athena", "glue", "s3", "secretsmanager", "sqs")
 
 def documents(site: Site) -> Mapping[str, Document]:
     """Name -> document."""
-    made = {f"trust-{duty}": trust(site, duty) for duty in site.settings.roles}
+    made = {f"trust-{duty}": trust(site, duty) for duty in _duties(site)}
     made["policy-runtime"] = runtime(site)
     made |= {f"bucket-{name}": bucket(site, name, addresses) for name, addresses in _buckets(site).items()}
     made["bucket-encryption"] = encryption(site)
@@ -66,10 +66,10 @@ def of_glue(site: Site) -> Document:
 
 
 def runtime(site: Site) -> Document:
-    """Of the role in which our code runs: it may become one of the four, and can do nothing by itself."""
+    """Of the role in which our code runs: it may become one of the duties', and can do nothing by itself."""
     roles = sorted(
         arn or f"arn:{site.partition}:iam::{site.account}:role/segment-assets-{duty}"
-        for duty, arn in site.settings.roles.items()
+        for duty, arn in _duties(site).items()
     )
     return _policy({"Sid": "AssumeDuties", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": roles})
 
@@ -214,6 +214,12 @@ def _for_appflow(site: Site, name: str) -> list[Document]:
             "Resource": [f"{whole}/{prefix}/*" for prefix in prefixes],
         },
     ]
+
+
+def _duties(site: Site) -> Mapping[str, str]:
+    """Duty -> role, of those that the deployment has."""
+    told = site.settings
+    return {duty: arn for duty, arn in told.roles.items() if duty != "dashboards" or told.quicksight_account}
 
 
 def _buckets(site: Site) -> dict[str, list[str]]:

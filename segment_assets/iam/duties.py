@@ -1,4 +1,4 @@
-"""The four duties, and what each may do.
+"""The duties, and what each may do.
 
 Belongs here: calls, resources, and the reason of every action that is not a call of ours. Not here: JSON (`grants`),
 policies of buckets, keys and roles (`around`).
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_assets.iam import glue_job, insight_sources, services
+from segment_assets.iam import glue_job, insight_sources, quicksight, services
 from segment_assets.iam.grants import Grant
 from segment_assets.iam.parts import READ, READ_KEY, WRITE, WRITE_KEY, files, folders, key, ours, queue, queues
 
@@ -242,6 +242,7 @@ def doctor(site: Site) -> list[Grant]:
             resources=(site.key()[0],) if told.kms_key else (),
             condition=site.key()[1],
         ),
+        *quicksight.looks(site),
     ]
 
 
@@ -250,6 +251,7 @@ DUTIES: Mapping[str, Callable[[Site], Sequence[Grant]]] = {
     "audience": audience,
     "delivery": delivery,
     "insight": insight,
+    "dashboards": quicksight.dashboards,
 }
 
 

@@ -15,14 +15,14 @@ from segment_assets.contracts import PermanentError
 from segment_assets.resources.aws.uris import bucket_and_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from segment_assets.aws_settings import AwsSettings
-    from segment_assets.plan import Plan
+    from segment_assets.contracts import Contract
+    from segment_assets.plan import Account, Plan
 
 _ACCOUNT = re.compile(r"\d{12}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+")
-_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,7 @@ class Site:
     @property
     def partition(self) -> str:
         """AWS's part of the world."""
-        region = self.settings.region
-        return next((name for start, name in _PARTITIONS.items() if region.startswith(start)), "aws")
+        return self.settings.partition
 
     @property
     def dns(self) -> str:
@@ -113,16 +112,17 @@ class Site:
         return bus if bus.startswith("arn:") else self.arn("events", f"event-bus/{bus}")
 
     def platforms(self) -> list[str]:
-        """The plan's destinations that are given a token, sorted."""
-        contracts = destinations.registry()
-        used = {account.destination for account in self.plan.accounts.values()}
-        return sorted(name for name in used if not contracts[name].signed_for)
+        """The plan's destinations that are given a token or a password, sorted."""
+        return sorted({account.destination for account, contract in self._accounts() if not contract.signed_for})
 
     def signed(self, service: str) -> list[tuple[str, dict[str, str]]]:
-        """Name and settings of the plan's accounts at a destination that is a service of AWS."""
-        contracts = destinations.registry()
+        """Name and settings of the plan's accounts at a destination that is a service of AWS, or takes files by one."""
         return [
             (account.account, dict(account.settings))
-            for _, account in sorted(self.plan.accounts.items())
-            if contracts[account.destination].signed_for == service
+            for account, contract in self._accounts()
+            if service in {contract.signed_for, contract.files_signed_for}
         ]
+
+    def _accounts(self) -> Iterator[tuple[Account, Contract]]:
+        for _, account in sorted(self.plan.accounts.items()):
+            yield account, destinations.contract_of(account.destination, account.account, account.settings)

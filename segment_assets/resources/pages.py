@@ -18,7 +18,7 @@ class Pages(Protocol):
     """Takes pages by name."""
 
     def put(self, name: str, text: str) -> str:
-        """Put an HTML page in the place of the one before, and say its address."""
+        """Put a page (`.html`, `.json`), also below a folder, in the place of the one before, and say its address."""
         ...
 
 
@@ -30,7 +30,7 @@ class LocalPages:
 
     def put(self, name: str, text: str) -> str:
         """In one atomic move: whoever reloads the page never sees half of it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
         draft = self.folder / aside("page")
         draft.write_text(text, encoding="utf-8")
         return draft.replace(self.folder / name).as_uri()

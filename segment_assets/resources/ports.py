@@ -7,7 +7,7 @@ vocabulary, the lake's is in `contracts`). Not here: either of the two.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
     from segment_assets.contracts import Snapshot
+    from segment_assets.dashboard.quicksight import Bundle, Place
+
+    # A name, and what opens the file for reading bytes; it may be called several times while the context is open.
+    LandedFile = tuple[str, Callable[[], BinaryIO]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,6 +105,13 @@ class Landing(Protocol):
         """The same for a folder beside `segments`, for instance `spend`."""
         ...
 
+    def each(self, folder: str) -> AbstractContextManager[list[LandedFile]]:
+        """Every complete file below a folder beside `segments`, in it or deeper, by its path from there and sorted.
+
+        A file is fetched when it is opened, and raises then: one that cannot be had keeps none of the others back.
+        """
+        ...
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
@@ -127,4 +138,19 @@ class Warehouse(Protocol):
 
     def select(self, sql: str, sources: Mapping[str, Source], schema: pa.Schema) -> pa.Table:
         """The rows of one SELECT over named sources, cast to `schema`. Raises PermanentError for other statements."""
+        ...
+
+
+class QuickSight(Protocol):
+    """Where dashboards of Amazon QuickSight go: an account, or files that a person may look at and import."""
+
+    def place(self, tenant: str) -> Place:
+        """The account, the Region and the names that definitions are made for."""
+        ...
+
+    def publish(self, bundle: Bundle, versions: Mapping[str, str]) -> Mapping[str, str]:
+        """Have everything of a bundle there as it says: thing -> created, updated, unchanged, loading or written.
+
+        `versions`: table -> what changes with its published content; a copy (SPICE) is loaded once for each.
+        """
         ...

@@ -9,6 +9,7 @@ the settings (`aws_settings`).
 | audience | the lake and its catalogue, the landing area, account A's tables, the tenant's key, the pages |
 | delivery | platforms' tokens, the state of accounts, AppFlow, Customer Profiles, LiveRamp's bucket, EventBridge |
 | insight | Athena, which reads the lake and writes answers |
+| dashboards | QuickSight |
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets import processes
 from segment_assets.contracts import NeedsHumanError
+from segment_assets.dashboard.quicksight.place import ImportMode
 from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.aws.account_tables import GlueAccountTables
 from segment_assets.resources.aws.analysis_log import CloudWatchAnalysisLog
@@ -29,12 +31,14 @@ from segment_assets.resources.aws.landing import S3Landing
 from segment_assets.resources.aws.metrics import EmbeddedMetrics
 from segment_assets.resources.aws.pages import S3Pages
 from segment_assets.resources.aws.queue import EventQueue, LandingEvents
+from segment_assets.resources.aws.quicksight import QuickSightAccount
 from segment_assets.resources.aws.secrets import AwsSecrets
 from segment_assets.resources.aws.session import AwsSession
 from segment_assets.resources.aws_transport import AwsTransport
 from segment_assets.resources.clean_room import Pace
 from segment_assets.resources.events import EventBridge
 from segment_assets.resources.identity_engine import LocalSpark
+from segment_assets.resources.quicksight_files import QuickSightFiles
 from segment_assets.tables import ANALYSIS_LOG, HASHED_AUDIENCE
 
 if TYPE_CHECKING:
@@ -44,6 +48,7 @@ if TYPE_CHECKING:
     from segment_assets.aws_settings import AwsSettings
     from segment_assets.deployment import Deployment
     from segment_assets.resources.identity_engine import IdentityEngine
+    from segment_assets.resources.ports import QuickSight
 
 
 def resources(deployment: Deployment) -> dict[str, object]:
@@ -55,6 +60,7 @@ def resources(deployment: Deployment) -> dict[str, object]:
     catalog = GlueCatalog(sessions["audience"], told.lake_database)
     lake = S3Lake(sessions["audience"], told.lake, kms_key=told.kms_key, catalog=catalog, workdir=workdir)
     metrics = EmbeddedMetrics()
+    pages = S3Pages(sessions["audience"], told.dashboards, told.kms_key)
     return {
         "lake": lake,
         "accounts": accounts,
@@ -85,7 +91,8 @@ def resources(deployment: Deployment) -> dict[str, object]:
         "workdir": workdir,
         "identity_engine": _identity_engine(deployment, told, sessions["audience"]),
         "metrics": metrics,
-        "pages": S3Pages(sessions["audience"], told.dashboards, told.kms_key),
+        "pages": pages,
+        "quicksight": _quicksight(told, sessions["dashboards"], pages),
     }
 
 
@@ -131,6 +138,22 @@ def _clean_room(told: AwsSettings, session: AwsSession) -> AwsCleanRoom:
         queue=queue,
         # Queries take minutes: a run that starts one leaves it to the follower.
         pace=Pace(look_for=0.0),
+    )
+
+
+def _quicksight(told: AwsSettings, session: AwsSession, pages: S3Pages) -> QuickSight:
+    """The account's QuickSight where it is named, otherwise files beside the pages."""
+    if not told.quicksight_account:
+        return QuickSightFiles(pages, told.region, told.workgroup, told.lake_database)
+    return QuickSightAccount(
+        session=session,
+        account=told.quicksight_account,
+        partition=told.partition,
+        workgroup=told.workgroup,
+        database=told.lake_database,
+        mode=ImportMode(told.quicksight_import),
+        readers=told.quicksight_readers,
+        authors=told.quicksight_authors,
     )
 
 

@@ -19,6 +19,7 @@ from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.resources.metrics import NoMetrics
 from segment_assets.resources.pages import LocalPages
+from segment_assets.resources.quicksight_files import QuickSightFiles
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets.resources.warehouse import LocalWarehouse
 
@@ -38,6 +39,7 @@ def resources(deployment: Deployment) -> dict[str, object]:
     home = deployment.home
     accounts = LocalAccountTables(home / "accounts")
     workdir = processes.workdir(home)
+    pages = LocalPages(home / "dashboards")
     return {
         "lake": LocalLake(home / "lake"),
         "accounts": accounts,
@@ -51,7 +53,8 @@ def resources(deployment: Deployment) -> dict[str, object]:
         "workdir": workdir,
         "identity_engine": LocalSpark(deployment.glue_script, workdir),
         "metrics": NoMetrics(),
-        "pages": LocalPages(home / "dashboards"),
+        "pages": pages,
+        "quicksight": QuickSightFiles(pages),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 import socket
 from pathlib import Path
@@ -79,7 +80,9 @@ def test_nothing_that_production_was_told_hangs_on_a_resource_of_a_branch(branch
 
     assert str(branch.home) in held
     values = [*environment().values(), *SECRETS.values()]
-    assert [value for value in values if value != "aws" and value in held] == []
+    # Not within a longer number: a platform's account in the plan holds the digits of the example's.
+    told_too = [value for value in values if re.search(rf"(?<!\d){re.escape(value)}(?!\d)", held)]
+    assert set(told_too) <= {"aws"}
 
 
 @pytest.mark.parametrize("destination", sorted(destinations.registry()))

@@ -69,6 +69,6 @@ def test_the_days_on_the_page_are_those_that_the_tables_declare():
 
 def test_every_document_of_the_command_is_explained():
     for path in documentation.EXAMPLE.glob("*.json"):
-        kind = re.sub(r"^(policy|trust)-(collaboration|audience|delivery|insight)$", r"\1-<duty>", path.stem)
+        kind = re.sub(r"^(policy|trust)-(collaboration|audience|delivery|insight|dashboards)$", r"\1-<duty>", path.stem)
         kind = re.sub(r"^(bucket|queue)-(?!encryption|public)(.*)$", r"\1-<name>", kind)
         assert f"`{kind}.json`" in PAGE, path.name

@@ -183,7 +183,11 @@ def test_a_policy_names_resources_of_its_own_and_fits_into_a_role(duty):
     services = {action.partition(":")[0] for statement in statements for action in statement["Action"]}
 
     # IAM has no resource for the making of a flow; a collaboration may be another member's.
-    assert {action for action, one in others if one == "*"} <= {"appflow:CreateFlow"}
+    assert {action for action, one in others if one == "*"} <= {
+        "appflow:CreateFlow",
+        "quicksight:CreateDataSource",
+        "quicksight:ListIngestions",
+    }
     assert {one for _, one in others} <= {"*", "arn:aws:cleanrooms:eu-central-1:*:collaboration/*"} | {
         "arn:aws:s3:::sandbox-segments",
         "arn:aws:s3:::sandbox-segments/segment-assets/appflow*",

@@ -82,9 +82,10 @@ def test_the_delivery_duty_may_make_the_calls_of_a_connector_and_no_other(servic
     assert {call for call in granted if call.startswith(f"{MODELS[service]}:")} == calls_of(service)
 
 
-def with_account(service: str):
-    """The example with one more account in its plan, or with no such account at all."""
+def with_account(service: str, **changed: str):
+    """The example with one more account in its plan, some of its settings in the place of those above."""
     name, number, settings = SETTINGS[service]
+    settings = changed or settings
     known = next(iter(plan().accounts.values()))
     account = known.model_copy(update={"destination": name, "account": number, "settings": settings})
     changed: Plan = plan().model_copy(update={"accounts": {**plan().accounts, "one_more": account}})
@@ -114,6 +115,14 @@ def test_a_bucket_where_a_platform_fetches_files_is_written_and_not_read():
     (files,) = [one for one in statements if one["Resource"] == ["arn:aws:s3:::liveramp-drop/segment-assets/lumen/*"]]
 
     assert files["Action"] == ["s3:PutObject"]
+
+
+def test_files_by_sftp_need_a_password_and_no_bucket():
+    statements = documents(with_account("s3", transport="sftp"))["policy-delivery.json"]["Statement"]
+
+    assert [one for one in statements if one["Sid"].startswith("Files")] == []
+    secrets = [arn for one in statements for arn in one["Resource"] if ":secretsmanager:" in arn]
+    assert [arn for arn in secrets if arn.endswith("/liveramp.*")]
 
 
 @pytest.mark.parametrize(("prefix", "service"), [("appflow:", "appflow"), ("profile:", "profile")])

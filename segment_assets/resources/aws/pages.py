@@ -34,7 +34,7 @@ class S3Pages:
                 Bucket=bucket,
                 Key=key,
                 Body=text.encode("utf-8"),
-                ContentType="text/html; charset=utf-8",
+                ContentType="application/json" if name.endswith(".json") else "text/html; charset=utf-8",
                 CacheControl="no-cache",
                 ChecksumAlgorithm="SHA256",
                 **encryption,

@@ -9,7 +9,7 @@ import contextlib
 import json
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -27,15 +27,19 @@ if TYPE_CHECKING:
 
     from segment_assets.sandbox.aws.clean_rooms.service import CleanRooms
 
-_SIGNED = "/cleanrooms/aws4_request"
 _START_SECONDS = 20.0
 
 
 class App:
-    """The ASGI application. `service` may be replaced by another one at any time."""
+    """The ASGI application. `service` may be replaced by another one at any time.
 
-    def __init__(self, service: CleanRooms) -> None:
-        self.service, self._model = service, Model("cleanrooms", service.operations)
+    `name` is the service's in botocore and in signatures; other stand-ins of REST services set their own.
+    """
+
+    name = "cleanrooms"
+
+    def __init__(self, service: Any) -> None:
+        self.service, self._model = service, Model(self.name, service.operations)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call."""
@@ -47,7 +51,7 @@ class App:
             await _refusal(404, "UnknownOperationException", b"{}")(scope, receive, send)
             return
         operation, named = matched
-        if _SIGNED not in request.headers.get("authorization", ""):
+        if f"/{self.name}/aws4_request" not in request.headers.get("authorization", ""):
             said = b'{"message": "Missing Authentication Token"}'
             await _refusal(403, "MissingAuthenticationTokenException", said)(scope, receive, send)
             return
@@ -65,16 +69,21 @@ class App:
         try:
             asked = self._model.request(operation, named, query, body)
         except Misfit as misfit:
-            fields = [{"name": name, "message": "does not fit"} for name in misfit.fields]
-            told = {"message": "Validation", "reason": "FIELD_VALIDATION_FAILED", "fieldList": fields}
-            status, said = self._model.error(operation, "ValidationException", told)
-            return _refusal(status, "ValidationException", said)
+            code, told = self.misfit(misfit)
+            status, said = self._model.error(operation, code, told)
+            return _refusal(status, code, said)
         try:
             answer = self.service.perform(operation, asked)
         except Refused as refused:
             status, said = self._model.error(operation, refused.code, refused.told)
             return _refusal(status, refused.code, said)
         return Response(self._model.answer(operation, answer), 200, media_type="application/json")
+
+    def misfit(self, misfit: Misfit) -> tuple[str, dict[str, Any]]:
+        """The error of a request that does not fit the model: code and members."""
+        fields = [{"name": name, "message": "does not fit"} for name in misfit.fields]
+        told = {"message": "Validation", "reason": "FIELD_VALIDATION_FAILED", "fieldList": fields}
+        return "ValidationException", told
 
     def _refused(self, operation: str, fault: Fault) -> Response:
         """A planned refusal, documented or not."""
@@ -123,7 +132,7 @@ def serving(service: CleanRooms | App, port: int = 0) -> Iterator[str]:
         deadline = time.monotonic() + _START_SECONDS
         while not server.started:
             if not thread.is_alive() or time.monotonic() > deadline:
-                raise RuntimeError("the stand-in of Clean Rooms did not start; is its port taken?")
+                raise RuntimeError(f"the stand-in of {app.name} did not start; is its port taken?")
             time.sleep(0.005)
         bound = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{bound}"

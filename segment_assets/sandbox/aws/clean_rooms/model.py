@@ -73,9 +73,9 @@ class Model:
         for name, member in shape.members.items():
             place, key = member.serialization.get("location"), member.serialization.get("name", name)
             if place == "uri":
-                parameters[name] = named[key]
+                parameters[name] = _read(member, named[key])
             elif place == "querystring" and key in query:
-                parameters[name] = int(query[key]) if member.type_name == "integer" else query[key]
+                parameters[name] = _read(member, query[key])
         if wrong := list(_misfits(shape, parameters, "")):
             raise Misfit(wrong)
         return parameters
@@ -88,6 +88,11 @@ class Model:
         """Status and body of a documented error of an operation."""
         shapes = {shape.name: shape for shape in self._model.operation_model(operation).error_shapes}
         return int(shapes[code].metadata["error"]["httpStatusCode"]), _written(shapes[code], told)
+
+
+def _read(member: Any, text: str) -> Any:
+    is_number = member.type_name in {"integer", "long"} and text.isdecimal()
+    return int(text) if is_number else text
 
 
 def _written(shape: Any, told: dict[str, Any]) -> bytes:
