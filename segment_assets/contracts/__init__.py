@@ -47,7 +47,7 @@ from segment_assets.contracts.platform import (
     VerifiedBy,
     Workflow,
 )
-from segment_assets.contracts.storage import Lake, Snapshot, SnapshotWriter
+from segment_assets.contracts.storage import Lake, RedactingLake, Rewrite, Snapshot, SnapshotWriter
 from segment_assets.contracts.vocabulary import (
     ATTRIBUTE_COLUMNS,
     CONSENT_COLUMNS,
@@ -97,12 +97,14 @@ __all__ = [
     "PermanentError",
     "Quota",
     "Reason",
+    "RedactingLake",
     "RefusedBatchError",
     "RefusedMembersError",
     "RefusedRemovalError",
     "Replacing",
     "Request",
     "Response",
+    "Rewrite",
     "SegmentAssetsError",
     "Sent",
     "Session",

@@ -39,6 +39,9 @@ class Session:
     Of a workflow: `batches` is how many uploads the session has, `noted` what the answer to its opening named, and
     `uploads`, when it is committed, what the answer to each of its uploads named, in order (a batch that was refused
     and sent in parts is several uploads). `members_in_total` counts the records of the whole lane.
+
+    `rank` is greater in every later phase of every later delivery of an audience: for a platform that keeps rows, of
+    which the newest of a person counts.
     """
 
     token: int
@@ -50,6 +53,7 @@ class Session:
     batches: int = 1
     noted: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     uploads: tuple[Mapping[str, str], ...] = dataclasses.field(default=(), repr=False)
+    rank: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -128,11 +128,14 @@ class Erasure:
 
     `members`: people in a request. `within_days`: after which it is done by the platform's word; 0 where the answer
     says that it is. `reaches`: what is erased, in a few words for a person who reads it.
+    `by_identifiers`: the call names identifiers also where the audience goes by our id of a person
+    (`known_by_member`), so that all that a person was ever sent with is named.
     """
 
     members: int
     within_days: int
     reaches: str
+    by_identifiers: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -159,6 +162,8 @@ class Contract:
     the empty audience stays.
     `endpoint`: the platform's published address; a deployment may name another (a sandbox, a region).
     `signed_for`: the AWS service that requests are signed for, where a destination is one; it knows no token.
+    `files_signed_for`: the AWS service that requests below /s3/ are signed for, where a destination with a token takes
+    files from a bucket of ours.
     `token_header`: the header that carries the access token: as a bearer token in `Authorization`, bare in any other.
     `secret_headers`: headers that carry further secrets of an account -> each one's name in its secret.
     `identity_map`: address of the service that makes a platform's ids of hashes while they are sent, for a destination
@@ -196,6 +201,7 @@ class Contract:
     token_days: int | None = None
     endpoint: str = ""
     signed_for: str = ""
+    files_signed_for: str = ""
     lanes: tuple[tuple[MatchKey, ...], ...] = ()
     workflow: Workflow | None = None
     token_header: str = "Authorization"  # noqa: S105 - the name of a header

@@ -22,6 +22,9 @@ class Snapshot:
     `id` is minted from the content (SHA-256 hex over the data files), so equal content has an equal id.
     `uri` is the folder that holds the Parquet files. `stats` are counts and settings that readers judge
     without opening the data; never an identifier.
+
+    `redacted`: SHA-256 hex of the rows that are left where people were taken out who asked to be forgotten; the id
+    stays what it was, since that is the version's name. Empty where nobody was.
     """
 
     table: str
@@ -30,13 +33,19 @@ class Snapshot:
     uri: str
     rows: int
     stats: Mapping[str, object]
+    redacted: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 hex of the data file as it has to be now."""
+        return self.redacted or self.id
 
 
 class SnapshotWriter(Protocol):
     """Collects batches for a snapshot that is not visible until `publish`."""
 
     def write(self, data: pa.RecordBatch | pa.Table) -> None:
-        """Append rows. They must have the table's declared schema."""
+        """Append rows of the table's declared columns and types. A nullable column that nobody has may be left out."""
         ...
 
     def publish(self, stats: Mapping[str, object]) -> Snapshot:
@@ -77,4 +86,32 @@ class Lake(Protocol):
 
     def keys(self, prefix: str) -> list[str]:
         """The keys below a prefix, sorted."""
+        ...
+
+
+class Rewrite(Protocol):
+    """The rows of a retained version that stay. Nothing is changed before `replace`."""
+
+    def write(self, data: pa.RecordBatch | pa.Table) -> None:
+        """Append rows, as SnapshotWriter does."""
+        ...
+
+    def close(self) -> str:
+        """Finish writing. Returns the digest that the version's data will have."""
+        ...
+
+    def replace(self) -> Snapshot:
+        """Put the rows in the place of the version's, for good. May be repeated with the same rows."""
+        ...
+
+
+class RedactingLake(Lake, Protocol):
+    """A lake that can take people out of versions that are retained (`delivery.redacting`)."""
+
+    def versions(self, table: str, partition: str) -> list[str]:
+        """The ids of all retained versions of a partition, sorted."""
+        ...
+
+    def rewrite(self, snapshot: Snapshot) -> Rewrite:
+        """Start to write a version's rows anew, under its own id."""
         ...

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Protocol
 
+from segment_assets.contracts.columns import JsonRows
 from segment_assets.contracts.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -48,9 +49,31 @@ class Request:
         if self.json is None:
             return None
         if not self._written:
-            text = json.dumps(self.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            self._written.append(text.encode())
+            self._written.append(_written(self.json))
         return self._written[0]
+
+
+# No text of a platform's own has it, and JSON writes it in one way only.
+_ROWS = "\x00rows"
+
+
+def _written(tree: object) -> bytes:
+    """JSON in UTF-8, with the rows that are written already in their places."""
+    found: list[bytes] = []
+
+    def place(node: object) -> str:
+        if not isinstance(node, JsonRows):
+            raise TypeError(f"{type(node).__name__} is nothing that JSON has; report this as a defect")
+        found.append(node.written)
+        return _ROWS
+
+    text = json.dumps(tree, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=place).encode()
+    if not found:
+        return text
+    pieces = text.split(json.dumps(_ROWS).encode())
+    if len(pieces) != len(found) + 1:
+        raise PermanentError("a request has the mark of written rows in a text of its own; report this as a defect")
+    return b"".join(piece for pair in zip(pieces, [*found, b""], strict=True) for piece in pair)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ def connect(
     return connector.connect(account, settings or {}, statements or {})
 
 
+def contract_of(destination: str, account: str, settings: Mapping[str, str]) -> Contract:
+    """The contract of one account, whose settings may change it. Raises PermanentError as `connect` does."""
+    return connect(destination, account, settings).contract
+
+
 def module_of(destination: str) -> ModuleType:
     """The module of a destination of the registry."""
     return cast("ModuleType", _connectors()[destination])

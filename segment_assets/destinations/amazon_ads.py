@@ -102,7 +102,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRUTHS = {"true": True, "false": False}
 # 207 says something of each, so by itself it is no yes to anybody.
 _YES = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NO_CONTENT})
-_TAKEN_ON: tuple[Mapping[str, str], ...] = ({}, {"status": "ACCEPTED"})
+_TAKEN_ON, _FAILED = "ACCEPTED", "FAILED"
 _ACTIONS = {Operation.ADD: "CREATE", Operation.REMOVE: "DELETE"}
 
 
@@ -207,12 +207,18 @@ class AmazonDataManager:
     def read_erasure(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Taken on as a whole, or with errors as `read` has them: nothing is published of what the answer says.
 
-        A plain yes is one to everybody. Whoever is not named by an answer that says anything else is unproven.
+        A yes without any word of errors is one to everybody. Whoever is not named by an answer that says anything else
+        is unproven. Raises as `read` does, RefusedBatchError also where the answer says that it failed as a whole.
         """
         is_silent = response.status < HTTPStatus.MULTIPLE_CHOICES and response.json is None and not response.content
         has_people = response.status != HTTPStatus.NOT_FOUND
         body = {} if is_silent else accepted(response, self.account, has_people=has_people)
-        is_yes = response.status in _YES and body in _TAKEN_ON
+        said, has_errors = body.get("status"), any("error" in str(name).casefold() for name in body)
+        if said == _FAILED and not has_errors:
+            raise RefusedBatchError(
+                f"amazon_ads account {self.account}: the erasure failed, by the answer to its request"
+            )
+        is_yes = response.status in _YES and not has_errors and (said is None or said == _TAKEN_ON)
         unproven = set[int]() if is_yes else set(range(len(members)))
         return self._person_by_person(body, len(members), unproven, session, response)
 

@@ -59,13 +59,15 @@ def signal(member: Member, contract: Contract, stated: Mapping[str, str] | None)
     if stated is None:
         (granted,) = contract.statements["removal_signal"]
         return {"amznAdStorage": granted, "amznUserData": granted}
+    return {"amznAdStorage": stated["amzn_ad_storage"], "amznUserData": user_data(member, contract, stated)}
+
+
+def user_data(member: Member, contract: Contract, stated: Mapping[str, str]) -> str:
+    """Amazon's word on the use of one person's data: their own answers before what the plan states."""
     answers = {member.consent.get(column, Consent.UNSPECIFIED) for column in contract.consent}
-    said = stated["amzn_user_data"]
     if Consent.DENIED in answers:
-        said = "DENIED"
-    elif answers == {Consent.GRANTED}:
-        said = "GRANTED"
-    return {"amznAdStorage": stated["amzn_ad_storage"], "amznUserData": said}
+        return "DENIED"
+    return "GRANTED" if answers == {Consent.GRANTED} else stated["amzn_user_data"]
 
 
 def is_heard(said: Mapping[str, str], country: str) -> bool:

@@ -1,18 +1,23 @@
-"""LiveRamp Connect by file: people go into a field of an audience as rows of CSV files in an S3 bucket.
+"""LiveRamp Connect by file: people go into a field of an audience as rows of CSV files, in S3 or on its SFTP server.
 
-Belongs here: the contract, names and contents of files. Not here: reading S3's answers (`liveramp_answers`), pacing and
-receipts (`delivery`), signing (`resources.aws_transport`).
+Belongs here: the contract, names and contents of files. Not here: reading answers (`liveramp_answers`), pacing and
+receipts (`delivery`), signing (`resources.aws_transport`), putting a file in one piece (`resources.sftp_transport`).
 Source: docs.liveramp.com (formatting and hashing identifiers, types of segment data fields, ways to update an existing
 audience, removing records from existing segments) and Segment's connector for LiveRamp, as of autumn 2026.
 
 The audience at LiveRamp has to be one that is updated incrementally, as it is without a word: a refresh would keep the
-last file alone. A field with 1 or 0 says who is a member. Nothing ever answers but S3; what LiveRamp makes of a file is
-to be seen on its pages, hours or days later. Only hashed e-mails are sent: LiveRamp wants phones as SHA-1, of which we
-keep no digest, and mobile ad ids in files of their own, whose header it does not publish.
+last file alone. A field with 1 or 0 says who is a member. Nothing ever answers but S3 or the SFTP server; what LiveRamp
+makes of a file is to be seen on its pages, hours or days later. Only hashed e-mails are sent: LiveRamp wants phones as
+SHA-1, of which we keep no digest, and mobile ad ids in files of their own, whose header it does not publish.
 
 That a 0 takes somebody out of a binary field is inferred of "extends and modifies"; where LiveRamp has set up a place
 for deletion files, `removals_prefix` is the documented way. Another vendor tells that a file of fewer than 25 rows
 fails, and whoever says no usually comes alone: so every file ends with 24 digests of nobody, who is not in the field.
+
+By SFTP a file is written under a name with a dot in front and `.part` behind, and renamed. That LiveRamp fetches no
+such name is ours to assume; whoever is in doubt has it wait for the marker. The server's key is not published: it goes
+into the plan or into the account's secret on LiveRamp's own word. For EMEA another vendor tells that a private key is
+needed; a password does for others.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ import dataclasses
 import hashlib
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import (
     Answer,
@@ -37,7 +42,7 @@ from segment_assets.contracts import (
     StepAnswer,
     Workflow,
 )
-from segment_assets.destinations.liveramp_answers import is_throttle, must_be_stored
+from segment_assets.destinations.liveramp_answers import is_throttle, must_be_stored, must_be_there
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
 
@@ -64,7 +69,7 @@ CONTRACT = Contract(
     expiry_days=None,
     # Not read anywhere; who passes on other people's data needs a contract with LiveRamp that says so.
     first_party_only=True,
-    evidence="none of any person: S3 keeps a file, and what LiveRamp takes of it is told on its pages only",
+    evidence="none of any person: a file is kept, and what LiveRamp takes of it is told on its pages only",
     keeps_people=True,
     endpoint="https://s3.us-east-1.amazonaws.com",
     signed_for="s3",
@@ -72,13 +77,18 @@ CONTRACT = Contract(
 )
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_NO_BUCKET = re.compile("")
 _PREFIX = re.compile(r"[\w.-]+(?:/[\w.-]+){0,9}")
 _KEY = "audience_key"
 _DIGEST_BYTES = 32
 # A segment's name at LiveRamp has at most 250 characters, of which "=1" are its own.
 _LONGEST_NAME, _OF_THE_MARKER = 200, 12
-_SETTINGS = ("bucket", "prefix", "completion", "removals_prefix")
+_SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?")
+_SETTINGS = ("bucket", "prefix", "completion", "removals_prefix", "transport", "server", "host_key")
 _COMPLETIONS = ("file", "marker")
+_S3, _SFTP = _TRANSPORTS = ("s3", "sftp")
+# LiveRamp's own server, as its page on uploads and other vendors' have it.
+_FILES = "files.liveramp.com"
 _WORDS = {Operation.ADD: "add", Operation.REMOVE: "remove"}
 _MEMBER, _NO_MEMBER = "1", "0"
 
@@ -87,19 +97,22 @@ _MEMBER, _NO_MEMBER = "1", "0"
 class LiveRampFiles:
     """One audience of LiveRamp's: `account` is what the plan calls it, `bucket` and `prefix` are where its files go.
 
-    `removals_prefix`: where LiveRamp takes deletion files, empty where rows with 0 take people out.
+    `removals_prefix`: where LiveRamp takes deletion files, empty where rows with 0 take people out. `transport`: `s3`,
+    or `sftp`, which has no bucket.
     """
 
     account: str
     bucket: str
     prefix: str
     removals_prefix: str = ""
+    transport: str = _S3
     contract: Contract = CONTRACT
 
     def __post_init__(self) -> None:
         removals = self.removals_prefix or self.prefix
+        bucket = ("bucket", _BUCKET if self.transport == _S3 else _NO_BUCKET, self.bucket)
         for name, pattern, value in (
-            ("bucket", _BUCKET, self.bucket),
+            bucket,
             ("prefix", _PREFIX, self.prefix),
             ("removals_prefix", _PREFIX, removals),
         ):
@@ -137,8 +150,8 @@ class LiveRampFiles:
         return self._put(operation, name, text.getvalue(), "text/csv")
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
-        """Whether S3 keeps the file: nobody in it is proven, and nobody refused."""
-        must_be_stored(response, self._us)
+        """Whether the file is kept: nobody in it is proven, and nobody refused."""
+        self._must_be_kept(response)
         return Answer(
             received=len(members),
             accepted=0,
@@ -157,9 +170,9 @@ class LiveRampFiles:
         return self._put(operation, f"{audience_id}_{_WORDS[operation]}_{session.token:x}.done", listed, "text/plain")
 
     def read_step(self, step: Step, session: Session, response: Response) -> StepAnswer:
-        """Whether S3 keeps the marker."""
+        """Whether the marker is kept."""
         del step, session
-        must_be_stored(response, self._us)
+        self._must_be_kept(response)
         return StepAnswer(str(response.status))
 
     def step_question(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request | None:
@@ -172,12 +185,19 @@ class LiveRampFiles:
 
     @staticmethod
     def is_throttle(response: Response) -> bool:
-        """S3 says it with 503."""
+        """S3 says it with 503. SFTP has no word for it."""
         return is_throttle(response)
+
+    def _must_be_kept(self, response: Response) -> None:
+        if self.transport == _SFTP:
+            must_be_there(response, self._us)
+        else:
+            must_be_stored(response, self._us)
 
     def _put(self, operation: Operation, name: str, text: str, content_type: str) -> Request:
         prefix = self.removals_prefix if operation is Operation.REMOVE and self.removals_prefix else self.prefix
-        return Request("PUT", f"/s3/{self.bucket}/{prefix}/{name}", content=text.encode(), content_type=content_type)
+        root = f"/s3/{self.bucket}" if self.transport == _S3 else ""
+        return Request("PUT", f"{root}/{prefix}/{name}", content=text.encode(), content_type=content_type)
 
     def _cell(self, member: Member) -> str:
         value = member.keys.get(self.contract.match_keys[MatchKey.EMAIL].form)
@@ -204,21 +224,45 @@ def _digests_of_nobody(count: int) -> list[str]:
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> LiveRampFiles:
     """One audience of the plan. It asks for no statements.
 
-    Settings: `bucket`; `prefix`, the folder of this audience (segment-assets/<account> without one); `completion`:
-    `file` where whoever fetches takes each file as it comes, `marker` where they wait for the name.done behind the
-    files of a delivery; `removals_prefix`, where LiveRamp has set up a place for deletion files.
+    Settings: `transport`: `s3`, or `sftp`; `bucket`, for S3 only; `prefix`, the folder of this audience, which SFTP
+    does not make (without one segment-assets/<account>, uploads/<account> by SFTP); `completion`: `file` where whoever
+    fetches takes each file as it comes, `marker` where they wait for the name.done behind the files of a delivery;
+    `removals_prefix`, where LiveRamp has set up a place for deletion files. For SFTP only: `server`, a host and, where
+    it is not 22, its port (files.liveramp.com without one); `host_key`, its public keys, each on a line of its own.
+
+    By SFTP the account's secret holds `user`, `password` or `private_key` (without a passphrase), and `host_key`
+    where the plan has none.
     """
     del statements
     given = known_settings("liveramp", settings, _SETTINGS)
-    completion = given.get("completion", _COMPLETIONS[0])
-    if completion not in _COMPLETIONS:
-        raise PermanentError(f"liveramp: completion is not one of {', '.join(_COMPLETIONS)}; correct it in the plan")
+    completion = _one_of("completion", given, _COMPLETIONS)
+    way = _one_of("transport", given, _TRANSPORTS)
+    for name in ("server", "host_key") if way == _S3 else ("bucket",):
+        if name in given:
+            raise PermanentError(f"liveramp: there is no {name} where the transport is {way}; correct it in the plan")
     # Without a marker a file that is there may have been fetched, whatever became of the delivery.
     workflow = Workflow(opens=False) if completion == _COMPLETIONS[1] else None
     return LiveRampFiles(
         account,
         given.get("bucket", ""),
-        given.get("prefix", f"segment-assets/{account}"),
+        given.get("prefix", f"{'segment-assets' if way == _S3 else 'uploads'}/{account}"),
         given.get("removals_prefix", ""),
-        dataclasses.replace(CONTRACT, workflow=workflow),
+        way,
+        dataclasses.replace(
+            CONTRACT, workflow=workflow, **(_by_sftp(given.get("server", _FILES)) if way == _SFTP else {})
+        ),
     )
+
+
+def _one_of(name: str, given: Mapping[str, str], words: Sequence[str]) -> str:
+    word = given.get(name, words[0])
+    if word not in words:
+        raise PermanentError(f"liveramp: {name} is not one of {', '.join(words)}; correct it in the plan")
+    return word
+
+
+def _by_sftp(server: str) -> dict[str, Any]:
+    """What the contract says otherwise: another address, which nothing is signed for."""
+    if not _SERVER.fullmatch(server):
+        raise PermanentError("liveramp: server is not a host or host:port; correct it in the plan")
+    return {"endpoint": f"sftp://{server}", "signed_for": ""}

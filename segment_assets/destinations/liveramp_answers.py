@@ -1,7 +1,7 @@
-"""What S3 answers to a file: that it keeps it, or why not.
+"""What S3 or an SFTP server answers to a file: that it keeps it, or why not.
 
 Belongs here: reading. Not here: what is sent (`liveramp`), how long to wait and what to try again (`delivery`).
-Source: S3 2006-03-01 (PutObject with its ETag, error codes), as of autumn 2026.
+Source: S3 2006-03-01 (PutObject with its ETag, error codes), SFTP 3 (status codes), as of autumn 2026.
 """
 
 from __future__ import annotations
@@ -25,6 +25,25 @@ _FOR_A_PERSON = {
     "NoSuchBucket": "there is no such bucket; correct the setting `bucket` of this account",
 }
 
+_NO_FOLDER = "there is no such folder on the server; have LiveRamp make it, or correct the setting `prefix`"
+_NOT_ALLOWED = "the user may not write there; ask LiveRamp which folder this account has"
+_UNFIT = "the server cannot do what a drop needs; send by S3, or ask LiveRamp"
+_BY_SFTP: dict[str, tuple[type[SegmentAssetsError], str]] = {
+    "NO_SUCH_FILE": (NeedsHumanError, _NO_FOLDER),
+    "NO_SUCH_PATH": (NeedsHumanError, _NO_FOLDER),
+    "PERMISSION_DENIED": (NeedsHumanError, _NOT_ALLOWED),
+    "WRITE_PROTECT": (NeedsHumanError, _NOT_ALLOWED),
+    "QUOTA_EXCEEDED": (NeedsHumanError, "the folder is full; ask LiveRamp"),
+    "NO_SPACE_ON_FILESYSTEM": (NeedsHumanError, "the server is full; ask LiveRamp"),
+    "FILE_ALREADY_EXISTS": (
+        NeedsHumanError,
+        "a file of this name with another size is there, which is not ours and stays; look who else writes there",
+    ),
+    "OP_UNSUPPORTED": (PermanentError, _UNFIT),
+    "BAD_MESSAGE": (PermanentError, _UNFIT),
+    "INVALID_FILENAME": (PermanentError, _UNFIT),
+}
+
 
 def must_be_stored(response: Response, said: str) -> None:
     """Raise TransientError, NeedsHumanError or PermanentError unless S3 says that it keeps the object (its ETag)."""
@@ -35,6 +54,17 @@ def must_be_stored(response: Response, said: str) -> None:
     code = _code(response)
     error = _refusal(code, response.status, f"{said}: answer {code}")
     error.code = code
+    raise error
+
+
+def must_be_there(response: Response, said: str) -> None:
+    """Raise TransientError, NeedsHumanError or PermanentError unless the SFTP server tells the size of the file."""
+    code = response.headers.get("sftp-status", "")
+    if code == "OK" and response.headers.get("sftp-size"):
+        return
+    kind, words = _BY_SFTP.get(code, (TransientError, "the file is not in its place; it is sent again"))
+    error = kind(f"{said}: answer {code or response.status}: {words}")
+    error.code = code or str(response.status)
     raise error
 
 

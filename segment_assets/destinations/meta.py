@@ -44,7 +44,7 @@ from segment_assets.destinations.meta_answers import (
     words,
 )
 from segment_assets.destinations.settings import known_settings
-from segment_assets.destinations.shaping import text_rows
+from segment_assets.destinations.shaping import json_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,7 +161,8 @@ class MetaCustomAudiences:
 
     def _body(self, members: Sequence[Member], session: Session, *, with_value: bool = False) -> dict[str, Any]:
         sent = tuple(self.contract.match_keys.values())
-        rows: list[list[Any]] = [*text_rows(members, [key.form for key in sent])]
+        forms = [key.form for key in sent]
+        rows: Sequence[Sequence[Any]] = json_rows(members, forms)
         if with_value:
             rows = [[*row, _number(member.value)] for row, member in zip(rows, members, strict=True)]
         return {

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segment_assets.resources.stores import Stores
 
 D = TypeVar("D", bound="Destination")
+_SFTP = "sftp://"
 
 
 class DestinationAccount(dg.ConfigurableResource):
@@ -80,6 +81,8 @@ class DestinationAccount(dg.ConfigurableResource):
         """A way that carries the account's token, or AWS's signature where the destination is AWS's own."""
         from segment_assets.resources.transport import HttpTransport
 
+        if contract.endpoint.startswith(_SFTP):
+            return self._by_sftp(contract.endpoint)
         if contract.signed_for and self.region:
             return self._signed(contract.signed_for)
         token = self._token()
@@ -88,13 +91,22 @@ class DestinationAccount(dg.ConfigurableResource):
             raise NeedsHumanError(
                 f"there is no secret {self._secret}, or no access_token in it; put what the platform gave you there"
             )
-        return HttpTransport(
+        way = HttpTransport(
             self.endpoint or self._own_sandbox(),
             given,
             refresh=_renewal(token),
             token_header=contract.token_header,
             secret_headers=self._secret_headers(contract.secret_headers),
         )
+        return self._with_files(way, contract.files_signed_for) if contract.files_signed_for and self.region else way
+
+    def _with_files(self, way: Transport, service: str) -> Transport:
+        from segment_assets.resources.aws_transport import AwsTransport
+        from segment_assets.resources.files_transport import FilesTransport
+
+        own = {service: self.files_endpoint} if self.files_endpoint else {}
+        credentials = self._stores.session().renewed_credentials()
+        return FilesTransport(way, AwsTransport(self.region, service, endpoints=own, credentials=credentials))
 
     def _signed(self, service: str) -> Transport:
         from segment_assets.resources.aws_transport import AwsTransport
@@ -105,6 +117,22 @@ class DestinationAccount(dg.ConfigurableResource):
         own = {name: address for name, address in given.items() if address}
         credentials = self._stores.session().renewed_credentials()
         return AwsTransport(self.region, service, endpoints=own, credentials=credentials)
+
+    def _by_sftp(self, published: str) -> Transport:
+        from segment_assets.resources.sftp_transport import transport_to
+
+        if self.sandbox_home and not self.endpoint:
+            from segment_assets.sandbox import process
+
+            drop = process.drop(Path(self.sandbox_home), self.destination)
+            return transport_to(drop.pop("address"), drop, self._secret)
+        if self.is_diverted and not self.endpoint.startswith(_SFTP):
+            raise NeedsHumanError(
+                f"{self.destination}: its address is not the platform's own, and is none of SFTP, which this account "
+                f"is for; name {_SFTP}host:port in SEGMENT_ASSETS_ENDPOINTS"
+            )
+        address = self.endpoint if self.is_diverted else published
+        return transport_to(address, self.kept(), self._secret, host_keys=self.settings.get("host_key", ""))
 
     @property
     def _stores(self) -> Stores:

@@ -74,6 +74,22 @@ def running(home: Path) -> SandboxProcess | None:
     return SandboxProcess(told["url"], told["pid"])
 
 
+def drop(home: Path, platform: str) -> dict[str, str]:
+    """Where a platform of this sandbox takes files by SFTP: `address`, `user`, `password`, and its `host_key`.
+
+    Raises PermanentError for a platform that has no such place, TransientError when no sandbox runs.
+    """
+    import httpx
+
+    found = running(home)
+    if found is None:
+        raise TransientError("The platform sandbox is not running; start it with `segment-assets sandbox`.")
+    told = httpx.get(f"{found.url}/_sandbox/drops/{platform}", timeout=_START_SECONDS, trust_env=False)
+    if told.is_error:
+        raise PermanentError(f"The sandbox's {platform} takes no files by SFTP; correct the account in the plan.")
+    return dict(told.json())
+
+
 def stop(home: Path) -> None:
     """End the process that serves this home: politely, after five seconds by force. No process, no effect.
 

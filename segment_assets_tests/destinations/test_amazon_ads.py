@@ -206,7 +206,17 @@ class TestErasure:
         assert request.headers["Amazon-Ads-Manager-Account-ID"] == "m-1"
         assert request.headers["Content-Type"] == "application/vnd.admDataDeletion.v1+json"
 
-    @pytest.mark.parametrize(("status", "body"), [(200, {}), (202, {"status": "ACCEPTED"}), (204, None), (200, None)])
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (200, {}),
+            (202, {"status": "ACCEPTED"}),
+            (202, {"status": "ACCEPTED", "requestId": "x"}),
+            (200, {"requestId": "x"}),
+            (204, None),
+            (200, None),
+        ],
+    )
     def test_whatever_the_body_of_a_yes_is_it_is_taken_on(self, status, body):
         answer = self.manager.read_erasure([Member(digest("m"), KEYS)], PLACE, Response(status, {}, body))
         assert (answer.accepted, answer.unproven, answer.rejected) == (1, 0, {})
@@ -224,7 +234,13 @@ class TestErasure:
             self.manager.read_erasure(three, PLACE, Response(200, {}, {"errors": [{"code": "400"}]}))
 
     @pytest.mark.parametrize(
-        ("status", "body"), [(207, {}), (200, {"status": "FAILED"}), (200, {"error": [{"index": 0}]})]
+        ("status", "body"),
+        [
+            (207, {}),
+            (200, {"status": "PARTIAL"}),
+            (200, {"error": [{"index": 0}]}),
+            (202, {"status": "ACCEPTED", "errorCount": 1}),
+        ],
     )
     def test_what_is_no_plain_yes_proves_nothing(self, status, body):
         answer = self.manager.read_erasure([Member(digest("m"), KEYS)], PLACE, Response(status, {}, body))
@@ -234,6 +250,7 @@ class TestErasure:
         ("response", "error"),
         [
             (Response(400, {}, {"code": "BadRequest"}), RefusedBatchError),
+            (Response(200, {}, {"status": "FAILED"}), RefusedBatchError),
             (Response(403, {}, None), NeedsHumanError),
             (Response(404, {}, None), PermanentError),
             (Response(500, {}, None), TransientError),

@@ -7,6 +7,7 @@ That S3's own package sends and reads the same is in `conformance`, behaviour ag
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 
 import pytest
@@ -38,6 +39,7 @@ from segment_assets_tests.fakes import digest
 SETTINGS = {"bucket": "lumen-liveramp"}
 FILES = connect("liveramp", "lumen", SETTINGS)
 MARKED = connect("liveramp", "lumen", {**SETTINGS, "completion": "marker"})
+BY_SFTP = connect("liveramp", "lumen", {"transport": "sftp"})
 SPEC = AudienceSpec("Lumen Shop: VIP 90+ days!", "0123456789abcdef" * 2, {})
 FIELD = "lumen_shop_vip_90_days_0123456789ab"
 STORED = Response(200, {"ETag": '"abc"'}, None)
@@ -109,6 +111,9 @@ class TestSettings:
             {"removals_prefix": "x/"},
             {"completion": "rename"},
             {"sftp": "1"},
+            {"transport": "ftp"},
+            {"host_key": "ssh-ed25519 AAAA"},
+            {"server": "files.example"},
         ],
     )
     def test_a_setting_that_there_is_not_is_refused_by_name(self, setting):
@@ -118,6 +123,62 @@ class TestSettings:
     def test_the_shortest_and_the_longest_bucket_are_taken(self):
         for name in ("abc", "a" * 63):
             assert connect("liveramp", "lumen", {"bucket": name}).bucket == name
+
+
+class TestBySftp:
+    def test_a_file_goes_into_the_folder_of_the_account_on_liveramp_s_server_and_is_signed_for_nobody(self):
+        assert made(files=BY_SFTP).path == f"/uploads/lumen/{FIELD}_add_abc_0002.csv"
+        assert made(files=BY_SFTP).content == made().content
+        assert (BY_SFTP.contract.endpoint, BY_SFTP.contract.signed_for) == ("sftp://files.liveramp.com", "")
+        assert dataclasses.replace(BY_SFTP.contract, endpoint=CONTRACT.endpoint, signed_for="s3") == CONTRACT
+
+    def test_server_folder_and_marker_are_the_plan_s(self):
+        settings = {"transport": "sftp", "server": "files-eu.example:2222", "prefix": "in/eu", "completion": "marker"}
+        files = connect("liveramp", "lumen", {**settings, "removals_prefix": "out/eu", "host_key": "ssh-ed25519 AAAA"})
+        assert files.contract.endpoint == "sftp://files-eu.example:2222"
+        assert files.contract.workflow == Workflow(opens=False)
+        marker = files.step_request(Step.COMMIT, FIELD, Operation.REMOVE, PLACE)
+        assert (made(files=files).path, marker.path) == (
+            f"/in/eu/{FIELD}_add_abc_0002.csv", f"/out/eu/{FIELD}_remove_abc.done"
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "setting", [{"bucket": "abc"}, {"server": "sftp://x"}, {"server": "a b"}, {"server": "h:123456"}]
+    )
+    def test_a_setting_that_does_not_fit_is_refused_by_name(self, setting):
+        with pytest.raises(PermanentError, match=rf"\b{next(iter(setting))}\b"):
+            connect("liveramp", "lumen", {"transport": "sftp", **setting})
+
+    def test_a_file_that_is_there_proves_nobody(self):
+        there = Response(200, {"sftp-status": "OK", "sftp-size": "12"}, None)
+        answer = BY_SFTP.read(PEOPLE, PLACE, there)
+        assert (answer.received, answer.accepted, answer.unproven, answer.code) == (3, 0, 3, "200")
+        assert BY_SFTP.read_step(Step.COMMIT, PLACE, there).code == "200"
+
+    @pytest.mark.parametrize(
+        ("code", "kind", "words"),
+        [
+            ("NO_SUCH_FILE", NeedsHumanError, "prefix"),
+            ("NO_SUCH_PATH", NeedsHumanError, "prefix"),
+            ("PERMISSION_DENIED", NeedsHumanError, "folder"),
+            ("WRITE_PROTECT", NeedsHumanError, "folder"),
+            ("QUOTA_EXCEEDED", NeedsHumanError, "full"),
+            ("NO_SPACE_ON_FILESYSTEM", NeedsHumanError, "full"),
+            ("FILE_ALREADY_EXISTS", NeedsHumanError, "who else"),
+            ("OP_UNSUPPORTED", PermanentError, "cannot"),
+            ("BAD_MESSAGE", PermanentError, "cannot"),
+            ("INVALID_FILENAME", PermanentError, "cannot"),
+            ("FAILURE", TransientError, "again"),
+            ("", TransientError, "500"),
+            ("OK", TransientError, "again"),
+        ],
+    )
+    def test_a_refusal_says_what_to_do_and_keeps_the_code(self, code, kind, words):
+        with pytest.raises(SegmentAssetsError, match=words) as error:
+            BY_SFTP.read(PEOPLE, PLACE, Response(500, {"sftp-status": code}, None))
+        assert type(error.value) is kind
+        assert error.value.code == (code or "500")
+        assert str(error.value).startswith("liveramp lumen: ")
 
 
 class TestTheField:

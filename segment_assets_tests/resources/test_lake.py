@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from segment_assets.contracts import PermanentError
 from segment_assets.resources import snapshots as lake_module
 from segment_assets.resources.lake import LocalLake
-from segment_assets.tables import EXPOSED_CUSTOMERS
+from segment_assets.tables import ACKNOWLEDGED, EXPOSED_CUSTOMERS
 from segment_assets_tests.resources.lakes import TABLE, WEEK, customers, publish, rows_of
 
 if TYPE_CHECKING:
@@ -68,6 +68,28 @@ def test_columns_are_put_into_their_declared_order(tmp_path: Path) -> None:
     first, second = LocalLake(tmp_path / "a"), LocalLake(tmp_path / "b")
     turned = rows_of([1]).append_column("more", pa.array(["x"])).select(["more", "customer_id"])
     assert publish(first, turned).id == publish(second, rows_of([1])).id
+
+
+def test_a_nullable_column_that_is_left_out_is_null_and_the_id_is_the_same(tmp_path: Path) -> None:
+    """Also where only some batches bring it; one that may not be null is missed."""
+    ids_of_rows = [bytes([n]) * 32 for n in range(3)]
+    cells = {"member_id": ids_of_rows, "record_id": ids_of_rows, "standing": ["acknowledged"] * 3}
+    cells["email"] = [ids_of_rows[0], None, None]
+    schema = ACKNOWLEDGED.arrow_schema()
+    rows = pa.table({name: cells.get(name, [None] * 3) for name in schema.names}, schema)
+    ids = []
+    for name, parts in {
+        "whole": [rows],
+        "in parts": [rows.slice(0, 1), rows.slice(1).drop_columns(["email", "phone_digits"])],
+        "turned": [rows.slice(0, 1), rows.slice(1).select(["standing", "record_id", "member_id"])],
+    }.items():
+        writer = LocalLake(tmp_path / name).writer(ACKNOWLEDGED.name, WEEK)
+        for part in parts:
+            writer.write(part)
+        ids.append(writer.publish({}).id)
+    assert len(set(ids)) == 1
+    with pytest.raises(KeyError):
+        LocalLake(tmp_path / "bad").writer(ACKNOWLEDGED.name, WEEK).write(rows.drop_columns(["member_id"]))
 
 
 WRITE_AND_DIE = """

@@ -66,8 +66,9 @@ _AMAZON_FORMS = {
 
 
 def _amazon(fields: str, plain: dict[MatchKey, Sent], source: str) -> Route:
-    """The two routes differ in the names of their fields and in what they take beside the hashes."""
+    """The routes differ in the names of their fields and in what they take beside the hashes."""
     field = dict(zip(_AMAZON_FORMS, fields.split(), strict=True))
+    supporting = (K.FIRST_NAME, K.LAST_NAME, K.ADDRESS, K.CITY, K.STATE, K.POSTAL_CODE, K.COUNTRY, K.EXTERNAL_ID)
     return Route(
         match_keys={**{key: Sent(field[key], form) for key, form in _AMAZON_FORMS.items()}, **plain},
         groups=(
@@ -75,7 +76,7 @@ def _amazon(fields: str, plain: dict[MatchKey, Sent], source: str) -> Route:
             (K.FIRST_NAME, K.LAST_NAME, K.ADDRESS, K.POSTAL_CODE),
         ),
         identifying=(K.EMAIL, K.PHONE, *(key for key in plain if key in {K.MOBILE_AD_ID, K.RAMP_ID})),
-        supporting=(K.FIRST_NAME, K.LAST_NAME, K.ADDRESS, K.CITY, K.STATE, K.POSTAL_CODE, K.COUNTRY, K.EXTERNAL_ID),
+        supporting=tuple(key for key in supporting if key in {**field, **plain}),
         settings={
             "email_symbols": Setting(
                 {"deleted": {}, "kept": {K.EMAIL: Sent(field[K.EMAIL], "email")}},
@@ -115,6 +116,14 @@ AMAZON = Platform(
                 K.EXTERNAL_ID: Sent("externalUserId", "external_token", PLAIN),
             },
             "https://github.com/aws-solutions/amazon-marketing-cloud-uploader-from-aws",
+        ),
+        "amc_data": _amazon(
+            "email phone first_name last_name address city state zip",
+            {
+                K.MOBILE_AD_ID: Sent("mobile_ad_id", "mobile_ad_id", PLAIN),
+                K.COUNTRY: Sent("country_code", "country_code", PLAIN),
+            },
+            "https://advertising.amazon.com/API/docs, AMC advertiser data upload; rules as for amc",
         ),
     },
 )

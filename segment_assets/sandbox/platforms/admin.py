@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -20,6 +20,7 @@ from segment_assets.sandbox.platforms.kit import audiences, people, request_log,
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from starlette.requests import Request
 
@@ -40,12 +41,22 @@ def routes(sandbox: Sandbox) -> list[Route]:
         Route("/_sandbox/requests", admin.requests),
         Route("/_sandbox/reset", admin.reset, methods=["POST"]),
         Route("/_sandbox/platforms/{platform}", admin.platform, methods=["GET", "POST"]),
+        Route("/_sandbox/drops/{platform}", admin.drop),
         Route("/_sandbox/accounts/{platform}/{account}", admin.account, methods=["GET", "POST"]),
         Route("/_sandbox/audiences", admin.audiences),
         Route("/_sandbox/audiences/{audience}", admin.audience, methods=["GET", "POST"]),
         Route("/_sandbox/audiences/{audience}/members", admin.members),
         Route("/_sandbox/audiences/{audience}/identifiers", admin.identifiers),
     ]
+
+
+@runtime_checkable
+class HasDrop(Protocol):
+    """A platform that takes files by SFTP."""
+
+    async def drop(self, home: Path, store: store.Store) -> dict[str, str]:
+        """Listen, if it does not yet, and tell `address`, `user`, `password` and `host_key`."""
+        ...
 
 
 class _Admin:
@@ -110,6 +121,13 @@ class _Admin:
         await self._sandbox.store.run(clear)
         self._sandbox.faults.replace([])
         return JSONResponse({"ok": True})
+
+    async def drop(self, request: Request) -> Response:
+        """Where a platform takes files by SFTP. It listens from the first question on."""
+        platform = self._sandbox.platforms.get(request.path_params["platform"])
+        if not isinstance(platform, HasDrop):
+            return _unknown()
+        return JSONResponse(await platform.drop(self._sandbox.home, self._sandbox.store))
 
     async def platform(self, request: Request) -> Response:
         """Switches of a platform."""

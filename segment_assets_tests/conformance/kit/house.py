@@ -48,6 +48,7 @@ class House:
     batch: int = BATCH
     mode: Mode = Mode.MIRROR
     line: Line = dataclasses.field(init=False)
+    names: Mapping[int, set[str]] = dataclasses.field(init=False)
     waited: list[float] = dataclasses.field(default_factory=list)
     rows: list[Mapping[str, Any]] = dataclasses.field(default_factory=list)
     errors: list[SegmentAssetsError] = dataclasses.field(default_factory=list)
@@ -55,7 +56,10 @@ class House:
     suppressions: Snapshot | None = None
 
     def __post_init__(self) -> None:
-        self.line = Line(self.outside.inside, lambda text: people_in(self.record, text))
+        self.mode = self.record.mode if self.mode is Mode.MIRROR else self.mode
+        # Every call is searched for all of them, so they are made once.
+        self.names = {number: people.identifiers(self.record, number) for number in KNOWN}
+        self.line = Line(self.outside.inside, lambda text: people_in(self.names, text))
         if self.record.switches:
             self.outside.admin(f"platforms/{self.record.destination}", self.record.switches)
 
@@ -87,9 +91,9 @@ class House:
         rows = [people.row(self.record.contract, number) for number in numbers]
         self.audience = publish_audience(self.lake, SEGMENT, [*rows, *others])
 
-    def opt_out(self, number: int) -> None:
+    def opt_out(self, *numbers: int) -> None:
         self.suppressions = publish_suppressions(
-            self.lake, [("member", people.row(self.record.contract, number)["member_id"])]
+            self.lake, [("member", people.row(self.record.contract, number)["member_id"]) for number in numbers]
         )
 
     def run(self) -> Report:
@@ -155,15 +159,15 @@ class House:
         """The identifiers in the platform's audience, of all people whom the kit knows."""
         lists = self.outside.audiences()
         assert len(lists) <= self.record.lists, "an audience was created twice"
-        known = people.all_identifiers(self.record, KNOWN)
+        known = set().union(*self.names.values())
         return {cell for one in lists for person in self.outside.people_of(one) for cell in person.values()} & known
 
     def audience_id(self) -> str:
         """What the connector calls its audience."""
-        (created,) = [
-            e for e in AudienceLedger(self.lake, self.pair, time.time).audience().entries if e.kind == "created"
-        ]
-        return str(created.body["id"])
+        # Where an audience is emptied and filled again the platform's own stays.
+        entries = AudienceLedger(self.lake, self.pair, time.time).audience().entries
+        (created,) = {str(entry.body["id"]) for entry in entries if entry.kind == "created"}
+        return created
 
     def holds_exactly(self, numbers: Iterable[int], also: Iterable[str] = ()) -> None:
         wanted, held = people.all_identifiers(self.record, numbers) | set(also), self.held()
@@ -182,11 +186,11 @@ class House:
         return [call.people for call in self.line.calls if call.people]
 
 
-def people_in(record: Record, text: str) -> list[int]:
-    """Who is in a call, in the order in which they are there."""
+def people_in(names: Mapping[int, Iterable[str]], text: str) -> list[int]:
+    """Who is in a call, in the order in which they are there. `names`: identifiers of each number."""
     found: dict[int, int] = {}
-    for number in KNOWN:
-        places = [place for one in people.identifiers(record, number) if (place := text.find(one)) >= 0]
+    for number, identifiers in names.items():
+        places = [place for one in identifiers if (place := text.find(one)) >= 0]
         if places:
             found[number] = min(places)
     return sorted(found, key=found.__getitem__)

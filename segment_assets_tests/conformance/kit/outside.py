@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from segment_assets.sandbox.platforms.kit.exchange import Platform
 
 URL = "http://127.0.0.1"
-MOST = 1_000
+MOST = 2_000
 
 
 class KilledError(BaseException):

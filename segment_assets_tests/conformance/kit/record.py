@@ -12,7 +12,7 @@ import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import destinations
-from segment_assets.contracts import Encoding
+from segment_assets.contracts import Encoding, Mode
 from segment_assets.delivery.preview import placeholder_statements
 from segment_assets_tests.conformance.kit import platforms
 
@@ -54,6 +54,7 @@ class Record:
     `chosen` what we took for some of these, so that nobody changes them unnoticed.
     `lists`: how many audiences the connector makes for one of ours (one per lane on some platforms).
     `switches`: of the sandbox's platform, where the kit's few people would not do.
+    `mode`: of the kit's activation, `replace` for a platform that takes nobody out by a call of its own.
     `connector`, `platform`: for a destination that is not in the package.
     """
 
@@ -74,6 +75,7 @@ class Record:
     names_refused: bool = True
     lists: int = 1
     switches: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    mode: Mode = Mode.MIRROR
     connector: ModuleType | None = None
     platform: Callable[[], Platform] | None = None
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segment_assets.sandbox.platforms.kit import audiences, people, settings
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 ACCOUNT = "lumen_onboarding"
 UPLOADS, DELETIONS = f"segment-assets/{ACCOUNT}/", f"deletions/{ACCOUNT}/"
+# What customers upload by SFTP: below the sandbox's home, and there the folder as the server shows it.
+_FOLDER, BY_SFTP = "liveramp_sftp", f"uploads/{ACCOUNT}/"
 MINIMUM_ROWS = 25
 _KEY = "audience_key"
 _HASHES = {"SHA-256": 64, "SHA-1": 40, "MD5": 32}
@@ -40,6 +44,7 @@ class BadFileError(Exception):
 
 def fetch(db: sqlite3.Connection, now: float) -> None:
     """Take in every file that is due."""
+    _look_through_the_folder(db, now)
     waits = settings.read(db, PLATFORM, "waits_for_marker", 0)
     due = now - settings.read(db, PLATFORM, "processing_seconds", 0.0)
     rows = db.execute(
@@ -67,6 +72,41 @@ def state_of(db: sqlite3.Connection, field: str) -> str:
     return "no file" if row is None else row["status"] or "processing"
 
 
+def folder_of(home: Path) -> Path:
+    """What the SFTP server shows."""
+    return home / _FOLDER
+
+
+def begin_anew(db: sqlite3.Connection) -> None:
+    """A first start has no file in the folder either."""
+    folder = folder_of(_home(db))
+    if folder.exists() and db.execute("SELECT count(*) FROM liveramp_object").fetchone()[0] == 0:
+        for file in _uploaded(folder, hidden=True):
+            file.unlink(missing_ok=True)
+
+
+def _look_through_the_folder(db: sqlite3.Connection, now: float) -> None:
+    """What lies there is taken as it is now, whole or not; one that was taken is not looked at again."""
+    folder = folder_of(_home(db))
+    known = {row["key"] for row in db.execute("SELECT key FROM liveramp_object")} if folder.exists() else set()
+    for file in _uploaded(folder, hidden=False):
+        key = str(file.relative_to(folder))
+        if key not in known:
+            # In the order in which they were written, on the sandbox's clock.
+            put_at = now - max(time.time() - file.stat().st_mtime, 0.0)
+            db.execute(
+                "INSERT INTO liveramp_object (key, body, put_at) VALUES (?, ?, ?)", (key, file.read_bytes(), put_at)
+            )
+
+
+def _uploaded(folder: Path, *, hidden: bool) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and (hidden or not file.name.startswith("."))]
+
+
+def _home(db: sqlite3.Connection) -> Path:
+    return Path(db.execute("PRAGMA database_list").fetchone()["file"]).parent
+
+
 def _listed(db: sqlite3.Connection) -> Iterator[str]:
     """Keys that completion markers name."""
     for row in db.execute("SELECT key, body FROM liveramp_object WHERE substr(key, -5) = '.done'"):
@@ -76,7 +116,7 @@ def _listed(db: sqlite3.Connection) -> Iterator[str]:
 
 def _take_in(db: sqlite3.Connection, key: str, body: bytes, now: float) -> None:
     is_deletion = key.startswith(DELETIONS)
-    if not is_deletion and not key.startswith(UPLOADS):
+    if not is_deletion and not key.startswith((UPLOADS, BY_SFTP)):
         raise BadFileError("not in a folder that is fetched")
     poisoned = set(settings.read(db, PLATFORM, "poisoned", []))
     column, fields, rows = _read(body, settings.read(db, PLATFORM, "minimum_rows", MINIMUM_ROWS))

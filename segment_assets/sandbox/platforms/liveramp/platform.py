@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_assets.sandbox.platforms.kit import audiences, settings
 from segment_assets.sandbox.platforms.kit.clock import Clock
@@ -13,13 +13,18 @@ from segment_assets.sandbox.platforms.liveramp import bucket, files
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
 
     from segment_assets.sandbox.platforms.kit.exchange import Call
     from segment_assets.sandbox.platforms.kit.faults import Rule
+    from segment_assets.sandbox.platforms.kit.store import Store
 
 
 class LiveRamp:
-    """The simulated platform. Holds no state of its own: everything is in the store."""
+    """The simulated platform. Holds no state of its own but its SFTP server: everything is in the store."""
+
+    def __init__(self) -> None:
+        self._acceptor: Any = None
 
     name = bucket.PLATFORM
     shape = files.SHAPE
@@ -31,6 +36,7 @@ class LiveRamp:
     def prepare(self, db: sqlite3.Connection) -> None:
         """The bucket, and the first audience."""
         db.execute(bucket.TABLES)
+        files.begin_anew(db)
         audiences.add_account(db, self.name, files.ACCOUNT)
 
     def catch_up(self, db: sqlite3.Connection, clock: Clock) -> None:
@@ -54,6 +60,14 @@ class LiveRamp:
         if rule.kind is Kind.STATUS:
             return bucket.error("InternalError", "We encountered an internal error. Please try again.", rule.status)
         return bucket.error("SlowDown", "Please reduce your request rate.")
+
+    async def drop(self, home: Path, store: Store) -> dict[str, str]:
+        """The SFTP server, from the first question on: whoever does not ask need not load what it is made of."""
+        from segment_assets.sandbox.platforms.liveramp import sftp
+
+        if self._acceptor is None:
+            self._acceptor = await sftp.listen(home, store)
+        return sftp.told(home, self._acceptor)
 
     def state(self, audience: sqlite3.Row, db: sqlite3.Connection, clock: Clock) -> str:
         """The state of the newest file of a field."""

@@ -22,7 +22,7 @@ RECORD = Record(
         "first_party_only": True,
         "keeps_people": True,
         # Of a manager account: identities in a request, days until it is done.
-        "erasure": (1_000, 30, "the data room of the manager account"),
+        "erasure": (1_000, 30, "the data room of the manager account", False),
         "endpoint": "https://advertising-api.amazon.com",
         "secret_headers": {"Amazon-Advertising-API-ClientId": "client_id"},
         "statements": {

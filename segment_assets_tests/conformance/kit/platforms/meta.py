@@ -14,7 +14,7 @@ RECORD = Record(
         # usersreplace: seconds from the first batch, members of an audience.
         "replacing": (90 * 60, 100_000_000),
         # usersofanyaudience: as many rows as /users.
-        "erasure": (10_000, 0, "every audience of the ad account"),
+        "erasure": (10_000, 0, "every audience of the ad account", False),
         "statements": {
             "customer_file_source": ("USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED")
         },

@@ -52,7 +52,7 @@ RECORD = Record(
         "minimum_members": 0,
         "first_party_only": True,
         "keeps_people": True,
-        "erasure": (5_000, 0, "every segment of the advertiser"),
+        "erasure": (5_000, 0, "every segment of the advertiser", False),
     },
     held=held,
     carried=carried,
