@@ -153,8 +153,7 @@ def _trials(plan: Plan, lake: Lake, accounts: AccountTables, key: bytes, workdir
     ]
     sizes = all_rows(lake, AUDIENCE_SIZES.name).to_table().to_pylist()
     spent, rates = _spent(lake)
-    weeks = accounts.weeks(CONVERSIONS.name)
-    newest = dt.date.fromisoformat(weeks[-1]) + 6 * _DAY if weeks else dt.date.min
+    newest = _newest_orders(accounts)
     for segment, planned in sorted(plan.segments.items()):
         mine = sorted((row for row in deliveries if row["segment"] == segment), key=lambda row: row["opened_at"])
         if planned.experiment is None or not mine:
@@ -180,6 +179,18 @@ def _trials(plan: Plan, lake: Lake, accounts: AccountTables, key: bytes, workdir
         ]
         share = plan.experiments[planned.experiment].share
         yield Trial(planned.experiment, segment, share, arms, period if newest >= period.first else None, on)
+
+
+def _newest_orders(accounts: AccountTables) -> dt.date:
+    """The newest day that any row of the orders is of: the file of a week may end in the middle of it."""
+    import pyarrow.compute as pc
+
+    for week in reversed(accounts.weeks(CONVERSIONS.name)):
+        batches = accounts.dataset(CONVERSIONS.name, week).to_batches(columns=["date"])
+        days = [day for batch in batches if (day := pc.max(batch.column(0)).as_py()) is not None]
+        if days:
+            return min(max(days), dt.date.fromisoformat(week) + 6 * _DAY)
+    return dt.date.min
 
 
 def _account(plan: Plan, name: str) -> tuple[str, str]:
@@ -243,13 +254,17 @@ def _spent(lake: Lake) -> tuple[_Rows, Mapping[str, float]]:
 
 
 def _spent_on(spent: _Rows, segment: str, place: tuple[str, str], period: "Period") -> float | None:
-    """In EUR, of the days whose orders are outcomes; None where nothing has landed, or a currency has no rate."""
-    amounts = [
-        row["amount_eur"]
-        for row in spent
-        if row["segment"] == segment and _place(row) == place and period.first <= row["day"] <= period.last
-    ]
-    return None if not amounts or None in amounts else sum(amounts)
+    """In EUR, of the days whose orders are outcomes; None where some of them have not landed, or a currency's rate.
+
+    Files land for an account: what it spent is known to its newest day of any segment. Three days of spend against the
+    orders of three weeks would be a return seven times too high.
+    """
+    of_account = [row for row in spent if _place(row) == place]
+    mine = [row for row in of_account if row["segment"] == segment and period.first <= row["day"] <= period.last]
+    if not mine or max(row["day"] for row in of_account) < period.last:
+        return None
+    amounts = [row["amount_eur"] for row in mine]
+    return None if None in amounts else sum(amounts)
 
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -71,22 +71,26 @@ def _weekly(insight: WeeklyInsight) -> dg.AssetsDefinition:
         metrics: dg.ResourceParam[Metrics],
     ) -> dg.MaterializeResult:
         week = context.partition_key
+        # Before anything is read: what changes meanwhile must not count as known.
+        versions = {table.name: accounts.version(table.name) for table in insight.own}
         sources = {table.name: lake_rows(lake, table.name, week) for table in (*insight.room, *insight.measured)}
-        _refuse_unguarded(insight, sources)
+        versions |= _versions(insight, sources)
+        _refuse_unguarded(insight, sources, versions)
         sources |= {table.name: _own_rows(accounts, table, week) for table in insight.own}
         rows = _answer(insight, dt.date.fromisoformat(week), sources, warehouse)
         writer = lake.writer(insight.table.name, week)
         writer.write(rows)
         told = _below_threshold(rows)
         used = usage_told(metrics, insight.table.name, rows)
-        made = published(writer.publish(told | _made_from(insight, sources)), told | used)
+        made_from: dict[str, object] = {MADE_FROM: versions} if insight.table in _GUARDS else {}
+        made = published(writer.publish(told | made_from), told | used)
         return checked(made, insight.table, rows, workdir)
 
     return weekly_insight
 
 
-def _refuse_unguarded(insight: WeeklyInsight, sources: Mapping[str, Source]) -> None:
-    """Raise where a table that says what must not be shown is missing, or was made from other results than these."""
+def _refuse_unguarded(insight: WeeklyInsight, sources: Mapping[str, Source], versions: Mapping[str, str]) -> None:
+    """Raise where a table that says what must not be shown is missing, or was made from other rows than these."""
     for guard in (table for table in insight.measured if table in _GUARDS):
         key = "/".join(_KEYS[guard.name])
         snapshots = sources[guard.name].snapshots
@@ -97,7 +101,7 @@ def _refuse_unguarded(insight: WeeklyInsight, sources: Mapping[str, Source]) -> 
             )
         made_from = snapshots[0].stats.get(MADE_FROM)
         known = made_from if isinstance(made_from, Mapping) else {}
-        differing = [name for name, now in _versions(insight, sources).items() if known.get(name, now) != now]
+        differing = [name for name, now in versions.items() if known.get(name, now) != now]
         if differing or (guard is COMPLEMENTARY_CELLS and not known):
             raise dg.Failure(
                 description=(
@@ -106,10 +110,6 @@ def _refuse_unguarded(insight: WeeklyInsight, sources: Mapping[str, Source]) -> 
                 ),
                 allow_retries=False,
             )
-
-
-def _made_from(insight: WeeklyInsight, sources: Mapping[str, Source]) -> dict[str, object]:
-    return {MADE_FROM: _versions(insight, sources)} if insight.table in _GUARDS else {}
 
 
 def _versions(insight: WeeklyInsight, sources: Mapping[str, Source]) -> dict[str, str]:
@@ -126,7 +126,9 @@ def _answer(insight: WeeklyInsight, week: dt.date, sources: Mapping[str, Source]
 
     from segment_assets.assets.weekly_rows import computed_rows
 
-    results = {name: rows.dataset.to_table().to_pylist() for name, rows in sources.items()}
+    # Own tables are of any size: whoever reads one here only has to be made again with it.
+    own = {table.name for table in insight.own}
+    results = {name: rows.dataset.to_table().to_pylist() for name, rows in sources.items() if name not in own}
     return pa.Table.from_pylist(computed_rows(insight.table.name, week, results), schema)
 
 

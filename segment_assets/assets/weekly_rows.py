@@ -42,12 +42,18 @@ def _attribution(week: dt.date, results: Results) -> Rows:
 
 def _time_to_conversion(week: dt.date, results: Results) -> Rows:
     journeys = results[JOURNEY_GROUPS.name]
-    days = shown(journeys, JOURNEY_GROUPS.name, "days", results[COMPLEMENTARY_CELLS.name])
+    # Of a day whose converters are not told nothing is: the next day's people at risk leave those who did not convert.
+    hidden = results[COMPLEMENTARY_CELLS.name]
+    days = shown(journeys, JOURNEY_GROUPS.name, "days", hidden, with_converters=True)
     return time_to_conversion_rows(week, days, everybody(journeys))
 
 
 def _reach_forecast(week: dt.date, results: Results) -> Rows:
-    days = shown_days(week, results[INVENTORY_DAYS.name], results[COMPLEMENTARY_CELLS.name])
+    hidden = results[COMPLEMENTARY_CELLS.name]
+    # A curve ends at the people that its channel reached.
+    channels = {row["cell"] for row in hidden if (row["source"], row["kind"]) == (VIEWER_GROUPS.name, "channel")}
+    days = shown_days(week, results[INVENTORY_DAYS.name], hidden)
+    days = [row for row in days if f"{row['channel']}/" not in channels]
     return reach_forecast_rows(week, days, CHANNELS)
 
 

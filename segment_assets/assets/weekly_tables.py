@@ -151,7 +151,8 @@ WEEKLY = (
             CAMPAIGN_REACH,
             INVENTORY_DAYS,
         ),
-        own=(),
+        # How many customers there are decides what is withheld (audience_overlap tells it).
+        own=(CUSTOMERS,),
         description="What readers' tables withhold besides what the clean room withholds, and why.",
         measured=(AUDIENCE_OVERLAP,),
     ),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from segment_assets.dashboard.units import Unit, between, written
+
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping, Sequence
@@ -69,6 +71,12 @@ def week_name(week: dt.date) -> str:
     return f"week of {week.day} {_MONTHS[week.month - 1]} {week.year}"
 
 
+def short_week(week: dt.date) -> str:
+    """`Week of 12 Oct 2026`: a phone has no room for the whole month beside a number with its interval."""
+    day, month, year = week_name(week).removeprefix("week of ").split()
+    return f"Week of {day} {month[:3]} {year}"
+
+
 def number(value: float | None, *, places: int = 0) -> str:
     """`12,737`; an unknown number is `below threshold`.
 
@@ -87,3 +95,17 @@ def percent(share: float | None) -> str:
     if share is None:
         return BELOW
     return f"{share * 100:.{1 if 0 < share < 0.095 else 0}f} %"  # noqa: PLR2004 - explained above
+
+
+def rate(counted: int | None, among: int | None) -> str:
+    """A share of people, in per cent, with its 95 % interval (Wilson); `below threshold` where a count is not known.
+
+    >>> rate(13757, 46903), rate(None, 46903)
+    ('29.3 % (28.9 to 29.7)', 'below threshold')
+    """
+    from segment_assets.measurement.intervals import Proportion, wilson
+
+    if counted is None or not among:
+        return BELOW
+    found = wilson(Proportion(counted, among))
+    return f"{written(found.value, Unit.SHARE)} ({between(found.low, found.high, Unit.SHARE, alone=False)})"

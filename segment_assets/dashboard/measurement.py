@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_assets.dashboard import charts, look
-from segment_assets.dashboard.figures import BELOW, EVERYTHING, newest, number, percent, told
+from segment_assets.dashboard.figures import BELOW, EVERYTHING, newest, number, percent, rate, told
 from segment_assets.dashboard.parts import Numbers, Section, week_of
 
 if TYPE_CHECKING:
@@ -124,7 +124,10 @@ def _creative_title(rows: Sequence[Row]) -> str:
     if not told(rows):
         return f"Converters by creative are {BELOW}"
     top = told(rows)[0]
-    return f"{top['creative_id']} was seen by most converters: {percent(top['share_of_matched'])} of those matched"
+    # How many all matched converters are may be withheld although those of a creative are told.
+    share = top["share_of_matched"]
+    seen = number(top["matched_converters"]) if share is None else f"{percent(share)} of those matched"
+    return f"{top['creative_id']} was seen by most converters: {seen}"
 
 
 def bands(of: Figures) -> Section:
@@ -134,7 +137,8 @@ def bands(of: Figures) -> Section:
         charts.Bar(
             _band(row),
             row["matched_converters"],
-            f"{number(row['matched_converters'])} of {number(row['converters'])} · {percent(row['matched_share'])}"
+            f"{number(row['matched_converters'])} of {number(row['converters'])} · "
+            f"{rate(row['matched_converters'], row['converters'])}"
             if row["matched_converters"]
             else f"{number(row['converters'])} buyers",
             behind=row["converters"],
@@ -155,12 +159,12 @@ def bands(of: Figures) -> Section:
                     _band(row),
                     number(row["converters"]),
                     number(row["matched_converters"]),
-                    percent(row["matched_share"]),
+                    rate(row["matched_converters"], row["converters"]),
                 )
                 for row in rows
             ],
         ),
-        ["A person who ordered in two bands is in both."],
+        ["A person who ordered in two bands is in both.", "Shares stand with their 95 % interval (Wilson)."],
     )
 
 
@@ -173,7 +177,8 @@ def _band_title(rows: Sequence[Row]) -> str:
         return f"Converters by order value are {BELOW}"
     shares = sorted(row["matched_share"] for row in told(rows))
     if shares[-1] - shares[0] < ALIKE:
-        return f"About {percent(sum(shares) / len(shares))} of converters had seen an impression, whatever they spent"
+        where = "whatever they spent" if len(shares) == len(rows) else "in every band that is told"
+        return f"About {percent(sum(shares) / len(shares))} of converters had seen an impression, {where}"
     low, high = (pick(told(rows), key=lambda row: row["matched_share"]) for pick in (min, max))
     return (
         f"{percent(high['matched_share'])} of converters had seen an impression at {_band(high)}, "

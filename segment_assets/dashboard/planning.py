@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_assets.dashboard import charts, look
-from segment_assets.dashboard.figures import BELOW, newest, number, percent, told, week_name
+from segment_assets.dashboard.figures import BELOW, newest, number, percent, rate, short_week, week_name
 from segment_assets.dashboard.parts import Numbers, Section, capital, week_of
 
 if TYPE_CHECKING:
@@ -26,19 +26,17 @@ def overlap(of: Figures) -> Section:
     shown = rows[:SHOWN_WEEKS]
     reached = [
         charts.Bar(
-            capital(week_name(row["reporting_week"])),
+            short_week(row["reporting_week"]),
             row["overlap_rate"],
-            f"{number(row['exposed_customers'])} · {percent(row['overlap_rate'])}" if row["exposed_customers"] else "",
+            rate(row["exposed_customers"], row["customers"]) if row["exposed_customers"] else "",
         )
         for row in shown
     ]
     converted = [
         charts.Bar(
-            capital(week_name(row["reporting_week"])),
+            short_week(row["reporting_week"]),
             row["conversion_rate"],
-            f"{number(row['matched_converters'])} · {percent(row['conversion_rate'])}"
-            if row["matched_converters"]
-            else "",
+            rate(row["matched_converters"], row["exposed_customers"]) if row["matched_converters"] else "",
         )
         for row in shown
     ]
@@ -65,14 +63,17 @@ def overlap(of: Figures) -> Section:
                     capital(week_name(row["reporting_week"])),
                     number(row["customers"]),
                     number(row["exposed_customers"]),
-                    percent(row["overlap_rate"]),
+                    rate(row["exposed_customers"], row["customers"]),
                     number(row["matched_converters"]),
-                    percent(row["conversion_rate"]),
+                    rate(row["matched_converters"], row["exposed_customers"]),
                 )
                 for row in rows
             ],
         ),
-        ["People are counted once per week; weeks do not add up, since many are reached again."],
+        [
+            "People are counted once per week; weeks do not add up, since many are reached again.",
+            "Shares stand with their 95 % interval (Wilson): how far chance alone moves one from week to week.",
+        ],
         wide=True,
     )
 
@@ -89,8 +90,11 @@ def _overlap_title(row: Row) -> str:
 def profile(of: Figures) -> Section:
     """Affinity index of an attribute."""
     rows = newest(of.profile)
-    known = sorted(told(rows), key=lambda row: row["affinity_index"], reverse=True)
-    withheld = sorted(row["attribute_value"] for row in rows if row["below_threshold"])
+    # Also of a told row: shares tell how many all matched converters are, which may be withheld.
+    known = sorted(
+        (row for row in rows if row["affinity_index"] is not None), key=lambda row: row["affinity_index"], reverse=True
+    )
+    withheld = sorted(row["attribute_value"] for row in rows if row["affinity_index"] is None)
     shown = [
         charts.Dot(
             row["attribute_value"],
@@ -105,7 +109,7 @@ def profile(of: Figures) -> Section:
     return Section(
         "profile",
         "Planning",
-        _profile_title(known),
+        _profile_title(known, everything_told=not withheld),
         f"Country of birth of matched converters compared with all customers, {week_of(rows)}: share among converters "
         "/ share among customers, times 100, with its 95 % interval.",
         [("Affinity index by country of birth", charts.dots(shown, index, usual=AS_COMMON))] if shown else [],
@@ -126,7 +130,7 @@ def profile(of: Figures) -> Section:
     )
 
 
-def _profile_title(known: Sequence[Row]) -> str:
+def _profile_title(known: Sequence[Row], *, everything_told: bool) -> str:
     if not known:
         return f"The profile of matched converters is {BELOW}"
     more = [row["attribute_value"] for row in known if row["index_low"] > AS_COMMON]
@@ -135,4 +139,6 @@ def _profile_title(known: Sequence[Row]) -> str:
             if names]  # fmt: skip
     if said:
         return f"Among converters, by country of birth: {', '.join(said)}"
-    return "Converters are born where our customers are: no difference beyond chance"
+    if everything_told:
+        return "Converters are born where our customers are: no difference beyond chance"
+    return "Of the countries of birth that are told, none is more or less common among converters beyond chance"

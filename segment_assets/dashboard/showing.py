@@ -61,7 +61,7 @@ def section_of(panel: Panel, area: str, of: Figures) -> Section:
         panel.title,
         f"{when}{said}".strip(),
         [("", chart)] if chart is not None else [],
-        Numbers([_head(number.column) for number in panel.numbers], [_cells(panel, row) for row in rows]),
+        Numbers([_head(number.column) for number in panel.numbers], [_cells(panel, row, rows) for row in rows]),
         [note for note in notes if note],
         empty="" if chart is not None else nothing,
         alternative=_in_words(panel, rows),
@@ -139,7 +139,11 @@ def _drawn(panel: Panel, rows: Sequence[Row]) -> Chart:
             {"name": _name(panel, row), "label": _more(panel, row), "part": row[panel.part], "people": row[panel.value]}
             for row in told
         ]
-        others = {_name(panel, row): _why_not(panel, row) for row in rows if not _is_told(panel, row)}
+        gone = [row for row in rows if not _is_told(panel, row)]
+        others = dict.fromkeys((_name(panel, row) for row in gone), panel.unknown)
+        # Of a bar that is withheld in part, a told row comes last: it says which parts are missing.
+        for row in sorted(gone, key=_is_withheld, reverse=True):
+            others[_name(panel, row)] = _why_not(panel, row, rows)
         colours = dict(zip(parts, look.PARTS, strict=False))
         return charts.shares(drawn, colours, axis_title=panel.axis, others=others, counted=panel.value)
     # In a ranking, whoever has no place in it is named below the chart.
@@ -207,25 +211,42 @@ def _more(panel: Panel, row: Row) -> str:
     return " · ".join(told)
 
 
-def _why_not(panel: Panel, row: Row) -> str:
-    if row.get("below_threshold"):
-        return BELOW
+def _why_not(panel: Panel, row: Row, rows: Sequence[Row] = ()) -> str:
     if panel.state and row[panel.state] not in panel.states:
         return str(row[panel.state]).replace("_", " ")
-    more = _more(panel, row)
-    return f"{panel.unknown} · {more}" if more else panel.unknown
+    gone = _unknown(panel, row, rows)
+    # Who is withheld has no other number, and a bar's words name its parts.
+    more = "" if _is_withheld(row) or panel.shape is Shape.STACK else _more(panel, row)
+    return f"{gone} · {more}" if more else gone
 
 
-def _cells(panel: Panel, row: Row) -> list[str]:
-    gone = BELOW if row.get("below_threshold") else panel.unknown
-    return [_cell(number, row) or gone for number in panel.numbers]
+def _is_withheld(row: Row) -> bool:
+    return bool(row.get("below_threshold"))
 
 
-def _cell(number: Number, row: Row) -> str:
+def _unknown(panel: Panel, row: Row, rows: Sequence[Row]) -> str:
+    """Why a number of the row is not there. What the clean room does not tell is withheld, of a told row too."""
+    if _is_withheld(row):
+        return BELOW
+    if panel.shape is Shape.STACK:
+        bar = [other for other in rows if _name(panel, other) == _name(panel, row)]
+        without = ", ".join(str(other[panel.part]) for other in bar if _is_withheld(other))
+        return f"no shares without {without}" if without else panel.unknown
+    return BELOW if "below_threshold" in row else panel.unknown
+
+
+def _cells(panel: Panel, row: Row, rows: Sequence[Row]) -> list[str]:
+    return [_cell(panel, number, row) or _unknown(panel, row, rows) for number in panel.numbers]
+
+
+def _cell(panel: Panel, number: Number, row: Row) -> str:
     """Empty where nothing is known; the ends stand without a value where they are bounds."""
     value = row[number.column]
     said = "" if value is None else written(value, number.unit)
-    ends = between(row[number.low], row[number.high], number.unit, alone=value is None) if number.low else ""
+    low, high = (row[number.low], row[number.high]) if number.low else (None, None)
+    if isinstance(panel.interval, Wilson) and number.column == panel.value:
+        low, high = panel.interval.of(row)
+    ends = between(low, high, number.unit, alone=value is None)
     return f"{said} ({ends})" if said and ends else said or ends
 
 

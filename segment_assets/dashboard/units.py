@@ -56,16 +56,18 @@ def written(value: Any, unit: Unit) -> str:
 
 
 def between(low: float | None, high: float | None, unit: Unit, *, alone: bool = True) -> str:
-    """The ends of an interval. `alone` False: beside a value, which has the unit already.
+    """The ends of an interval, of which one may be open. `alone` False: beside a value, which has the unit already.
 
     >>> between(0.29, 0.303, Unit.SHARE), between(0.29, 0.303, Unit.SHARE, alone=False), between(2, None, Unit.COUNT)
-    ('29.0 to 30.3 %', '29.0 to 30.3', '2 to …')
+    ('29.0 to 30.3 %', '29.0 to 30.3', 'at least 2')
     """
-    if low is None and high is None:
+    ends = [written(end, unit) for end in (low, high) if end is not None]
+    if not ends:
         return ""
-    ends = ["…" if end is None else written(end, unit) for end in (low, high)]
-    sign = next((sign for sign in (" %", " points", " h", " EUR") if any(end.endswith(sign) for end in ends)), "")
-    return " to ".join(end.removesuffix(sign) for end in ends) + (sign if alone else "")
+    sign = next((sign for sign in (" %", " points", " h", " EUR") if ends[0].endswith(sign)), "")
+    said = " to ".join(end.removesuffix(sign) for end in ends)
+    side = "at most " if low is None else "at least " if high is None else ""
+    return f"{side}{said}{sign if alone else ''}"
 
 
 # 0 would say that chance cannot do it.

@@ -12,7 +12,7 @@ from segment_assets.measurement.shapley import of_conversions, of_rates
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from segment_assets.measurement.markov import Transitions
     from segment_assets.measurement.shapley import Coalition
@@ -28,7 +28,8 @@ def attribution_rows(
 
     `results` are rows of `touch_credits`, `channel_steps` and `journey_groups` by table name. What the room withheld is
     missing from them; a model then shares out the part that was told, and says how many cells are missing. Only
-    `shapley_rates` says nothing then: a set that is missing is not one that converts at 0.
+    `shapley_rates` says nothing then: a set that is missing is not one that converts at 0. Where a channel's credit is
+    missing, no channel of the model has a share: of different channels, the shares of two models do not compare.
 
     All models share out the same conversions, and other tables tell how many these are. Where one channel alone is
     missing from a model, or some people from the told sets, the smallest told one is left out as well: otherwise what
@@ -42,7 +43,7 @@ def attribution_rows(
     for rule in RULES:
         found = {channel: float(known[channel][rule]) for channel in kept}
         rows += _rows(rule, found, channels, len(channels) - len(found))
-    chain = markov(_transitions(steps)) if _has_an_end(steps) else {}
+    chain = {channel: credit for channel, credit in _markov(steps).items() if channel in channels}
     rows += _rows(
         "markov_removal", _not_all_but_one(chain, channels), channels, len(channels) * (len(channels) + 1) - len(steps)
     )
@@ -71,8 +72,26 @@ def _everybody(groups: Sequence[Mapping[str, Any]]) -> float:
     return max((sum(row["people"] for row in groups if row["kind"] == kind) for kind in kinds), default=0)
 
 
+def _markov(steps: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Credits of the channels on the way from START to CONVERSION over told steps.
+
+    Of a channel that is not on it the room withheld how people come to it or go on from it: its credit is unknown, and
+    the 0 that a chain without these steps gives it is not told. Journeys that are led off the way end without a
+    conversion.
+    """
+    counted = _transitions(steps)
+    reached = _led_to(START, counted)
+    leading = _led_to(CONVERSION, [(target, origin) for origin, target in counted])
+    if CONVERSION not in reached:
+        return {}
+    chain = {step: count for step, count in counted.items() if step[0] in reached & leading}
+    lost = reached - leading - {NULL}
+    credit = markov(chain | {(channel, NULL): 1.0 for channel in lost})
+    return {channel: own for channel, own in credit.items() if channel not in lost}
+
+
 def _transitions(steps: Sequence[Mapping[str, Any]]) -> Transitions:
-    """The chain of the told steps. A channel that no told step leaves ends its journeys without a conversion."""
+    """How often each told step was taken."""
     counted: Transitions = {}
 
     def add(origin: str, target: str, count: float) -> None:
@@ -83,14 +102,20 @@ def _transitions(steps: Sequence[Mapping[str, Any]]) -> Transitions:
         add(step["channel_before"] or START, step["channel"], step["steps"])
         add(step["channel"], CONVERSION, step["conversions"])
         add(step["channel"], NULL, step["ends_without"])
-    leaving = {origin for origin, _ in counted}
-    for channel in {target for _, target in counted} - leaving - {CONVERSION, NULL}:
-        counted[channel, NULL] = 1.0
     return counted
 
 
-def _has_an_end(steps: Sequence[Mapping[str, Any]]) -> bool:
-    return any(step["channel_before"] is None for step in steps) and any(step["conversions"] for step in steps)
+def _led_to(origin: str, steps: Iterable[tuple[str, str]]) -> set[str]:
+    """Every state that steps lead to from `origin`, and `origin` itself."""
+    onward: dict[str, set[str]] = {}
+    for before, after in steps:
+        onward.setdefault(before, set()).add(after)
+    found, waiting = {origin}, [origin]
+    while waiting:
+        new = onward.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _coalitions(sets: Sequence[Mapping[str, Any]], channels: Sequence[str]) -> dict[Coalition, tuple[float, float]]:
@@ -108,8 +133,10 @@ def _coalitions(sets: Sequence[Mapping[str, Any]], channels: Sequence[str]) -> d
 
 
 def _rows(model: str, credit: Mapping[str, float], channels: Sequence[str], withheld: int) -> Iterator[dict[str, Any]]:
-    # A rate may fall when a channel is added. Where a credit is negative the others exceed the whole: no shares exist.
-    total = sum(credit.values()) if min(credit.values(), default=0.0) >= 0 else 0.0
+    # A rate may fall when a channel is added. Where a credit is negative the others exceed the whole, and where one is
+    # withheld nobody knows the whole: no shares exist.
+    whole = all(credit.get(channel, -1.0) >= 0 for channel in channels)
+    total = sum(credit.values()) if whole else 0.0
     for channel in channels:
         own = credit.get(channel)
         yield {

@@ -84,16 +84,23 @@ def minimum_detectable_effect(
 ) -> float:
     """The smallest true rise of the share `base` that arms of this size find significant in `power` of all cases.
 
-    A share of 0 is known no better than one converter among the control people, so that is what is assumed then.
+    Significant is what the pooled p-value of `lift` says; the variance of the estimate is not pooled (Fleiss, Levin and
+    Paik, Statistical Methods for Rates and Proportions, chapter 4). Without that, effects on 9,000 people beside a
+    hold-out of 1,000 were told a sixth too small. A share of 0 is known no better than one converter among the control
+    people, so that is what is assumed then.
     """
     if not 0 <= base <= 1 or min(treatment, control) < 1:
         raise PermanentError("a detectable effect needs a share between 0 and 1 and people in both arms")
     assumed = max(base, 1 / control)
-    quantiles = (z_of(level) + z_of(2 * power - 1)) * math.sqrt(design_effect)
-    found = quantiles * _error(assumed, assumed, treatment, control)
+    significant, detected = z_of(level), z_of(2 * power - 1)
+    found = 0.0
     # The treated share varies more than the base it is compared with: a few rounds settle both.
-    for _ in range(8):
-        found = quantiles * _error(min(assumed + found, 1.0), assumed, treatment, control)
+    for _ in range(9):
+        treated = min(assumed + found, 1.0)
+        pooled = (treatment * treated + control * assumed) / (treatment + control)
+        tested = _error(pooled, pooled, treatment, control)
+        found = significant * tested + detected * _error(treated, assumed, treatment, control)
+        found *= math.sqrt(design_effect)
     return found
 
 

@@ -1,7 +1,8 @@
 """What a campaign cost, and exchange rates, as files that land: the two inputs that no system of ours knows.
 
 Belongs here: reading these files row by row and refusing what is unusable. Not here: where they land.
-`spend*.csv`: day, destination, account, segment, amount, currency (one row for each; several rows of a day add up).
+`spend*.csv`: day, destination, account, segment, amount, currency (one row for each; several rows of a day add up). An
+account's spend is known to the newest day that it has a row of: a row of 0 says that a campaign has ended.
 `exchange_rates*.csv`: currency, per_eur. Both UTF-8 with a header and commas.
 """
 

@@ -49,7 +49,8 @@ class Groups:
     `total` is everybody of the same population, None where nobody told it. Where groups are `disjoint` they add up to
     it. How many groups there can be does not count: those that nobody is in hide nothing. `sums` add up also where
     people do not. `converters` are told with the people, where they are, and `every_converter` is their total.
-    `open_total`: the total is withheld itself, and must not follow from its groups either.
+    `open_total` and `open_converters`: the total is withheld itself, and must not follow from its groups either.
+    `fewest` groups are withheld together, where any are: one more than there are sums that tell them apart.
     """
 
     source: str
@@ -61,6 +62,8 @@ class Groups:
     converters: Mapping[str, int] = dataclasses.field(default_factory=dict)
     every_converter: int | None = None
     open_total: bool = False
+    open_converters: bool = False
+    fewest: int = 2
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ def _few_converters(groups: Groups, hidden: AbstractSet[str], minimum: int) -> l
     few = {name for name, won in counted.items() if min(won, groups.people[name] - won) < FEWEST_CONVERTERS}
     total = groups.every_converter
     sums = [] if total is None else [Sum(counted, total, FEWEST_CONVERTERS)]
-    return [*sorted(few), *_smallest(counted, hidden | few, sums)]
+    return [*sorted(few), *_smallest(counted, hidden | few, sums, open_total=groups.open_converters)]
 
 
 def _until_safe(groups: Groups, hidden: AbstractSet[str], minimum: int) -> list[str]:
@@ -151,11 +154,16 @@ def _until_safe(groups: Groups, hidden: AbstractSet[str], minimum: int) -> list[
     sums = [*groups.sums]
     if groups.disjoint and groups.total is not None:
         sums.append(Sum(groups.people, groups.total, 2 * minimum))
-    return _smallest(groups.people, hidden, sums, open_total=groups.open_total)
+    return _smallest(groups.people, hidden, sums, open_total=groups.open_total, fewest=groups.fewest)
 
 
 def _smallest(
-    sizes: Mapping[str, int], hidden: AbstractSet[str], sums: Sequence[Sum], *, open_total: bool = False
+    sizes: Mapping[str, int],
+    hidden: AbstractSet[str],
+    sums: Sequence[Sum],
+    *,
+    open_total: bool = False,
+    fewest: int = 2,
 ) -> list[str]:
     """The smallest told groups, so many that those which are withheld are several and none follows from a sum."""
     if not sums and not open_total:
@@ -167,7 +175,7 @@ def _smallest(
     # Groups that overlap after all exceed the total: nothing is left of it that could be told from them.
     exact = [one for one in sums if _rest(one, names) >= 0]
     for number in range(len(told) + 1):
-        several = withheld + number > 1
+        several = withheld + number >= fewest
         if not withheld + number or (several and all(_rest(one, told[number:]) >= one.minimum for one in exact)):
             return told[:number]
     return told

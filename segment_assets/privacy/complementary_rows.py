@@ -36,6 +36,7 @@ _VIEWER_PARTS = ("part_1", "part_2")
 # People hardly ever see ads in two of them in one week.
 _PLACES = ("country", "region")
 _SHOWN = ("all", "device", "hour", *_PLACES)
+_DAYS = 7
 
 
 def complementary_rows(week: dt.date, results: Mapping[str, Rows]) -> list[dict[str, Any]]:
@@ -44,8 +45,12 @@ def complementary_rows(week: dt.date, results: Mapping[str, Rows]) -> list[dict[
     They are those of the room, and of `audience_overlap`, which tells how many customers there are.
     """
     viewers = _viewers(results)
-    first = [withheld for withheld in complementary(viewers, MINIMUM) if withheld.reason != CONVERTERS]
-    viewers += _countryless(results[VIEWERS], {withheld.cell for withheld in first if withheld.kind == "country"})
+    countries = [withheld for withheld in complementary(viewers, MINIMUM) if withheld.kind == "country"]
+    silent = {withheld.cell for withheld in countries}
+    hidden = {withheld.cell for withheld in countries if withheld.reason != CONVERTERS}
+    # First what withheld countries ask of their regions: it often serves the sums over all of them as well.
+    viewers = [*_silent_countries(results[VIEWERS], silent), *_viewers(results, silent)]
+    viewers += _countryless(results[VIEWERS], hidden)
     kinds = (viewers, _customers(results), _inventory(week, results))
     found = [withheld for groups in kinds for withheld in complementary(groups, MINIMUM)]
     found += _publishers(results)
@@ -61,11 +66,15 @@ def complementary_rows(week: dt.date, results: Mapping[str, Rows]) -> list[dict[
     ]
 
 
-def shown(rows: Rows, source: str, kind: str, hidden: Rows) -> list[Mapping[str, Any]]:
-    """The rows of one kind of `journey_groups` or `viewer_groups` that readers may be shown."""
-    withheld = {
-        row["cell"] for row in hidden if (row["source"], row["kind"]) == (source, kind) and row["reason"] != CONVERTERS
-    }
+def shown(
+    rows: Rows, source: str, kind: str, hidden: Rows, *, with_converters: bool = False
+) -> list[Mapping[str, Any]]:
+    """The rows of one kind of `journey_groups` or `viewer_groups` that readers may be shown.
+
+    `with_converters`: only those whose converters may be shown as well.
+    """
+    mine = [row for row in hidden if (row["source"], row["kind"]) == (source, kind)]
+    withheld = {row["cell"] for row in mine if with_converters or row["reason"] != CONVERTERS}
     parts = _JOURNEY_PARTS if source == JOURNEYS else _VIEWER_PARTS
     return [row for row in rows if row["kind"] == kind and cell(row, parts) not in withheld]
 
@@ -91,7 +100,8 @@ def _channel_day(week: dt.date, row: Mapping[str, Any]) -> str:
     return f"{row['channel']}/{(row['day'] - week).days}"
 
 
-def _viewers(results: Mapping[str, Rows]) -> list[Groups]:
+def _viewers(results: Mapping[str, Rows], silent: AbstractSet[str] = frozenset()) -> list[Groups]:
+    """Groups of one population; `silent` countries are those of which converters are not told."""
     journeys, viewers = results[JOURNEYS], results[VIEWERS]
     whole = max((people for rows in (journeys, viewers) if (people := everybody(rows))), default=None)
     converted = max(_totals(journeys, "conversions"), default=0)
@@ -100,22 +110,40 @@ def _viewers(results: Mapping[str, Rows]) -> list[Groups]:
         return Groups(JOURNEYS, kind, _people(journeys, kind, _JOURNEY_PARTS), whole, disjoint=True)
 
     # No table shows people by set of channels: they only count for the total.
-    paths, days, _ = with_totals([journey("path"), journey("days"), journey("channels")])
-    won = _counted(journeys, "path", _JOURNEY_PARTS, "conversions")
-    paths = dataclasses.replace(paths, converters=won, every_converter=converted)
+    paths, days, _ = (
+        dataclasses.replace(
+            groups,
+            converters=_counted(journeys, groups.kind, _JOURNEY_PARTS, "conversions"),
+            every_converter=converted,
+        )
+        for groups in with_totals([journey("path"), journey("days"), journey("channels")])
+    )
+    reached = _reached(results.get(INVENTORY, ()))
+    everyone = reached.pop("(all)/", 0)
     placed = [
-        Groups(VIEWERS, kind, _people(viewers, kind, _VIEWER_PARTS), paths.total, disjoint=False)
-        for kind in ("channel", "publisher")
+        Groups(
+            VIEWERS, kind, also | _people(viewers, kind, _VIEWER_PARTS), max(paths.total or 0, everyone), disjoint=False
+        )
+        for kind, also in (("channel", reached), ("publisher", {}))
     ]
-    return [paths, days, *placed, *_marginals(viewers, paths.total)]
+    return [paths, days, *placed, *_marginals(viewers, paths.total, silent)]
 
 
-def _marginals(viewers: Rows, whole: int | None) -> list[Groups]:
+def _reached(days: Rows) -> dict[str, int]:
+    """People that each channel reached, where the new ones of every day tell it: the forecast ends there."""
+    new: dict[str, list[int | None]] = {}
+    for row in days:
+        new.setdefault(f"{row['channel']}/", []).append(row.get("newly_reached"))
+    told = {channel: [people for people in counts if people is not None] for channel, counts in new.items()}
+    return {channel: sum(people) for channel, people in told.items() if len(people) == _DAYS}
+
+
+def _marginals(viewers: Rows, whole: int | None, silent: AbstractSet[str]) -> list[Groups]:
     """Kinds of which impressions add up, to those of everybody; and the regions of each country, to the country's."""
     impressions = max(_totals([row for row in viewers if row["kind"] in _SHOWN], "impressions"), default=0)
     converters = next((row.get("converters") or 0 for row in viewers if row["kind"] == "all"), 0)
 
-    def kind(name: str, within: str | None, people: int | None, shown: int, converted: int) -> Groups:
+    def kind(name: str, within: str | None, people: int | None, shown: int, converted: int | None) -> Groups:
         rows = [row for row in viewers if row["kind"] == name and within in (None, str(row["part_1"]))]
         counted = _counted(rows, name, _VIEWER_PARTS, "impressions")
         won = _counted(rows, name, _VIEWER_PARTS, "converters")
@@ -125,8 +153,10 @@ def _marginals(viewers: Rows, whole: int | None) -> list[Groups]:
         return Groups(VIEWERS, name, told, people, disjoint, _sums(counted, shown), won, total)
 
     countries = [row for row in viewers if row["kind"] == "country"]
+    won = {cell(row, _VIEWER_PARTS): row.get("converters") or 0 for row in countries}
+    told = {name: None if name in silent else number for name, number in won.items()}
     within = [
-        kind("region", str(row["part_1"]), row["people"], row.get("impressions") or 0, row.get("converters") or 0)
+        kind("region", str(row["part_1"]), row["people"], row.get("impressions") or 0, told[cell(row, _VIEWER_PARTS)])
         for row in countries
     ]
     single = [kind(name, None, whole, impressions, converters) for name in ("device", "hour", *_PLACES)]
@@ -136,13 +166,38 @@ def _marginals(viewers: Rows, whole: int | None) -> list[Groups]:
 
 def _countryless(viewers: Rows, withheld: AbstractSet[str]) -> Iterator[Groups]:
     """The regions of each country that is withheld: it must not be their sum."""
-    countries = {cell(row, _VIEWER_PARTS): row["part_1"] for row in viewers if row["kind"] == "country"}
-    told = {country for name, country in countries.items() if name not in withheld}
-    for country in sorted(
-        {row["part_1"] or "" for row in viewers if row["kind"] == "region"} - {c or "" for c in told}
-    ):
-        mine = [row for row in viewers if (row["part_1"] or "") == country]
+    for mine in _regions_without(viewers, withheld).values():
         yield Groups(VIEWERS, "region", _people(mine, "region", _VIEWER_PARTS), None, disjoint=True, open_total=True)
+
+
+def _silent_countries(viewers: Rows, silent: AbstractSet[str]) -> Iterator[Groups]:
+    """The regions of each country of which converters are not told, and of all these: what told countries leave.
+
+    A country of few converters takes another with it; the sum of that one's regions would tell the first again.
+    """
+    told = [row for row in viewers if row["kind"] == "country" and cell(row, _VIEWER_PARTS) not in silent]
+    whole = next((row.get("converters") for row in viewers if row["kind"] == "all"), None)
+    left = None if whole is None else whole - sum(row.get("converters") or 0 for row in told)
+
+    def regions(rows: Rows, total: int | None, *, is_open: bool) -> Groups:
+        people, won = (_counted(rows, "region", _VIEWER_PARTS, name) for name in ("people", "converters"))
+        one = Groups(VIEWERS, "region", people, None, disjoint=True, converters=won)
+        return dataclasses.replace(one, every_converter=total, open_converters=is_open)
+
+    by_country = _regions_without(viewers, silent)
+    yield from (regions(rows, None, is_open=True) for rows in by_country.values())
+    yield regions([row for rows in by_country.values() for row in rows], left, is_open=False)
+
+
+def _regions_without(viewers: Rows, withheld: AbstractSet[str]) -> dict[str, list[Mapping[str, Any]]]:
+    """The regions by country, of the countries that are not told."""
+    countries = {cell(row, _VIEWER_PARTS): row["part_1"] for row in viewers if row["kind"] == "country"}
+    told = {country or "" for name, country in countries.items() if name not in withheld}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in viewers:
+        if row["kind"] == "region" and (row["part_1"] or "") not in told:
+            found.setdefault(row["part_1"] or "", []).append(row)
+    return dict(sorted(found.items()))
 
 
 def _customers(results: Mapping[str, Rows]) -> list[Groups]:
@@ -157,10 +212,13 @@ def _customers(results: Mapping[str, Rows]) -> list[Groups]:
     often = {cell(row, ("frequency",)): row["converters"] for row in results[FREQUENCIES] if "converters" in row}
     won = max(sum(bought.values()), sum(often.values()))
 
-    def kind(source: str, people: Mapping[str, int], converters: Mapping[str, int]) -> Groups:
-        return Groups(source, "", people, whole, disjoint=True, converters=converters, every_converter=won)
+    def kind(source: str, people: Mapping[str, int], converters: Mapping[str, int], fewest: int) -> Groups:
+        return Groups(
+            source, "", people, whole, disjoint=True, converters=converters, every_converter=won, fewest=fewest
+        )
 
-    both = with_totals([kind(SETS, sets, bought), kind(FREQUENCIES, frequencies, often)])
+    # Impressions are frequency times people, and their total can be had: two unknown frequencies would follow.
+    both = with_totals([kind(SETS, sets, bought, 2), kind(FREQUENCIES, frequencies, often, 3)])
     return [*both, *_channels(results, sets, both[0].total)]
 
 

@@ -16,6 +16,7 @@ from segment_assets.privacy.refusals import Refusal
 from segment_assets.privacy.relations import is_aggregate, own_nodes
 from segment_assets.privacy.scope import OUTPUT_NAME
 from segment_assets.privacy.verdicts import Documented, Reason
+from segment_assets.privacy.windows import telling_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,6 +58,9 @@ def local_limits(
             yield _limit(
                 "with an aggregation threshold, subqueries as values are not run here; join instead", block.select
             )
+    for window in telling_windows(query, lineage, withheld) if withheld else []:
+        message = "with an aggregation threshold a window is run here with PARTITION BY the identity column, or as SUM,"
+        yield _limit(f"{message} COUNT or AVG without ORDER BY of rows that are not grouped; rewrite it", window)
 
 
 def _limit(message: str, node: exp.Expression) -> Reason:

@@ -182,6 +182,12 @@ ERASURES = Table(
             of=tuple(f"customers.{name}" for name in _NAMES_OF_A_CUSTOMER),
         ),
         Column("opted_out_at", Type.TIMESTAMP, "When the request was first read (UTC)", nullable=False),
+        Column(
+            "asked",
+            Type.BOOLEAN,
+            "Whether a request itself said this e-mail, or this phone and nothing else; false for what was found with "
+            "the customer, who may share it with a household",
+        ),
     ),
 )
 

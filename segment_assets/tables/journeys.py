@@ -164,14 +164,16 @@ ATTRIBUTION = Table(
         Column(
             "share",
             Type.DOUBLE,
-            "credit / the model's credit over all channels; empty for a model with a negative credit: rates may fall",
+            "credit / the model's credit over all channels; empty for a model of which a channel's credit is withheld, "
+            "or negative: rates may fall",
             of=(*_CREDITS, *_STEPS, *_SETS),
         ),
         Column(
             "withheld_cells",
             Type.INTEGER,
-            "Rows of the model's source that are withheld or empty, of all there could be: with some, credits are of "
-            "the told part only",
+            "Rows of the model's source that are withheld or empty, of all there could be: channels of the five rules, "
+            "steps of markov_removal, sets of both shapley. With some, credits are of the told part only. A channel "
+            "that is withheld so that others do not tell it is no such row but of the five rules",
             nullable=False,
         ),
         _BELOW,

@@ -165,7 +165,12 @@ ERASED = Table(
     columns=(
         Column("member_id", Type.DIGEST, "Keyed pseudonym", PSEUDONYM, nullable=False),
         Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", PSEUDONYM, nullable=False),
-        text("standing", "acknowledged, refused (by name or as a whole) or in_doubt (no answer)", nullable=False),
+        text(
+            "standing",
+            "acknowledged, refused (by name or as a whole), in_doubt (no answer), or taken_out (of every audience of a "
+            "platform that has no erasure call)",
+            nullable=False,
+        ),
         text("code", "The platform's code, where it refused"),
         Column("answered_at", Type.TIMESTAMP, "When the platform was asked last (UTC)", nullable=False),
     ),
@@ -182,9 +187,11 @@ PLATFORM_ERASURES = Table(
         text("account", "Platform account", nullable=False),
         text(
             "standing",
-            "nobody (was ever sent there), unknown (whether anybody was: deliveries are too old to tell), no_call (the "
+            "nobody (was ever sent there), unknown (whether anybody else was: deliveries are too old to tell, or a "
+            "request said a phone alone), no_call (the "
             "platform has no erasure call), not_set_up (it has one, for which the account lacks a setting), waiting "
-            "(the removal goes first), asked, done, refused, in_doubt, unreachable (the plan names the account no "
+            "(the removal goes first), asked, done, unproven (done by its time, and not proven for every record), "
+            "refused, in_doubt, unreachable (the plan names the account no "
             "more), or preview",
             nullable=False,
         ),

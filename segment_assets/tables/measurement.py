@@ -19,7 +19,10 @@ SPEND = Table(
         text("account", "Platform account", nullable=False),
         text("segment", "Segment", nullable=False),
         Column(
-            "amount", Type.DOUBLE, "Media cost of the day in `currency`; additive within a currency", nullable=False
+            "amount",
+            Type.DOUBLE,
+            "Media cost of the day in `currency`; additive within a currency, but never add up currencies",
+            nullable=False,
         ),
         text("currency", "ISO 4217 code", nullable=False),
         Column("per_eur", Type.DOUBLE, "How much of the currency one EUR buys; empty where no rate has landed"),
@@ -120,7 +123,7 @@ AUDIENCE_INCREMENTALITY = Table(
             "First day (UTC) whose orders count: that of the first delivery, or of the first spend where that is later",
             of=("spend.day", "deliveries.opened_at"),
         ),
-        Column("outcomes_to", Type.DATE, "Last day (UTC) of which orders have arrived", of=("conversions.date",)),
+        Column("outcomes_to", Type.DATE, "Newest day (UTC) of which orders have arrived", of=("conversions.date",)),
         Column("buyers_treatment", Type.INTEGER, "People of treatment with an order in that time", of=_BOUGHT),
         Column("buyers_held_out", Type.INTEGER, "People of held_out with an order in that time", of=_BOUGHT),
         *_estimate(
@@ -158,13 +161,14 @@ AUDIENCE_INCREMENTALITY = Table(
             "spend_eur",
             Type.DOUBLE,
             "Spend on this account on the days whose orders count, outcomes_from to outcomes_to; additive over "
-            "accounts. Empty: none of these days has landed, or a currency has no rate",
+            "accounts. Empty: no spend of these days has landed, or none of any segment of the account to outcomes_to "
+            "(a row of 0 says that a campaign has ended), or a currency has no rate",
             of=_SPENT,
         ),
         Column(
             "segment_spend_eur",
             Type.DOUBLE,
-            "Spend of these days on all accounts of the segment; empty while one is missing. Never add up",
+            "Spend of these days on all accounts of the segment; empty while that of one is. Never add up",
             of=_SPENT,
         ),
         *_estimate(

@@ -49,6 +49,7 @@ def test_every_table_and_column_stands_in_it_with_type_personal_data_and_whether
         ("customer_reach", "exposed_customers", "no"),
         ("reach_forecast", "expected_people", "no"),
         ("spend", "amount_eur", "yes"),
+        ("spend", "amount", "in part"),
         ("attribution", "model", "-"),
     ],
 )

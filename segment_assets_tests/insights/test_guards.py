@@ -23,7 +23,12 @@ VIEWERS = {
 
 
 class NoAccounts:
-    """Account A's tables, of which nothing is there."""
+    """Account A's tables, of which nothing is there; `written` counts how often they were written again."""
+
+    written = 0
+
+    def version(self, table: str) -> str:
+        return f"{table} {self.written}"
 
     def dataset(self, table: str, week: str | None = None) -> Any:
         import pyarrow.dataset as pads
@@ -34,7 +39,7 @@ class NoAccounts:
 
 class Weekly:
     def __init__(self, folder: Path) -> None:
-        self.folder, self.lake = folder, LocalLake(folder / "lake")
+        self.folder, self.lake, self.accounts = folder, LocalLake(folder / "lake"), NoAccounts()
 
     def tell(self, table: str, **row: object) -> None:
         """Have the room tell one row."""
@@ -47,7 +52,7 @@ class Weekly:
         (asset,) = (asset for asset in ASSETS if asset.key.path[-1] == name)
         resources = {
             "lake": self.lake,
-            "accounts": NoAccounts(),
+            "accounts": self.accounts,
             "warehouse": LocalWarehouse(self.folder),
             "workdir": self.folder,
             "metrics": NoMetrics(),
@@ -92,3 +97,16 @@ def test_what_is_withheld_is_not_said_under_an_overlap_of_other_results(weekly: 
     weekly.tell(CUSTOMER_REACH.name, exposed_customers=500)
     with pytest.raises(dg.Failure, match=r"audience_overlap was made from other results .*customer_reach"):
         weekly.make("complementary_cells")
+
+
+def test_nothing_is_shown_under_what_was_said_of_other_customers(weekly: Weekly) -> None:
+    """Of 2,100 customers 2,000 reached ones may be told, of 2,003 not: their frequencies would tell the three."""
+    for name in ("audience_overlap", "complementary_cells", "reach_frequency"):
+        weekly.make(name)
+    weekly.accounts.written += 1
+    with pytest.raises(dg.Failure, match=r"complementary_cells was made from other results .*customers"):
+        weekly.make("reach_frequency")
+    with pytest.raises(dg.Failure, match=r"audience_overlap was made from other results .*customers"):
+        weekly.make("complementary_cells")
+    for name in ("audience_overlap", "complementary_cells", "reach_frequency"):
+        weekly.make(name)

@@ -33,6 +33,8 @@ from segment_assets_tests.insights.test_arms import SPEND, START, order, table
 
 SEGMENT = "exposed_non_converters"
 TREATED, HELD = 3600, 400
+# Another campaign of the account, on the last day of the orders: its spend has landed that far.
+THAT_FAR = "2026-10-18,meta,1001,newsletter_subscribers,7,EUR\n"
 
 
 class World:
@@ -114,9 +116,8 @@ _NULLABLE = pa.schema([field.with_nullable(True) for field in AUDIENCE_INCREMENT
 
 
 def test_effect_customers_money_and_matched_range_of_an_activation(sold: World) -> None:
-    sold.land(
-        "spend_october.csv", SPEND + f"2026-10-12,meta,1001,{SEGMENT},600,EUR\n2026-10-13,meta,1001,{SEGMENT},440,USD\n"
-    )
+    days = f"2026-10-12,meta,1001,{SEGMENT},600,EUR\n2026-10-13,meta,1001,{SEGMENT},440,USD\n"
+    sold.land("spend_october.csv", SPEND + days + THAT_FAR)
     sold.land("exchange_rates.csv", "currency,per_eur\nUSD,1.1\n")
     found = sold.caused()
     assert (found["state"], found["assigned"], found["held_out"]) == ("measured", TREATED + HELD, HELD)
@@ -145,7 +146,8 @@ def test_what_was_bought_before_the_first_delivery_is_no_outcome_although_money_
     """The campaign ran on other audiences from 12 October; this one was delivered on the 15th."""
     opened = dt.datetime(2026, 10, 15, 9, tzinfo=dt.UTC)
     sold.deliver(sold.sent | {"opened_at": opened})
-    sold.land("spend.csv", SPEND + f"2026-10-12,meta,1001,{SEGMENT},600,EUR\n2026-10-16,meta,1001,{SEGMENT},40,EUR\n")
+    days = f"2026-10-12,meta,1001,{SEGMENT},600,EUR\n2026-10-16,meta,1001,{SEGMENT},40,EUR\n"
+    sold.land("spend.csv", SPEND + days + THAT_FAR)
     found = sold.caused()
     assert (found["state"], found["outcomes_from"]) == ("measured", opened.date())
     assert found["buyers_treatment"] == sum(n % 7 >= 3 for n in range(360))
@@ -167,6 +169,20 @@ def test_only_spend_of_the_days_whose_orders_count_is_held_against_them(sold: Wo
     assert (found["outcomes_from"], found["outcomes_to"]) == (dt.date(2026, 10, 13), dt.date(2026, 10, 18))
     assert (found["spend_eur"], found["segment_spend_eur"]) == (200, 200)
     assert found["cost_per_incremental_customer_eur"] == pytest.approx(200 / found["incremental_customers"])
+
+
+def test_spend_that_has_landed_in_part_is_not_held_against_the_orders_of_all_days(tmp_path: Path) -> None:
+    """Money of two days against orders of three; these end on Wednesday, whatever the week of their file promises."""
+    made = World(tmp_path)
+    buyers = [*range(60), *range(TREATED, TREATED + 30)]
+    made.bought([order(f"c{n}", START + dt.timedelta(days=n % 3)) for n in buyers])
+    landed = SPEND + "".join(f"{day},meta,1001,{SEGMENT},100,EUR\n" for day in ("2026-10-12", "2026-10-13"))
+    made.land("spend.csv", landed + "2026-10-18,criteo,12345,newsletter_subscribers,7,EUR\n")
+    found = made.caused()
+    assert (found["state"], found["outcomes_to"]) == ("measured", dt.date(2026, 10, 14))
+    assert found["incremental_revenue_eur"] is not None
+    money = ("spend_eur", "segment_spend_eur", "iroas", "cost_per_incremental_customer_eur")
+    assert [found[name] for name in money] == [None] * len(money)
 
 
 def test_an_audience_past_its_retention_leaves_no_effect_of_who_is_left(sold: World) -> None:
@@ -209,7 +225,7 @@ def test_people_who_are_drawn_in_families_make_the_interval_wider(sold: World) -
 
 
 def test_spend_in_a_currency_without_a_rate_leaves_the_return_unknown(sold: World) -> None:
-    sold.land("spend.csv", SPEND + f"2026-10-12,meta,1001,{SEGMENT},600,NOK\n")
+    sold.land("spend.csv", SPEND + f"2026-10-12,meta,1001,{SEGMENT},600,NOK\n" + THAT_FAR)
     found = sold.caused()
     assert (found["state"], found["spend_eur"], found["iroas"]) == ("measured", None, None)
     assert found["incremental_revenue_eur"] is not None

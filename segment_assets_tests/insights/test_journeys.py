@@ -155,10 +155,12 @@ def test_every_model_has_every_channel_and_shares_add_up(insights: Insights) -> 
         assert len(rows) == 8 * len(CHANNELS)
         for model, group in itertools.groupby(rows, key=lambda row: row["model"]):
             told = list(group)
-            if model == "shapley_rates" and told[0]["withheld_cells"]:
-                assert all(row["credit"] is None and row["share"] is None for row in told)
+            if any(row["credit"] is None for row in told):
+                assert model in {"markov_removal", "shapley_conversions", "shapley_rates"}
+                assert all(row["share"] is None for row in told)
+                assert model != "shapley_rates" or all(row["credit"] is None for row in told)
                 continue
-            assert sum(row["share"] for row in told if row["share"] is not None) == pytest.approx(1.0)
+            assert sum(row["share"] for row in told) == pytest.approx(1.0)
 
 
 CREDITS = [
@@ -176,7 +178,8 @@ def test_the_credit_of_one_withheld_channel_is_not_what_the_others_leave_of_all_
     for rule in RULES:
         mine = [row for row in rows if row["model"] == rule]
         assert {row["channel"] for row in mine if row["below_threshold"]} == without, rule
-        assert sum(row["share"] or 0 for row in mine) == pytest.approx(1)
+        shares = [row["share"] for row in mine]
+        assert shares == [None] * len(CHANNELS) if without else sum(shares) == pytest.approx(1), rule
 
 
 @pytest.mark.parametrize(("withheld", "told"), [(0, [30, 40, 50, 60, 70]), (90, [50, 60, 70])])
@@ -250,6 +253,49 @@ def test_a_channel_whose_ends_were_withheld_gives_no_error_and_no_credit_that_is
     shown_credits = [value for value in told.values() if value is not None]
     assert len(shown_credits) == 3
     assert 0 < sum(shown_credits) < 6
+
+
+def step(before: str | None, channel: str, steps: int, conversions: int, ends_without: int) -> dict[str, Any]:
+    counted = {"steps": steps, "conversions": conversions, "ends_without": ends_without}
+    return {"channel_before": before, "channel": channel, **counted}
+
+
+# The room told how people go on from audio, and not how they come to it.
+TOLD_STEPS = [
+    step(None, "ctv", 3000, 300, 1500),
+    step(None, "olv", 2000, 200, 1000),
+    step("ctv", "olv", 900, 100, 500),
+    step("olv", "display", 600, 60, 400),
+    step("olv", "social", 200, 20, 180),
+    step("audio", "ctv", 130, 30, 100),
+]
+
+
+@pytest.mark.parametrize(
+    ("more", "unknown"),
+    [
+        ([], {"audio", "social"}),
+        ([step("audio", "audio", 40, 25, 10)], {"audio", "social"}),
+        ([step("ctv", "audio", 150, 0, 0)], set()),
+    ],
+    ids=["no way in", "no way in but from itself", "told both ways"],
+)
+def test_a_channel_of_which_the_steps_are_withheld_has_no_credit_of_nought(more, unknown) -> None:
+    """The smallest other credit goes with it: all told conversions would give it away."""
+    results = {"touch_credits": [], "channel_steps": [*TOLD_STEPS, *more], "journey_groups": []}
+    rows = [row for row in attribution_rows(MONDAY, results, CHANNELS) if row["model"] == "markov_removal"]
+    assert {row["channel"] for row in rows if row["credit"] is None} == unknown
+    assert all(row["below_threshold"] == (row["credit"] is None) for row in rows)
+    assert all(row["credit"] > 0 for row in rows if row["credit"] is not None)
+    assert all((row["share"] is None) == bool(unknown) for row in rows)
+
+
+def test_a_circle_of_channels_whose_ends_are_withheld_leads_nowhere_and_has_no_credit() -> None:
+    circle = [step("ctv", "audio", 150, 0, 0), step("audio", "social", 150, 0, 0), step("social", "audio", 140, 0, 0)]
+    steps = [each for each in TOLD_STEPS if each["channel"] != "social" and each["channel_before"] != "audio"]
+    results = {"touch_credits": [], "channel_steps": [*steps, *circle], "journey_groups": []}
+    rows = [row for row in attribution_rows(MONDAY, results, CHANNELS) if row["model"] == "markov_removal"]
+    assert {row["channel"] for row in rows if row["credit"] is None} == {"audio", "social"}
 
 
 def every_set(people: int = 200) -> list[Journey]:

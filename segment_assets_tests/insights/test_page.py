@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import struct
@@ -85,6 +86,42 @@ def test_where_nothing_is_told_every_title_about_the_week_says_below_threshold()
     for section in ("overlap", "reach", "creatives", "bands", "profile"):
         assert "below threshold" in said[section], section
         assert not any(sign.isdigit() for sign in said[section].replace("12 October 2026", "")), section
+
+
+def test_a_profile_of_which_only_counts_are_told_has_no_index_and_the_page_is_made() -> None:
+    """What all matched converters are is withheld in such a week, and shares would tell it."""
+    figures = example.figures()
+    counted = [
+        row | dict.fromkeys(("matched_share", "affinity_index", "index_low", "index_high")) for row in figures.profile
+    ]
+    profile = next(
+        part for part in ROAD.sections_of(dataclasses.replace(figures, profile=counted)) if part.id == "profile"
+    )
+    assert profile.title == "The profile of matched converters is below threshold"
+    assert (profile.charts, profile.notes) == ([], ["Below threshold: GB, SE, US."])
+    assert next(iter(profile.numbers.rows))[-2:] == ("150", "below threshold")
+
+
+def test_a_title_says_nothing_of_countries_and_bands_that_are_withheld() -> None:
+    figures = example.figures()
+    told = dataclasses.replace(
+        figures, profile=[example.country("US", 15_535, 99.0)], bands=[example.band("0-25", 1, 632, 325)]
+    )
+    known = titles(told)
+    assert known["profile"] == "Converters are born where our customers are: no difference beyond chance"
+    assert known["bands"] == "About 51 % of converters had seen an impression, whatever they spent"
+    more = {"profile": example.country("SE", 1_474, None), "bands": example.band("250+", 5, 69, None)}
+    partly = titles(dataclasses.replace(told, **{name: [*getattr(told, name), row] for name, row in more.items()}))
+    assert partly["profile"].startswith("Of the countries of birth that are told, none is more or less common")
+    assert partly["bands"] == "About 51 % of converters had seen an impression, in every band that is told"
+
+
+def test_a_share_of_people_stands_with_its_interval() -> None:
+    overlap, bands = (part for part in ROAD.sections_of(example.figures()) if part.id in {"overlap", "bands"})
+    assert overlap.numbers.rows[0][3] == "29.3 % (28.9 to 29.7)"
+    assert bands.numbers.rows[0][-1] == "51.4 % (47.5 to 55.3)"
+    labels = {row["label"] for _, chart in (*overlap.charts, *bands.charts) for row in drawn(chart.to_dict())}
+    assert {"29.3 % (28.9 to 29.7)", "325 of 632 · 51.4 % (47.5 to 55.3)"} <= labels
 
 
 def test_a_withheld_number_is_a_text_and_draws_no_bar() -> None:

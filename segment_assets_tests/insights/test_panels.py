@@ -17,8 +17,8 @@ from segment_assets.dashboard.panels import Panel, Shape
 from segment_assets.dashboard.parts import Section
 from segment_assets.dashboard.showing import section_of
 from segment_assets.dashboard.units import Unit
-from segment_assets.data_dictionary import Adds, adds_up, wholes
 from segment_assets.tables import DELIVERY_SUMMARY, TABLES, Column, Type
+from segment_assets.tables.adding import Adds, adds_up, wholes
 from segment_assets_tests.browser import example, example_tables
 
 PANELS = [panel for one in PAGES.values() for panel in one.panels()]
@@ -218,6 +218,57 @@ def test_a_number_may_be_withheld_for_the_sake_of_another_one() -> None:
     assert any(
         "would give away" in note for note in section(next(panel for panel in PANELS if panel.id == "frequency")).notes
     )
+
+
+@of_panels
+def test_an_estimate_stands_with_its_interval_where_the_table_has_one(panel: Panel) -> None:
+    declared = TABLES[panel.table].column_names()
+    for number in panel.numbers:
+        if f"{number.column}_low" in declared:
+            assert (number.low, number.high) == (f"{number.column}_low", f"{number.column}_high"), number.column
+
+
+def made(name: str, *rows: dict[str, Any]) -> Section:
+    """A panel with rows of its own."""
+    panel = next(panel for panel in PANELS if panel.id == name)
+    return section_of(panel, "measurement", Figures("lumen_shop", tables={panel.table: list(rows)}))
+
+
+def test_money_that_perhaps_nobody_came_for_has_an_open_end_beside_its_estimate() -> None:
+    trial = next(row for row in example_tables.tables()["audience_incrementality"] if row["effect"])
+    revenue = {"incremental_revenue_eur": 5e3, "incremental_revenue_eur_low": -2e4, "incremental_revenue_eur_high": 3e4}
+    cost = {"cost_per_incremental_customer_eur": 22.5, "cost_per_incremental_customer_eur_low": 11.0}
+    (cells,) = made("lift", trial | revenue | cost).numbers.rows
+    assert "5,000.00 EUR (-20,000.00 to 30,000.00)" in cells
+    assert "22.50 EUR (at least 11.00)" in cells
+
+
+def test_a_share_that_only_a_formula_has_the_interval_of_stands_with_it_in_the_table_too() -> None:
+    reached = next(panel for panel in PANELS if panel.id == "overlap_reached")
+    assert next(iter(section(reached).numbers.rows))[-1] == "29.3 % (28.9 to 29.7)"
+
+
+def test_converters_that_are_withheld_of_people_who_are_told_are_below_threshold_everywhere() -> None:
+    rows = [row for row in example_tables.tables()["reach_frequency"] if row["frequency"] in {1, 2}]
+    silent = dict.fromkeys(("converters", "conversion_rate", "rate_low", "rate_high"))
+    found = made("frequency", rows[0], rows[1] | silent)
+    assert list(found.numbers.rows)[1][-2:] == ["below threshold", "below threshold"]
+    assert "2 impressions: below threshold" in found.alternative
+    assert "not known" not in str((found.numbers.rows, found.alternative, found.notes))
+
+
+def test_a_model_of_which_channels_are_withheld_has_no_bar_beside_models_of_all_channels() -> None:
+    models = example_tables.tables()["attribution"]
+    linear = [row | {"share": None} for row in models if row["model"] == "linear"]
+    gone = {"credit": None, "below_threshold": True}
+    rows = [row | gone if row["channel"] in {"audio", "social"} else row for row in linear]
+    rows += [row for row in models if row["model"] == "markov_removal"]
+    ((_, chart),) = (found := made("attribution", *rows)).charts
+    data = [row for each in chart.to_dict(validate=False)["datasets"].values() for row in each]
+    assert {row["name"] for row in data if "part" in row} == {"markov removal"}
+    assert {row["label"] for row in data if row["name"] == "linear"} == {"no shares without audio, social"}
+    shares = {row[1]: row[2] for row in found.numbers.rows if row[0] == "linear"}
+    assert (shares["audio"], shares["ctv"]) == ("below threshold", "no shares without audio, social")
 
 
 def test_a_range_without_a_best_guess_has_no_point() -> None:

@@ -122,6 +122,43 @@ def test_a_campaign_that_reached_all_but_a_few_customers_is_withheld(tmp_path: P
     assert (told["brand"], told["sale"]) == ((None, None, True), (9900, 20_000, False))
 
 
+@pytest.mark.parametrize(("reached", "told"), [(2900, 2900), (2901, None), (2997, None), (3000, 3000), (3001, 3001)])
+def test_a_campaign_that_all_but_a_few_of_the_reached_saw_is_withheld(
+    tmp_path: Path, reached: int, told: int | None
+) -> None:
+    """3000 of 5000 customers were reached: 2997 by one campaign would tell of three who saw only others."""
+    campaign = {"campaign_id": "brand", "channel": "ctv", "reached_customers": reached, "impressions": 9000}
+    given = {
+        "customers": people(5000, country="DE"),
+        "customer_reach": [{"exposed_customers": 3000}],
+        "campaign_reach": [campaign],
+    }
+    everybody, brand = answered(tmp_path, "reach_by_campaign_channel", given)
+    assert (everybody["reached_customers"], brand["reached_customers"]) == (3000, told)
+    assert brand["impressions"] == (None if told is None else 9000)
+
+
+@pytest.mark.parametrize(
+    ("converters", "seen", "told"),
+    [
+        (2000, 900, (900, 0.9)), (2000, 901, (None, None)), (2000, 999, (None, None)), (2000, 1000, (1000, 1.0)),
+        # Of 1,099 converters the 99 who were not matched would follow from any share, and 1,000 from no number.
+        (1099, 900, (900, None)), (1100, 900, (900, 0.9)), (1000, 950, (None, None)), (999, 900, (None, None)),
+    ],
+)  # fmt: skip
+def test_a_creative_that_all_but_a_few_converters_saw_is_withheld(
+    tmp_path: Path, converters: int, seen: int, told: tuple[int | None, float | None]
+) -> None:
+    given = {
+        "conversions": people(converters, price_band="25-50"),
+        "overlap": [{"matched_converters": 1000}],
+        "overlap_by_creative": [{"creative_id": "cr1", "matched_converters": seen}],
+    }
+    (row,) = answered(tmp_path, "creative_overlap", given)
+    assert (row["matched_converters"], row["share_of_matched"]) == told
+    assert row["below_threshold"] is (told[0] is None)
+
+
 def profile(tmp_path: Path, matched: dict[str, int], total: int | None, exposed: int = 5000) -> dict[str, tuple]:
     base = [{"email_sha256": f"{country}{n}", "birth_country": country} for country in matched for n in range(900)]
     rows = answered(
@@ -207,11 +244,11 @@ def test_a_creative_that_only_the_shop_knows_is_shown_as_withheld(tmp_path: Path
         {
             "conversions": people(2, creative_id="cr_new"),
             "overlap_by_creative": [{"creative_id": "cr_seen", "matched_converters": 150}],
-            "overlap": [{"matched_converters": 200}],
+            "overlap": [{"matched_converters": 600}],
         },
     )
     shown = {row["creative_id"]: (row["matched_converters"], row["share_of_matched"]) for row in rows}
-    assert shown == {"cr_seen": (150, 0.75), "cr_new": (None, None)}
+    assert shown == {"cr_seen": (150, 0.25), "cr_new": (None, None)}
 
 
 def test_reach_without_any_result_is_one_row_that_is_withheld(tmp_path: Path) -> None:

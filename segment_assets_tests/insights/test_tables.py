@@ -23,7 +23,7 @@ WITHHOLDABLE = {
     "reach_frequency": ("people", "impressions"),
     "exposure_overlap_groups": ("people", "impressions"),
     "incremental_reach": ("incremental_people", "incremental_share_low", "incremental_share_high"),
-    "attribution": ("credit", "share"),
+    "attribution": ("credit",),
     "path_to_conversion": ("people",),
     "time_to_conversion": ("at_risk", "converters", "converted_share"),
     "net_new_reach": ("new_people", "new_share"),

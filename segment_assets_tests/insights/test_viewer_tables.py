@@ -289,3 +289,28 @@ def test_a_day_that_would_give_another_channels_away_is_withheld_and_so_is_that_
     assert by(answered(tmp_path, "reach_forecast", GIVEN), "channel", "impressions_factor")["(all)", 1.0]["impressions"]
     forecast = by(answered(tmp_path, "reach_forecast", given), "channel", "impressions_factor")
     assert forecast["(all)", 1.0]["below_threshold"]
+
+
+def test_a_channel_whose_reach_is_withheld_has_no_forecast_that_ends_at_it(tmp_path: Path) -> None:
+    """2950 of 3000 viewers saw ctv: its new people of all days are the reach that net_new_reach withholds."""
+    given = {
+        "viewer_groups": [viewers("all", people=3000), viewers("channel", "ctv", people=2950)],
+        "inventory_days": [
+            *inventory("(all)", 900, 600, 500, 400, 300, 200, 100),
+            *inventory("ctv", 850, 600, 500, 400, 300, 200, 100),
+            *inventory("olv", 400, 300, 200, 200, 150, 150, 100),
+        ],
+    }
+    told = {**given, "complementary_cells": answered(tmp_path, "complementary_cells", given)}
+    rows = by(answered(tmp_path, "reach_forecast", told), "channel", "impressions_factor")
+    assert [rows[channel, 1.0]["below_threshold"] for channel in ("ctv", "olv", "(all)")] == [True, False, False]
+    assert all(row["expected_people"] is None for (channel, _), row in rows.items() if channel == "ctv")
+
+
+def test_a_day_of_few_who_did_not_convert_ends_the_time_to_conversion(tmp_path: Path) -> None:
+    """Of 110 people of the second day 100 converted: at risk on the third would be ten fewer than its converters."""
+    days = [journey("days", str(day), people=110, conversions=100 if day == 1 else 40) for day in range(7)]
+    given = {"journey_groups": [journey("all", people=770, conversions=340), *days]}
+    told = {**given, "complementary_cells": answered(tmp_path, "complementary_cells", given)}
+    at_risk = [row["at_risk"] for row in answered(tmp_path, "time_to_conversion", told)]
+    assert at_risk[1:] == [None] * 6

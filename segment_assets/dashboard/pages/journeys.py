@@ -75,7 +75,8 @@ ATTRIBUTION = Panel(
     axis="share of the model's credit (%)",
     definition=(
         "Each model shares out the conversions of the same journeys by a rule of its own. Cells withheld are groups "
-        "that the clean room did not tell; the credit is then of the told part only."
+        "that the clean room did not tell; the credit is then of the told part only. A model of which a channel's "
+        "credit is withheld has no shares: those of different channels do not compare."
     ),
     numbers=(
         Number("model", Unit.WORD),

@@ -59,7 +59,7 @@ LIFT = Panel(
         "Share of buyers among people assigned to treatment minus that among the randomised hold-out, whatever they "
         "were sent (intention to treat), with its 95 % interval. The red lines are the minimum detectable effect: a "
         "true effect between them would often go unseen (80 % power). Effect and customers are those of all accounts "
-        "of the segment together."
+        "of the segment together. Return and cost are known once the spend of all has landed to the orders' last day."
     ),
     numbers=(
         Number("segment", Unit.WORD),
@@ -73,10 +73,15 @@ LIFT = Panel(
         Number("effect", Unit.POINTS, "effect_low", "effect_high"),
         Number("minimum_detectable_effect", Unit.POINTS),
         Number("incremental_customers", Unit.PEOPLE, "incremental_customers_low", "incremental_customers_high"),
-        Number("incremental_revenue_eur", Unit.EUR),
+        Number("incremental_revenue_eur", Unit.EUR, "incremental_revenue_eur_low", "incremental_revenue_eur_high"),
         Number("segment_spend_eur", Unit.EUR),
         Number("iroas", Unit.RATIO, "iroas_low", "iroas_high"),
-        Number("cost_per_incremental_customer_eur", Unit.EUR),
+        Number(
+            "cost_per_incremental_customer_eur",
+            Unit.EUR,
+            "cost_per_incremental_customer_eur_low",
+            "cost_per_incremental_customer_eur_high",
+        ),
     ),
     state="state",
     states=("measured",),

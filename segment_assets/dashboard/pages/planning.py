@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segment_assets.dashboard.figures import EVERYTHING, week_name
+from segment_assets.dashboard.figures import EVERYTHING, short_week
 from segment_assets.dashboard.pages.model import Page
 from segment_assets.dashboard.panels import Also, Number, Panel, Shape, Wilson
 from segment_assets.dashboard.units import Unit, written
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Sequence
 
     from segment_assets.dashboard.figures import Row
@@ -44,12 +43,6 @@ def _twice(rows: Sequence[Row]) -> str:
 def channel_name(channel: str) -> str:
     """`(all)` is no channel."""
     return "All channels" if channel == EVERYTHING else channel
-
-
-def _week(week: dt.date) -> str:
-    """`Week of 12 Oct 2026`: a phone has no room for the whole month beside a number with its interval."""
-    day, month, year = week_name(week).removeprefix("week of ").split()
-    return f"Week of {day} {month[:3]} {year}"
 
 
 _FORECAST = (
@@ -104,7 +97,7 @@ REACHED = Panel(
     title="How much of our customer base can we reach on this publisher?",
     shape=Shape.INTERVALS,
     names=("reporting_week",),
-    called=_week,
+    called=short_week,
     value="overlap_rate",
     interval=Wilson("exposed_customers", "customers"),
     unit=Unit.SHARE,
@@ -125,7 +118,7 @@ CONVERTED = Panel(
     title="Do the customers whom we reach there buy?",
     shape=Shape.INTERVALS,
     names=("reporting_week",),
-    called=_week,
+    called=short_week,
     value="conversion_rate",
     interval=Wilson("matched_converters", "exposed_customers"),
     unit=Unit.SHARE,

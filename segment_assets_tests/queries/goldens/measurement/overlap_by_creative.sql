@@ -11,23 +11,45 @@ WITH known AS (
   FROM overlap_by_creative
   WHERE
     NOT creative_id IS NULL
+), everybody AS (
+  SELECT
+    base.converters,
+    matched.matched_converters
+  FROM (
+    SELECT
+      COUNT(DISTINCT email_sha256) AS converters
+    FROM conversions
+  ) AS base
+  CROSS JOIN (
+    SELECT
+      MAX(matched_converters) AS matched_converters
+    FROM overlap
+  ) AS matched
+), told AS (
+  SELECT
+    shown.creative_id,
+    shown.matched_converters,
+    CASE
+      WHEN NOT everybody.converters - everybody.matched_converters BETWEEN 0 AND 99
+      THEN everybody.matched_converters
+    END AS every_match
+  FROM overlap_by_creative AS shown
+  CROSS JOIN everybody
+  WHERE
+    NOT COALESCE(everybody.matched_converters - shown.matched_converters, 0) BETWEEN 1 AND 99
+    AND NOT everybody.converters - shown.matched_converters BETWEEN 0 AND 99
 )
 SELECT
   CAST('2026-10-05' AS DATE) AS reporting_week,
   known.creative_id,
   told.matched_converters,
-  CAST(told.matched_converters AS DOUBLE) / NULLIF(everybody.matched_converters, 0) AS share_of_matched,
+  CAST(told.matched_converters AS DOUBLE) / NULLIF(told.every_match, 0) AS share_of_matched,
   (
     told.matched_converters IS NULL
   ) AS below_threshold
 FROM known
-LEFT JOIN overlap_by_creative AS told
+LEFT JOIN told
   ON told.creative_id = known.creative_id
-CROSS JOIN (
-  SELECT
-    MAX(matched_converters) AS matched_converters
-  FROM overlap
-) AS everybody
 ORDER BY
   told.matched_converters DESC,
   known.creative_id
@@ -46,6 +68,7 @@ FROM (VALUES
 LEFT JOIN (
   WITH "conversions" AS (
     SELECT
+      "email_sha256",
       "creative_id"
     FROM "account_a"."conversions"
     WHERE
@@ -76,25 +99,47 @@ LEFT JOIN (
       FROM overlap_by_creative
       WHERE
         NOT creative_id IS NULL
+    ), everybody AS (
+      SELECT
+        base.converters,
+        matched.matched_converters
+      FROM (
+        SELECT
+          COUNT(DISTINCT email_sha256) AS converters
+        FROM conversions
+      ) AS base
+      CROSS JOIN (
+        SELECT
+          MAX(matched_converters) AS matched_converters
+        FROM overlap
+      ) AS matched
+    ), told AS (
+      SELECT
+        shown.creative_id,
+        shown.matched_converters,
+        CASE
+          WHEN NOT everybody.converters - everybody.matched_converters BETWEEN 0 AND 99
+          THEN everybody.matched_converters
+        END AS every_match
+      FROM overlap_by_creative AS shown
+      CROSS JOIN everybody
+      WHERE
+        NOT COALESCE(everybody.matched_converters - shown.matched_converters, 0) BETWEEN 1 AND 99
+        AND NOT everybody.converters - shown.matched_converters BETWEEN 0 AND 99
     )
     SELECT
       CAST('2026-10-05' AS DATE) AS reporting_week,
       known.creative_id,
       told.matched_converters,
-      CAST(told.matched_converters AS DOUBLE) / NULLIF(everybody.matched_converters, 0) AS share_of_matched,
+      CAST(told.matched_converters AS DOUBLE) / NULLIF(told.every_match, 0) AS share_of_matched,
       (
         told.matched_converters IS NULL
       ) AS below_threshold,
       told.matched_converters AS "order_1",
       known.creative_id AS "order_2"
     FROM known
-    LEFT JOIN overlap_by_creative AS told
+    LEFT JOIN told
       ON told.creative_id = known.creative_id
-    CROSS JOIN (
-      SELECT
-        MAX(matched_converters) AS matched_converters
-      FROM overlap
-    ) AS everybody
   )
   SELECT
     "reporting_week",

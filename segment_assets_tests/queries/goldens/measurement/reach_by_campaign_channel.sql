@@ -1,18 +1,30 @@
 -- duckdb
 WITH everybody AS (
   SELECT
-    COUNT(DISTINCT email_sha256) AS customers
-  FROM customers
+    base.customers,
+    reach.exposed_customers
+  FROM (
+    SELECT
+      COUNT(DISTINCT email_sha256) AS customers
+    FROM customers
+  ) AS base
+  CROSS JOIN (
+    SELECT
+      MAX(exposed_customers) AS exposed_customers
+    FROM customer_reach
+  ) AS reach
 ), rows_told AS (
   SELECT
     COALESCE(told.campaign_id, '(none)') AS campaign_id,
     COALESCE(told.channel, '(none)') AS channel,
     CASE
-      WHEN everybody.customers - told.reached_customers >= 100
+      WHEN NOT COALESCE(everybody.exposed_customers - told.reached_customers, 0) BETWEEN 1 AND 99
+      AND everybody.customers - told.reached_customers >= 100
       THEN told.reached_customers
     END AS reached_customers,
     CASE
-      WHEN everybody.customers - told.reached_customers >= 100
+      WHEN NOT COALESCE(everybody.exposed_customers - told.reached_customers, 0) BETWEEN 1 AND 99
+      AND everybody.customers - told.reached_customers >= 100
       THEN told.impressions
     END AS impressions
   FROM campaign_reach AS told
@@ -21,15 +33,12 @@ WITH everybody AS (
   SELECT
     '(all)' AS campaign_id,
     '(all)' AS channel,
-    reach.exposed_customers AS reached_customers,
+    CASE
+      WHEN everybody.customers - everybody.exposed_customers >= 100
+      THEN everybody.exposed_customers
+    END AS reached_customers,
     CAST(NULL AS BIGINT) AS impressions
   FROM everybody
-  LEFT JOIN (
-    SELECT
-      MAX(exposed_customers) AS exposed_customers
-    FROM customer_reach
-  ) AS reach
-    ON everybody.customers - reach.exposed_customers >= 100
 )
 SELECT
   CAST('2026-10-05' AS DATE) AS reporting_week,
@@ -85,18 +94,30 @@ LEFT JOIN (
   ), "segment_assets_answer" AS (
     WITH everybody AS (
       SELECT
-        COUNT(DISTINCT email_sha256) AS customers
-      FROM customers
+        base.customers,
+        reach.exposed_customers
+      FROM (
+        SELECT
+          COUNT(DISTINCT email_sha256) AS customers
+        FROM customers
+      ) AS base
+      CROSS JOIN (
+        SELECT
+          MAX(exposed_customers) AS exposed_customers
+        FROM customer_reach
+      ) AS reach
     ), rows_told AS (
       SELECT
         COALESCE(told.campaign_id, '(none)') AS campaign_id,
         COALESCE(told.channel, '(none)') AS channel,
         CASE
-          WHEN everybody.customers - told.reached_customers >= 100
+          WHEN NOT COALESCE(everybody.exposed_customers - told.reached_customers, 0) BETWEEN 1 AND 99
+          AND everybody.customers - told.reached_customers >= 100
           THEN told.reached_customers
         END AS reached_customers,
         CASE
-          WHEN everybody.customers - told.reached_customers >= 100
+          WHEN NOT COALESCE(everybody.exposed_customers - told.reached_customers, 0) BETWEEN 1 AND 99
+          AND everybody.customers - told.reached_customers >= 100
           THEN told.impressions
         END AS impressions
       FROM campaign_reach AS told
@@ -105,15 +126,12 @@ LEFT JOIN (
       SELECT
         '(all)' AS campaign_id,
         '(all)' AS channel,
-        reach.exposed_customers AS reached_customers,
+        CASE
+          WHEN everybody.customers - everybody.exposed_customers >= 100
+          THEN everybody.exposed_customers
+        END AS reached_customers,
         CAST(NULL AS BIGINT) AS impressions
       FROM everybody
-      LEFT JOIN (
-        SELECT
-          MAX(exposed_customers) AS exposed_customers
-        FROM customer_reach
-      ) AS reach
-        ON everybody.customers - reach.exposed_customers >= 100
     )
     SELECT
       CAST('2026-10-05' AS DATE) AS reporting_week,
