@@ -87,11 +87,12 @@ REPEAT ?= 5
 bench-identity: setup-dev
 	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_identity --rows $(ROWS) --repeat $(REPEAT)
 
-## make bench-delivery  changes, shaping and upload, a road to 5 audiences (MEMBERS=10000000 ROAD=100000 REPEAT=5)
+## make bench-delivery  changes, shaping and upload, a road to 5 audiences, one alone (MEMBERS=10000000 ROAD=100000 ALONE=1000000 REPEAT=5)
 MEMBERS ?= 10000000
 ROAD ?= 100000
+ALONE ?= 1000000
 bench-delivery: setup-dev
-	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_delivery --people $(MEMBERS) --road-people $(ROAD) --repeat $(REPEAT)
+	@$(BIN)/python -m segment_assets_tests.benchmarks.bench_delivery --people $(MEMBERS) --road-people $(ROAD) --alone-people $(ALONE) --repeat $(REPEAT)
 
 ## make bench-truth  do 95 % intervals hold the hidden truth in 95 of 100 worlds? (SEEDS=4000)
 SEEDS ?= 4000

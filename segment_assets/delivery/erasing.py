@@ -1,8 +1,8 @@
 """People who asked to be forgotten, on one platform account: asked of the platform by its own call, where it has one.
 
-Belongs here: the order of one run (whom it was ever sent, the removal first, the call, what was answered) and what then
-stands. Not here: finding people (`ever_sent`), the call (`destinations`), their removal from audiences, which the
-opt-out lane does as for every no (`leaving`).
+Belongs here: the order of one run (whom it was ever sent, the removal first, the call, what was answered). Not here:
+finding people (`ever_sent`), the call (`destinations`), what then stands (`erasure_standing`), their removal from
+audiences, which the opt-out lane does as for every no (`leaving`).
 
 Everybody is also among the suppressions, so nobody is added again. Nothing is sent of people whom the account was never
 sent: a request to be forgotten would tell it of them. The ledger is as of an audience, below `erasures/`: a delivery
@@ -20,6 +20,7 @@ from segment_assets import engine
 from segment_assets.contracts import SegmentAssetsError
 from segment_assets.delivery.courier import Courier, Patience
 from segment_assets.delivery.erasure_answers import answers
+from segment_assets.delivery.erasure_standing import STANDINGS, TAKEN_OUT, Account, Forgotten
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.ever_sent import EverSent, ever_sent
 from segment_assets.delivery.filling import FilledBatches
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from segment_assets.delivery.ledger import DeliveryLog
     from segment_assets.delivery.wanted import ChangeCounts
 
-_DAY = 86_400.0
+__all__ = ["Eraser", "ErasurePair", "Forgotten"]
 
 
 class ErasurePair(Pair):
@@ -75,24 +76,6 @@ class ErasurePair(Pair):
 
     def __str__(self) -> str:
         return f"{self.destination}/{self.account}[erasures]"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Forgotten:
-    """Where an account stands, in people. `standing` is as in PLATFORM_ERASURES; `done_by` in seconds since the epoch.
-
-    `unproven` counts records, as platforms do.
-    """
-
-    standing: str
-    people: int
-    still_there: int = 0
-    acknowledged: int = 0
-    refused: int = 0
-    in_doubt: int = 0
-    unproven: int = 0
-    not_retained: int = 0
-    done_by: float | None = None
 
 
 class Eraser:
@@ -130,16 +113,25 @@ class Eraser:
         log = self._ledger.last()
         if log is not None and log.closed is None:
             self._close(log, "interrupted")
-        account = (self._pair.tenant, self._pair.destination, self._pair.account)
-        named = self._lake.dataset(erasures)
-        sent = ever_sent(self._lake, account, named, workdir=self._workdir, clock=self._clock)
+        sent = self._ever_sent(erasures)
         left = removal_until - self._clock() - sent.newest
         waiting = {member for member, asked_at in sent.there.items() if asked_at + left > 0}
         if self._erasure is not None:
             records = self._not_asked(sent, waiting)
             if records.num_rows:
                 self._ask(records, erasures)
+        else:
+            self._remember(sent)
         return self._standing(sent, waits=bool(waiting))
+
+    def look(self, erasures: Snapshot) -> Forgotten:
+        """Where the account stands with everybody named by `erasures` (ERASURES); the platform is asked nothing."""
+        return self._standing(self._ever_sent(erasures), waits=False)
+
+    def _ever_sent(self, erasures: Snapshot) -> EverSent:
+        account = (self._pair.tenant, self._pair.destination, self._pair.account)
+        named = self._lake.dataset(erasures)
+        return ever_sent(self._lake, account, named, workdir=self._workdir, clock=self._clock)
 
     def _not_asked(self, sent: EverSent, waiting: set[bytes]) -> pa.Table:
         """The records that the platform has not acknowledged to have forgotten, each once, as in ACKNOWLEDGED.
@@ -149,7 +141,7 @@ class Eraser:
         import pyarrow as pa
 
         # A record was asked about as it was added and as it was taken out, the latter with fewer of its keys.
-        by_person = ["member_id"] if self._call.contract.known_by_member else ["member_id", "record_id"]
+        by_person = ["member_id"] if self._by_member else ["member_id", "record_id"]
         is_same = " AND ".join(f"a.{name} = s.{name}" for name in by_person)
         with engine.connect(self._workdir) as db:
             db.register("sent", sent.records)
@@ -170,6 +162,20 @@ class Eraser:
     def _asked(self) -> pa.Table:
         snapshot = self._lake.current(ERASED.name, self._pair.partition)
         return self._lake.dataset(snapshot).to_table() if snapshot else ERASED.arrow_schema().empty_table()
+
+    def _remember(self, sent: EverSent) -> None:
+        """Note who has left every audience of a platform that has no call: our own copies of them go next."""
+        known = self._asked().to_pylist()
+        names = {row["member_id"] for row in known} | set(sent.there)
+        found = {(row["member_id"], row["record_id"]) for row in sent.records.to_pylist()}
+        answered_at = utc(self._clock())
+        new = [
+            {"member_id": member, "record_id": record, "standing": TAKEN_OUT, "code": None, "answered_at": answered_at}
+            for member, record in found
+            if member not in names
+        ]
+        if new:
+            self._publish(sorted([*known, *new], key=lambda row: (row["member_id"], row["record_id"])))
 
     def _ask(self, records: pa.Table, erasures: Snapshot) -> None:
         wanted = Wanted(self._call.contract, [*self._call.contract.forms()])
@@ -214,14 +220,19 @@ class Eraser:
         names = {self._name_of(row) for row in new}
         rows = [row for row in self._asked().to_pylist() if self._name_of(row) not in names] + new
         self._publish(sorted(rows, key=lambda row: (row["member_id"], row["record_id"])))
-        counts = {name: sum(row["standing"] == name for row in new) for name in _STANDINGS}
+        counts = {name: sum(row["standing"] == name for row in new) for name in STANDINGS}
         unproven = sum(entry.body["unproven"] for entry in log.final_answers())
         log.chain.append("closed", {"outcome": ended, "accounting": {**counts, "unproven": unproven}})
 
     def _name_of(self, row: Mapping[str, object]) -> tuple[object, ...]:
         """What the platform knows a record by: the person, or the record itself."""
-        by_member = self._call.contract.known_by_member
-        return (row["member_id"],) if by_member else (row["member_id"], row["record_id"])
+        return (row["member_id"],) if self._by_member else (row["member_id"], row["record_id"])
+
+    @property
+    def _by_member(self) -> bool:
+        """Whether the call names a person by our id of them."""
+        by_identifiers = self._erasure is not None and self._erasure.by_identifiers
+        return self._call.contract.known_by_member and not by_identifiers
 
     def _changes_of(self, log: DeliveryLog) -> Snapshot:
         return self._lake.snapshot(CHANGES.name, self._pair.partition, log.header["changes"])
@@ -234,47 +245,25 @@ class Eraser:
         writer.publish({})
 
     def _standing(self, sent: EverSent, *, waits: bool) -> Forgotten:
-        """What stands now, of those whom the ledger still knows and of those whom the platform was asked about."""
-        rows = self._asked().to_pylist()
-        by: dict[str, set[bytes]] = {
-            name: {r["member_id"] for r in rows if r["standing"] == name} for name in _STANDINGS
-        }
-        people = sent.members | {row["member_id"] for row in rows}
-        if self._call.contract.known_by_member:
-            # One yes is of the whole person, whatever was said before of another record of theirs.
-            by |= {name: by[name] - by["acknowledged"] for name in ("refused", "in_doubt")}
-        acknowledged = by["acknowledged"] - by["refused"] - by["in_doubt"]
-        last = max((row["answered_at"].timestamp() for row in rows if row["standing"] == "acknowledged"), default=None)
-        days = self._erasure.within_days if self._erasure else 0
-        found = Forgotten(
-            "",
-            people=len(people),
-            still_there=sent.still_there,
-            acknowledged=len(acknowledged),
-            refused=len(by["refused"]),
-            in_doubt=len(by["in_doubt"]),
-            unproven=sum(log.closed.body["accounting"]["unproven"] for log in self._ledger.deliveries() if log.closed),
-            not_retained=sent.not_retained,
-            done_by=last + days * _DAY if last is not None else None,
-        )
-        return dataclasses.replace(found, standing=self._word(found, waits=waits))
-
-    def _word(self, found: Forgotten, *, waits: bool) -> str:
-        if not found.people:
-            return "unknown" if found.not_retained else "nobody"
-        if self._erasure is None:
-            return "no_call"
-        if found.refused:
-            return "refused"
-        if waits:
-            return "waiting"
-        if found.acknowledged < found.people:
-            return "in_doubt"
-        is_over = found.done_by is not None and self._clock() >= found.done_by
-        return "done" if is_over and not found.unproven else "asked"
+        unproven = sum(log.closed.body["accounting"]["unproven"] for log in self._ledger.deliveries() if log.closed)
+        account = Account(self._erasure, by_member=self._by_member, unproven=unproven, now=self._clock())
+        return account.standing(sent, self._asked().to_pylist(), waits=waits)
 
 
-_STANDINGS = ("acknowledged", "refused", "in_doubt")
+def standing_unasked(
+    lake: Lake, contract: Contract, pair: ErasurePair, erasures: Snapshot, *, workdir: Path, clock: Clock = time.time
+) -> Forgotten:
+    """Where an account stands that is out of reach: by what it answered before, and by what its audiences hold."""
+    unreached = cast("ErasingDestination", _Unreached(contract))
+    eraser = Eraser(lake, unreached, cast("Transport", None), pair=pair, key=b"", workdir=workdir, clock=clock)
+    return eraser.look(erasures)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Unreached:
+    """A destination of which nothing is asked."""
+
+    contract: Contract
 
 
 def _of_calls(contract: Contract) -> Contract:

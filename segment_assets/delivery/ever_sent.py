@@ -14,7 +14,7 @@ from segment_assets.contracts import PermanentError
 from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.delivery.naming import named_members
 from segment_assets.delivery.records import named_by
-from segment_assets.delivery.wanted import SILENT
+from segment_assets.delivery.wanted import PHASES, SILENT
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Clock, Lake
     from segment_assets.delivery.ledger import DeliveryLog
 
+_BRINGING = frozenset({"add", "reaffirm"})
 _THERE = ("acknowledged", "in_doubt", "leaving")
+_PHONES = ("phone_digits", "phone_e164")
 # A phone or a device may be a household's: by these the others of it would be erased, who did not ask.
 _NAMES_ONE = ("member", "email", "email_gmail_folded")
 
@@ -38,8 +40,9 @@ class EverSent:
 
     What an audience holds of them is among the records too, as an addition.
     `there`: people whom an audience of the account holds, or may hold, now, and when they were first named, in seconds
-    since the epoch; `newest` is when the last request of all was. `not_retained`: deliveries whose changes were deleted
-    for their age, so that nobody knows whether they named anybody.
+    since the epoch; `newest` is when the last request of all was. `not_retained`: deliveries that took people out and
+    of which neither the changes nor the state before is retained, so that nobody knows whom they named. `by_phone`:
+    people of whom nothing is named but a phone with which a request said nothing else, and which may be another's.
     """
 
     records: pa.Table
@@ -47,6 +50,7 @@ class EverSent:
     there: Mapping[bytes, float]
     newest: float
     not_retained: int
+    by_phone: int = 0
 
     @property
     def still_there(self) -> int:
@@ -62,28 +66,31 @@ def ever_sent(
     `named` has rows as in SUPPRESSIONS. It means those whom it names by our id of them or by their e-mail. Who only
     shares a phone or a device with them is not meant: an audience loses what is shared as it does for every no, a
     platform is asked to forget it as the asking person's, and nothing else of the other is looked for. So somebody
-    whom a request names by a phone alone is found only where it leads to a customer, or is all that they are known by.
+    whom a request names by a phone alone is found only where it leads to a customer, or is all that they are known by;
+    others are counted.
     Memory is that of the found and of those named.
     """
-    newest, named = _newest(named), _naming_one(named)
+    newest, by_phone, named = _newest(named), _asked_phones(named), naming_one(named)
     found, not_retained, members = [], 0, set[bytes]()
     ledgers = [AudienceLedger(lake, pair, clock) for pair in _pairs(lake, *account)]
+    tables = [state for ledger in ledgers if (state := _state(ledger)) is not None]
     for ledger, log in _deliveries(ledgers):
         changes = _changes(lake, ledger, log)
-        not_retained += changes is None
         if changes is not None:
             found.append((log, changes))
-            members |= _members(changes, named, workdir)
-    for ledger in ledgers:
-        state = _state(ledger)
-        if state is not None:
-            members |= _members(state, named, workdir)
+        elif _takes_anything_out(log):
+            before = _state_before(lake, ledger, log)
+            not_retained += before is None
+            tables += [] if before is None else [before]
+    seen = [*tables, *(changes for _, changes in found)]
+    for rows in seen:
+        members |= _members(rows, named, workdir)
+    maybe = {one for rows in seen for one in _members(rows, by_phone, workdir)} - members
     there = {one for ledger in ledgers for one in _held(ledger, members)}
-    records = _records(found, ledgers, members)
-    tables = [state for ledger in ledgers if (state := _state(ledger)) is not None]
-    first_named = _first_named([*tables, *(changes for _, changes in found)], there, named, workdir)
+    records = _records(found, tables, members)
+    first_named = _first_named(seen, there, named, workdir)
     # Whoever is in changes of which nothing was sent is nobody that the account knows.
-    return EverSent(records, frozenset(_ids(records) | there), first_named, newest, not_retained)
+    return EverSent(records, frozenset(_ids(records) | there), first_named, newest, not_retained, len(maybe))
 
 
 def _newest(named: pads.Dataset) -> float:
@@ -96,7 +103,19 @@ def _newest(named: pads.Dataset) -> float:
     return float(moment.timestamp()) if moment else 0.0
 
 
-def _naming_one(named: pads.Dataset) -> pads.Dataset:
+def _asked_phones(named: pads.Dataset) -> pads.Dataset:
+    import pyarrow.compute as pc
+    import pyarrow.dataset as pads
+
+    # Any: the stubs know no filter on a dataset.
+    dataset: Any = named
+    phones = pc.field("kind").isin(_PHONES) & pc.field("asked")
+    found: pads.Dataset = pads.dataset(dataset.to_table(filter=phones))
+    return found
+
+
+def naming_one(named: pads.Dataset) -> pads.Dataset:
+    """The rows that name one person, and nobody who only lives with them."""
     import pyarrow.compute as pc
     import pyarrow.dataset as pads
 
@@ -148,6 +167,21 @@ def _changes(lake: Lake, ledger: AudienceLedger, log: DeliveryLog) -> pads.Datas
         return None
 
 
+def _takes_anything_out(log: DeliveryLog) -> bool:
+    """Whether anybody left with a delivery. Whoever only came is in the state, or in what took them out later."""
+    return bool(log.header["from_state"]) and any(
+        log.header["records"].get(phase) for phase in PHASES if phase not in _BRINGING
+    )
+
+
+def _state_before(lake: Lake, ledger: AudienceLedger, log: DeliveryLog) -> pads.Dataset | None:
+    """What the audience held before a delivery, which outlives its changes by years."""
+    try:
+        return lake.dataset(lake.snapshot(ACKNOWLEDGED.name, ledger.pair.partition, log.header["from_state"]))
+    except PermanentError:
+        return None
+
+
 def _members(rows: pads.Dataset, named: pads.Dataset, workdir: Path) -> set[bytes]:
     return _ids(named_members(rows, named, workdir))
 
@@ -158,18 +192,17 @@ def _ids(rows: pa.Table | pa.RecordBatch) -> set[bytes]:
 
 
 def _records(
-    found: list[tuple[DeliveryLog, pads.Dataset]], ledgers: list[AudienceLedger], members: set[bytes]
+    found: list[tuple[DeliveryLog, pads.Dataset]], states: list[pads.Dataset], members: set[bytes]
 ) -> pa.Table:
     """What was asked of the platform about these members. Of a batch without an intent it was asked nothing."""
     import pyarrow as pa
 
     kept = [CHANGES.arrow_schema().empty_table()]
-    for state in (_state(ledger) for ledger in ledgers) if members else ():
-        if state is not None:
-            # Their addition may be older than the changes that are retained.
-            held = _of(state, members).drop_columns(["standing", "answered_at"]).to_pylist()
-            added = [{**row, "phase": "add", "batch": 0, "kind": "new"} for row in held]
-            kept.append(pa.Table.from_pylist(added, kept[0].schema))
+    for state in states if members else ():
+        # Their addition may be older than the changes that are retained.
+        held = _of(state, members).drop_columns(["standing", "answered_at"]).to_pylist()
+        added = [{**row, "phase": "add", "batch": 0, "kind": "new"} for row in held]
+        kept.append(pa.Table.from_pylist(added, kept[0].schema))
     for log, changes in found if members else ():
         asked = {place for place in log.batch_standings() if place[0] not in SILENT}
         rows = _of(changes, members)

@@ -205,8 +205,7 @@ def _kinds(rows: pa.Table) -> np.ndarray[Any, Any]:
 
     kinds = np.zeros(rows.num_rows, dtype=np.int64)
     for place, form in enumerate(FORMS):
-        column = rows.column(form)
-        if column.null_count < rows.num_rows:
+        if form in rows.column_names and (column := rows.column(form)).null_count < rows.num_rows:
             kinds |= np.asarray(column.is_valid()).astype(np.int64) << place
     return kinds
 
@@ -218,7 +217,6 @@ def _lengths_of_texts(rows: pa.Table) -> np.ndarray[Any, Any]:
 
     total = np.zeros(rows.num_rows, dtype=np.int64)
     for form in _TEXTS:
-        column = rows.column(form)
-        if column.null_count < rows.num_rows:
+        if form in rows.column_names and (column := rows.column(form)).null_count < rows.num_rows:
             total += np.asarray(pc.fill_null(pc.binary_length(column), 0)).astype(np.int64)
     return total

@@ -41,6 +41,17 @@ class Stretch:
     records: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Placed:
+    """The same while changes are found: a lane goes by its number, which no lane has where no key is left."""
+
+    phase: str
+    lane: int
+    first: int
+    last: int
+    records: int
+
+
 def lanes_of(wanted: Wanted) -> list[Lane]:
     """The lanes of a pair in the order of sending; one with all columns where the contract declares none."""
     contract, found = wanted.contract, []
@@ -83,35 +94,30 @@ def load_wanted(db: duckdb.DuckDBPyConnection, wanted: Wanted, columns: Mapping[
     db.execute(f"CREATE TEMP TABLE wanted AS {' UNION ALL BY NAME '.join(parts)}")
 
 
-def number_batches(db: duckdb.DuckDBPyConnection, wanted: Wanted, columns: str) -> None:
-    """Table `batched` from table `records`: batches count from 1 in their phase, and none has records of two lanes."""
+def place_records(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> list[Placed]:
+    """View `placed`: table `records` with `place` of the phase and number of the `lane`. Returns what it has, in order.
+
+    Batches count from 1 in their phase, and none has records of two lanes.
+    """
     order = " ".join(f"WHEN '{phase}' THEN {place}" for place, phase in enumerate(PHASES))
-    size = wanted.contract.batch_members
-    db.execute(f"""
-        CREATE TEMP TABLE batched AS
-        WITH laned AS (
-            SELECT phase, kind, {columns}, CASE phase {order} END AS place, {_number(wanted)} AS lane FROM records
-        ), sizes AS (
-            SELECT phase, lane, (count(*) - 1) // {size} + 1 AS batches FROM laned GROUP BY phase, lane
-        ), starts AS (
-            SELECT phase, lane, sum(batches) OVER (PARTITION BY phase ORDER BY lane) - batches AS before FROM sizes
-        )
-        SELECT laned.*, CAST(
-            (row_number() OVER (PARTITION BY phase, lane ORDER BY member_id, record_id) - 1) // {size} + 1 + before
-            AS BIGINT) AS batch
-        FROM laned JOIN starts USING (phase, lane)
-    """)
+    columns = f"CASE phase {order} END AS place, {_number(wanted)} AS lane"
+    db.execute(f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {columns} FROM records")
+    sql = "SELECT phase, lane, count(*) FROM placed GROUP BY place, phase, lane ORDER BY place, phase, lane"
+    size, found, before = wanted.contract.batch_members, list[Placed](), dict[str, int]()
+    for phase, lane, records in db.execute(sql).fetchall():
+        first = before.get(phase, 0) + 1
+        found.append(Placed(phase, lane, first, (records - 1) // size + first, records))
+        before[phase] = found[-1].last
+    return found
 
 
-def stretches_counted(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> dict[str, list[list[object]]]:
+def lanes_told(placed: Sequence[Placed], wanted: Wanted) -> dict[str, list[list[object]]]:
     """Phase -> (match keys, batches, records) of each of its lanes in order; empty where there is one lane only."""
     lanes, found = lanes_of(wanted), dict[str, list[list[object]]]()
-    if len(lanes) == 1:
-        return found
-    sql = "SELECT phase, lane, count(DISTINCT batch), count(*) FROM batched GROUP BY ALL ORDER BY phase, lane"
-    for phase, lane, batches, records in db.execute(sql).fetchall():
-        if phase not in SILENT:
-            found.setdefault(phase, []).append([[key.value for key in lanes[lane].keys], batches, records])
+    for one in placed if len(lanes) > 1 else ():
+        if one.phase not in SILENT:
+            keys = [key.value for key in lanes[one.lane].keys]
+            found.setdefault(one.phase, []).append([keys, one.last - one.first + 1, one.records])
     return found
 
 

@@ -36,9 +36,9 @@ class Part:
     is_whole: bool = False
     after: tuple[int, ...] = ()
 
-    def members(self, batch: Sequence[Member]) -> list[Member]:
+    def members(self, batch: Sequence[Member]) -> Sequence[Member]:
         """The members themselves."""
-        return [batch[place] for place in self.places]
+        return batch if len(self.places) == len(batch) else [batch[place] for place in self.places]
 
     def note(self, size: int) -> dict[str, object]:
         """What the ledger keeps of a part, so that its request can be rebuilt: runs of places, first and last."""

@@ -136,9 +136,8 @@ class _Newcomers:
             "kind": _repeated("new", chosen.num_rows),
             **{form: chosen.column(form) for form in lane.forms if form in chosen.schema.names},
         }
-        schema = CHANGES.arrow_schema()
-        cells = [made[field.name] if field.name in made else pa.nulls(chosen.num_rows, field.type) for field in schema]
-        return pa.RecordBatch.from_arrays(cells, schema=schema)
+        schema = CHANGES.arrow_schema(made)
+        return pa.RecordBatch.from_arrays([made[field.name] for field in schema], schema=schema)
 
     def counts(self) -> ChangeCounts:
         """What was written, in people and records."""

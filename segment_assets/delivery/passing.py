@@ -68,13 +68,12 @@ class Apart:
         """Write the new state: what SQL decided (`columns`, in the order of members and records), and what passes."""
         if self.passing is None:
             for rows in decided:
-                write.write(_in_all_columns(rows))
+                write.write(rows)
             return
-        passing = self.passing.dataset()
-        sides = Rows(passing.schema, stream(passing, self.columns)), Rows(passing.schema, decided)
+        sides = Rows(self.schema(), self.passing.batches(self.columns)), Rows(self.schema(), decided)
         both = side_by_side((sides[0], self.columns), (sides[1], self.columns), "member_id")
         for rows, keys, others, other_keys in both:
-            write.write(_in_all_columns(_merged(rows, keys, others, other_keys)))
+            write.write(_merged(rows, keys, others, other_keys))
 
 
 @contextlib.contextmanager
@@ -257,10 +256,6 @@ def _in_columns(rows: pa.RecordBatch, columns: Sequence[str], cells: Mapping[str
 
     schema = ACKNOWLEDGED.arrow_schema()
     return in_columns(rows, pa.schema([schema.field(name).with_nullable(nullable=True) for name in columns]), cells)
-
-
-def _in_all_columns(rows: pa.RecordBatch) -> pa.RecordBatch:
-    return _in_columns(rows, ACKNOWLEDGED.column_names(), {})
 
 
 def _moment() -> Any:

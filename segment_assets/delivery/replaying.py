@@ -41,7 +41,8 @@ def replay(
     """The requests of a delivery in the order of their batches; in a batch that was narrowed, part by part.
 
     `destination` must be made of the statements and settings of that time, `key` is the tenant's secret.
-    Raises PermanentError when the changes are not retained any more, or another version of the contract was spoken.
+    Raises PermanentError when the changes are not retained any more or people were taken out of them, or another
+    version of the contract was spoken.
     """
     header, version = log.header, str(destination.contract.version)
     if header["contract_version"] != version:
@@ -56,6 +57,11 @@ def replay(
             f"{ledger.pair}: the changes of delivery {log.number} are not retained any more "
             f"({CHANGES.retention_days} days), so its requests cannot be made again; its receipts are still there"
         ) from gone
+    if changes.redacted:
+        raise PermanentError(
+            f"{ledger.pair}: people of delivery {log.number} have asked to be forgotten and were taken out of its "
+            "changes, so its requests cannot be made again; its receipts are still there"
+        )
     speaker = _Speaker(destination, _audience_id(ledger, log), log, key)
     noted = _noted(log)
     received: dict[int, int] = {}

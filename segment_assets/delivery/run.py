@@ -25,6 +25,7 @@ from segment_assets.delivery.errands import Errand, Report
 from segment_assets.delivery.following import follow
 from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.legs import goes_to, outcome
+from segment_assets.delivery.letting_go import settle_without_adding
 from segment_assets.delivery.settling import Settled, settle
 from segment_assets.delivery.steps import WAITING, PairRun, Platform, SomebodySaidNo, Step
 from segment_assets.delivery.wanted import SILENT
@@ -124,6 +125,17 @@ class DeliveryRoom:
         rows: list[Mapping[str, Any]] = []
         with self._pair_run(errand) as run:
             waits = self._walked(rows, run.finish_what_was_left, lambda: run.withdraw(delete=delete))
+            return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "")
+
+    def let_go(self, errand: Errand, suppressions: Snapshot | None) -> Report:
+        """The plan names this pair no more and keeps its audience: take out whoever said no, and add nobody.
+
+        Raises as `run` does.
+        """
+        rows: list[Mapping[str, Any]] = []
+        with self._pair_run(errand) as bare:
+            run = dataclasses.replace(bare, suppressions=suppressions)
+            waits = self._walked(rows, lambda: settle_without_adding(run), run.take_out_opt_outs)
             return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "")
 
     @staticmethod

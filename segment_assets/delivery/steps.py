@@ -99,12 +99,20 @@ class PairRun:
         log = self.ledger.last()
         if log is None or log.closed is not None:
             return None
-        if not log.can_be_continued() or self._a_no_must_be_heard(log, self.suppressions, self.consents):
-            self._end_replace(log, self.suppressions)
+        if not log.can_be_continued() or self.a_no_must_be_heard(log):
+            self.end_replace(log)
             return settle(self.lake, self.ledger, log, "interrupted", self.workdir)
         if log.open_jobs():
             follow(log, self.platform.destination, self.platform.transport, now=self.platform.clock())
         return self._carry(log, self._audience_id(), self.newest)
+
+    def a_no_must_be_heard(self, log: DeliveryLog) -> bool:
+        """Whether somebody of an open delivery said no since it began, by what this run began with."""
+        return self._a_no_must_be_heard(log, self.suppressions, self.consents)
+
+    def end_replace(self, log: DeliveryLog) -> None:
+        """End a replace that broke off, without anybody who said no by what this run began with."""
+        self._end_replace(log, self.suppressions)
 
     def take_out_opt_outs(self) -> Step:
         """A delivery of their own for those of the audience who said no, before every guard and check."""

@@ -20,6 +20,7 @@ from segment_assets.contracts import PermanentError, SegmentAssetsError
 from segment_assets.delivery.approvals import approvals_of
 from segment_assets.delivery.ledger import AudienceLedger, Chain, DeliveryLog, canonical, checksum
 from segment_assets.delivery.overlay import OverlayLake
+from segment_assets.delivery.redacting import redacted_digests, redactions_of
 from segment_assets.delivery.settling import balanced, settle
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, DELIVERIES, RECEIPTS, REJECTIONS, TABLES, ComputedIn
 
@@ -35,6 +36,8 @@ _PIECE = 1024 * 1024
 _DAY = 86_400.0
 _ENTRY = re.compile(r"[0-9]{6}\.json")
 _PARTS_OF_AN_ENTRY = {"number", "kind", "at", "previous", "body"}
+# What there is of what a delivery was computed from.
+_AGAIN, _GONE, _REDACTED = "as it was", "past its retention", "without people who asked to be forgotten"
 _RESTORE = "restore it from the backup of the lake"
 # Kept in the partition of their delivery's number; snapshots of changes and state are named by entries.
 _OF_A_DELIVERY = [
@@ -50,11 +53,16 @@ class MisfitError(PermanentError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verified:
-    """What was proven of one pair. `recomputed` are the deliveries whose changes are still retained."""
+    """What was proven of one pair. `recomputed` are the deliveries whose changes are still retained as they were.
+
+    `redacted` are those that cannot be computed again since people of them were erased: what is left of their changes
+    and states has the digest that was noted then.
+    """
 
     entries: int = 0
     deliveries: int = 0
     recomputed: int = 0
+    redacted: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,16 +76,21 @@ class Verifier:
 
     def verify(self, pair: Pair) -> Verified:
         """Prove everything about one pair. Raises MisfitError for the first thing that does not fit."""
-        entries = sum(self._entries(folder, "") for folder in [*self._other_chains(pair), *self._approvals(pair)])
+        entries = sum(self._entries(folder, "") for folder in self._chains_beside(pair))
         logs = self._linked(pair)
         for log, next_log in zip(logs, [*logs[1:], None], strict=True):
             if log.closed is None and next_log is not None:
                 raise MisfitError(f"{pair}: delivery {log.number} has no closing entry and is not the last; {_RESTORE}")
         if any(log.answered("intent") for log in logs) and not self._has_audience(pair):
             raise MisfitError(f"{pair}: deliveries were sent and no entry names the audience; {_RESTORE}")
-        recomputed = sum(self._settled_again(pair, log) for log in logs if log.closed is not None)
+        settled = [self._settled_again(pair, log) for log in logs if log.closed is not None]
         self._no_strangers(pair, len(logs))
-        return Verified(entries + sum(len(log.chain.entries) for log in logs), len(logs), recomputed)
+        entries += sum(len(log.chain.entries) for log in logs)
+        return Verified(entries, len(logs), settled.count(_AGAIN), settled.count(_REDACTED))
+
+    def _chains_beside(self, pair: Pair) -> list[str]:
+        redactions = [redactions_of(table, pair.partition) for table in (CHANGES.name, ACKNOWLEDGED.name)]
+        return [*self._other_chains(pair), *self._approvals(pair), *filter(self.lake.keys, redactions)]
 
     def _other_chains(self, pair: Pair) -> list[str]:
         """Chains of the pair that are no deliveries: the audience's, and what comes to be noted beside it."""
@@ -131,8 +144,8 @@ class Verifier:
             previous = hashlib.sha256(raw).hexdigest()
         return len(keys)
 
-    def _settled_again(self, pair: Pair, log: DeliveryLog) -> bool:
-        """Prove the rows and the state of a closed delivery. False where its changes are past their retention."""
+    def _settled_again(self, pair: Pair, log: DeliveryLog) -> str:
+        """Prove the rows and the state of a closed delivery, as far as its changes and states are what they were."""
         closed = log.closed
         assert closed is not None
         row = self._row(pair, log, closed)
@@ -140,9 +153,10 @@ class Verifier:
         if log.header["from_state"]:
             named.append((ACKNOWLEDGED.name, log.header["from_state"]))
         # All are looked at, also behind one that is past its retention.
-        whole = [self._is_whole(pair, log, closed, table, version) for table, version in named]
-        if not all(whole):
-            return False
+        found = {self._found(pair, log, closed, table, version) for table, version in named}
+        for what in (_GONE, _REDACTED):
+            if what in found:
+                return what
         folder = f"{pair.prefix}/deliveries"
         with self.scratch() as above:
             hidden = f"{folder}/{log.number:06d}/{closed.number:06d}.json"
@@ -155,7 +169,7 @@ class Verifier:
             except SegmentAssetsError as error:
                 raise MisfitError(f"{pair}: delivery {log.number} cannot be settled again: {error}") from error
             self._same(pair, log, closed, above, chain.entries[-1])
-        return True
+        return _AGAIN
 
     def _row(self, pair: Pair, log: DeliveryLog, closed: Entry) -> Mapping[str, Any]:
         """The delivery's own row, which must say what its header and its closing entry say, and add up."""
@@ -175,19 +189,26 @@ class Verifier:
             raise MisfitError(f"{pair}: the accounting of delivery {log.number} does not balance ({'; '.join(broken)})")
         return row
 
-    def _is_whole(self, pair: Pair, log: DeliveryLog, closed: Entry, table: str, version: str) -> bool:
-        """Whether a snapshot is there, with the bytes of its id. It may be gone only when its retention has passed."""
+    def _found(self, pair: Pair, log: DeliveryLog, closed: Entry, table: str, version: str) -> str:
+        """What there is of a snapshot. It may be gone only when its retention has passed.
+
+        Otherwise it has the bytes of its id, or those that were noted when people were taken out of it.
+        """
         try:
             snapshot = self.lake.snapshot(table, pair.partition, version)
         except PermanentError:
             if self.now - closed.at > TABLES[table].retention_days * _DAY:
-                return False
+                return _GONE
             said = f"{table}[{pair.partition}] lacks version {version[:12]} of delivery {log.number}, before its time"
             raise MisfitError(f"{said}; {_RESTORE}") from None
-        if _digest(self.lake, snapshot) != version:
+        noted = redacted_digests(self.lake, table, pair.partition, lambda: self.now).get(version, [])
+        digest = _digest(self.lake, snapshot)
+        if digest == version and not snapshot.redacted:
+            return _AGAIN
+        if digest not in noted:
             said = f"{table}[{pair.partition}]: version {version[:12]} of delivery {log.number} was altered"
             raise MisfitError(f"{said}; {_RESTORE}")
-        return True
+        return _REDACTED
 
     def _same(self, pair: Pair, log: DeliveryLog, closed: Entry, again: Lake, entry: Entry) -> None:
         """What was settled again against what there is: tables row by row, the state, the closing entry."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import html
 import json
 import smtplib
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Lake
     from segment_assets.resources.metrics import Dimension, Metric, Metrics
 
-_TOLD = "alerts/told"
+_TOLD, _KEPT = "alerts/told", "alerts/kept"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Alerts:
         return not (self.folder / "told" / about).exists()
 
     def was_told(self, about: str) -> None:
-        """`about` is not new any more. Said after the alert: one that nobody took is told again."""
+        """`about` is not new any more. Said after the alert: one that nobody took is told again, or kept (`keep`)."""
         if self.marks is not None:
             with contextlib.suppress(SegmentAssetsError):
                 self.marks.put_if_absent(f"{_TOLD}/{about}", b"")
@@ -74,6 +75,32 @@ class Alerts:
         did not take the alert; never their addresses, which are secrets.
         """
         self._append("alerts.jsonl", {"at": time.time(), "title": title, "text": text})
+        self._send(title, text)
+
+    def keep(self, title: str, text: str) -> None:
+        """Have `tell_kept` try again an alert that was not taken, and of which nothing else would speak again."""
+        body = json.dumps({"title": title, "text": text}).encode()
+        about = hashlib.sha256(body).hexdigest()[:32]
+        if self.marks is not None:
+            with contextlib.suppress(SegmentAssetsError):
+                self.marks.put_if_absent(f"{_KEPT}/{about}", body)
+            return
+        folder = self.folder / "kept"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / about).write_bytes(body)
+
+    def tell_kept(self) -> None:
+        """Tell what was kept, until one is not taken again. Raises as `alert` does."""
+        if self.marks is not None:
+            kept = {key.rpartition("/")[2]: self.marks.get(key) for key in self.marks.keys(_KEPT)}
+        else:
+            kept = {file.name: file.read_bytes() for file in sorted((self.folder / "kept").glob("*"))}
+        for about, body in kept.items():
+            if body is not None and self.is_new(about):
+                self._send(**json.loads(body))
+                self.was_told(about)
+
+    def _send(self, title: str, text: str) -> None:
         if self.webhook:
             refuse_plain_http(self.webhook)
         troubles = [trouble for trouble in (self._post(title, text), self._mail(title, text)) if trouble]

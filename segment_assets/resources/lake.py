@@ -11,7 +11,6 @@ import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import Snapshot
 from segment_assets.processes import aside
 from segment_assets.resources.snapshots import (
     DATA_FILE,
@@ -19,6 +18,8 @@ from segment_assets.resources.snapshots import (
     POINTER,
     SnapshotFile,
     declared,
+    described,
+    kept_redacted,
     not_retained,
     safe_parts,
 )
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     import pyarrow.dataset as pads
+
+    from segment_assets.contracts import Snapshot
 
 
 class LocalLake:
@@ -61,7 +64,7 @@ class LocalLake:
             manifest = json.loads((folder / MANIFEST).read_text())
         except FileNotFoundError:
             raise not_retained(table, partition, snapshot_id) from None
-        return Snapshot(table, partition, snapshot_id, str(folder), manifest["rows"], manifest["stats"])
+        return described(table, partition, snapshot_id, str(folder), manifest)
 
     def partitions(self, table: str) -> list[str]:
         """Partitions that have a published version."""
@@ -73,6 +76,15 @@ class LocalLake:
         import pyarrow.dataset as pads
 
         return pads.dataset(snapshot.uri, format="parquet", schema=TABLES[snapshot.table].arrow_schema())
+
+    def versions(self, table: str, partition: str) -> list[str]:
+        """The ids of all retained versions of a partition, sorted."""
+        folder = self._partition_folder(table, partition)
+        return sorted(path.parent.name for path in folder.glob(f"[!.]*/{MANIFEST}"))
+
+    def rewrite(self, snapshot: Snapshot) -> LocalRewrite:
+        """Start to write a version's rows anew, under its own id."""
+        return LocalRewrite(self._partition_folder(snapshot.table, snapshot.partition), snapshot)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Create an object unless it exists. The object is complete as soon as it can be seen."""
@@ -136,9 +148,41 @@ class LocalSnapshotWriter:
             self._staging.replace(target)
         except OSError:
             # The rows are there already (perhaps since a moment ago, by another writer): what is said of them is newer.
+            manifest = kept_redacted(manifest, json.loads((target / MANIFEST).read_text()))
+            (self._staging / MANIFEST).write_text(json.dumps(manifest, sort_keys=True))
             (self._staging / MANIFEST).replace(target / MANIFEST)
             shutil.rmtree(self._staging)
         pointer = self._folder / aside("pointer")
         pointer.write_text(json.dumps({"id": snapshot_id}))
         pointer.replace(self._folder / POINTER)
-        return Snapshot(self._table, self._partition, snapshot_id, str(target), self._file.rows, dict(stats))
+        return described(self._table, self._partition, snapshot_id, str(target), manifest)
+
+
+class LocalRewrite:
+    """Writes the rows of a version that stay beside it, and moves them over its own."""
+
+    def __init__(self, folder: Path, snapshot: Snapshot) -> None:
+        self._folder, self._snapshot, self._digest = folder, snapshot, ""
+        self._staging = folder / aside("staging")
+        self._staging.mkdir(parents=True)
+        self._file = SnapshotFile(self._staging / DATA_FILE, snapshot.table)
+
+    def write(self, data: pa.RecordBatch | pa.Table) -> None:
+        """Append rows, as a writer does."""
+        self._file.write(data)
+
+    def close(self) -> str:
+        """Finish writing. Returns the digest that the version's data will have."""
+        self._digest = self._digest or self._file.close()
+        return self._digest
+
+    def replace(self) -> Snapshot:
+        """Move the rows over the version's own, then say so: whoever has the old file open reads it to its end."""
+        digest, told = self.close(), self._snapshot
+        target = self._folder / told.id
+        manifest: dict[str, Any] = {"rows": self._file.rows, "stats": dict(told.stats), "redacted": digest}
+        (self._staging / DATA_FILE).replace(target / DATA_FILE)
+        (self._staging / MANIFEST).write_text(json.dumps(manifest, sort_keys=True))
+        (self._staging / MANIFEST).replace(target / MANIFEST)
+        self._staging.rmdir()
+        return described(told.table, told.partition, told.id, str(target), manifest)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from segment_assets.resources.ports import LandedFile
 
 _HALF_COPIED = frozenset({".tmp", ".part"})
 
@@ -48,6 +51,14 @@ class LocalLanding:
     def beside(self, folder: str) -> Iterator[list[Path]]:
         """The same for a folder beside `segments`."""
         yield LocalLanding(self.root.parent).files(folder)
+
+    @contextlib.contextmanager
+    def each(self, folder: str) -> Iterator[list[LandedFile]]:
+        """Files of a folder beside `segments`, at every depth, each opened on its own."""
+        base = self.root.parent / folder
+        names = (path.relative_to(base) for path in base.rglob("*") if path.is_file())
+        found = sorted(name.as_posix() for name in names if all(is_complete(part) for part in name.parts))
+        yield [(name, functools.partial((base / name).open, "rb")) for name in found]
 
     def changed(self) -> None:
         """Nobody says it of a folder."""

@@ -8,7 +8,6 @@ a server on loopback has read; urllib3 and aiohttp get bodies that are bytes alr
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -142,64 +141,6 @@ def upload_aiohttp(folder: Path) -> dict[str, float]:
         return asyncio.run(run(url))
 
 
-def road(folder: Path) -> dict[str, float]:
-    """The first delivery of one audience to five lists of the sandbox, one after the other, through the whole room."""
-    from segment_assets.delivery.errands import Errand
-    from segment_assets.delivery.guards import GuardRails
-    from segment_assets.delivery.ledger import Pair
-    from segment_assets.delivery.run import DeliveryRoom
-    from segment_assets.resources.transport import HttpTransport
-    from segment_assets.sandbox import process
-    from segment_assets_tests.faults.sides import META
-
-    lake, home = LocalLake(folder / "lake"), folder / "sandbox"
-    audience = lake.current("hashed_audience", "bench")
-    os.environ["SEGMENT_ASSETS_SANDBOX_LATENCY_MS"] = "0"
-    accepted, requests, waited, asleep = 0, 0, 0.0, 0.0
-
-    def sleep(seconds: float) -> None:
-        nonlocal asleep
-        asleep += seconds
-        time.sleep(seconds)
-
-    url = process.start(home).url
-    try:
-        for number in range(ACCOUNTS):
-            contract = META.contract
-            destination = META.connect(META.account, contract, META.statements)
-            pair, wanted = (
-                Pair("tenant", META.name, META.account, f"bench-{number}"),
-                Wanted(contract, contract.forms()),
-            )
-            errand = Errand(pair, wanted, f"bench {number}", META.statements, GuardRails(1.0), b"key")
-            with contextlib.closing(_Watched(HttpTransport(url, META.token))) as transport:
-                room = DeliveryRoom(lake, destination, transport, workdir=folder / "work", sleep=sleep)
-                for row in room.run(errand, audience, None).deliveries:
-                    accepted += row["accepted"]
-                    requests += row["requests"]
-                waited += transport.waited
-    finally:
-        process.stop(home)
-    return {"accepted": accepted, "requests": requests, "waited_for_platform": waited, "waited_for_quota": asleep}
-
-
-class _Watched:
-    """A transport that notes how long its answers took: the platform's time, in which we only wait."""
-
-    def __init__(self, inner) -> None:
-        self._inner, self.waited = inner, 0.0
-
-    def send(self, request):
-        wall, cpu = time.perf_counter(), time.process_time()
-        try:
-            return self._inner.send(request)
-        finally:
-            self.waited += time.perf_counter() - wall - (time.process_time() - cpu)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
 def write_changes(folder: Path, people: int) -> None:
     """Tables of the same size, of which CHURN came and as many went."""
     gone, lake = round(people * CHURN), LocalLake(folder / "lake")
@@ -290,6 +231,5 @@ CONTESTANTS: dict[str, Callable[[Path], dict[str, float]]] = {
     "upload/httpx": upload_httpx,
     "upload/urllib3": upload_urllib3,
     "upload/aiohttp": upload_aiohttp,
-    "road/ours": road,
 }
 WARM_UP = {"duckdb": ("duckdb",), "pandas": ("pandas",), "urllib3": ("urllib3",), "aiohttp": ("aiohttp",)}

@@ -5,23 +5,22 @@ Real connectors and transports against the sandbox in this process: what it was 
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
 import functools
 import json
+import shutil
 import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
-import pyarrow as pa
 import pytest
 
 from segment_assets.contracts import MatchKey, NeedsHumanError, TransientError
-from segment_assets.delivery.courier import Patience
-from segment_assets.delivery.erasing import Eraser, ErasurePair, Forgotten
+from segment_assets.delivery.erasing import ErasurePair, Forgotten
 from segment_assets.delivery.ledger import AudienceLedger
-from segment_assets.tables import CHANGES, ERASED, ERASURES
+from segment_assets.delivery.redacting import redact
+from segment_assets.tables import ACKNOWLEDGED, CHANGES, ERASED
 from segment_assets_tests.conformance.kit import people
+from segment_assets_tests.conformance.kit.forgetting import account_of, forgets, publish_erasures, publish_named
 from segment_assets_tests.conformance.kit.house import House
 from segment_assets_tests.conformance.kit.outside import InProcess, KilledError, Outside, cut_short, killing
 from segment_assets_tests.conformance.kit.platforms import amazon_ads, meta, snapchat, the_trade_desk
@@ -57,7 +56,7 @@ class Forgetting(House):
 
     @property
     def account(self) -> ErasurePair:
-        return ErasurePair("tenant", self.record.destination, self.record.account, "")
+        return account_of(self)
 
     def forgets(self, numbers: Iterable[int], *, removal_until: float = 0.0, size: int = 2) -> Forgotten:
         """One run, in requests of `size` people."""
@@ -65,48 +64,12 @@ class Forgetting(House):
 
     def forgets_named(self, erasures: Snapshot, *, removal_until: float = 0.0, size: int = 2) -> Forgotten:
         """One run over what was published."""
-        destination, transport = self.destination(), self.transport()
-        erasure = destination.contract.erasure
-        if erasure is not None:
-            contract = dataclasses.replace(destination.contract, erasure=dataclasses.replace(erasure, members=size))
-            destination = dataclasses.replace(destination, contract=contract)
-        eraser = Eraser(
-            self.lake,
-            destination,
-            transport,
-            pair=self.account,
-            key=b"key",
-            workdir=self.folder / "work",
-            clock=lambda: time.time() + self.outside.offset,
-            sleep=self._sleep,
-            patience=Patience(attempts=3, longest_wait=120.0),
-        )
-        try:
-            return eraser.run(erasures, removal_until=removal_until)
-        finally:
-            transport.close()
+        return forgets(self, erasures, removal_until=removal_until, size=size)
 
     def asked(self) -> list[Call]:
         """The erasures that went over the wire."""
         path = WITH_A_CALL.get(self.record.destination)
         return [call for call in self.line.calls if call.path == path]
-
-
-def publish_erasures(house: House, numbers: Iterable[int]) -> Any:
-    ids = sorted(people.row(house.record.contract, number)["member_id"] for number in numbers)
-    return publish_named(house, [("member", one, 0.0) for one in ids])
-
-
-def publish_named(house: House, named: Iterable[tuple[str, bytes, float]]) -> Any:
-    """Kinds and digests, each with the seconds after the first day of asking."""
-    first = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-    rows = [
-        {"kind": kind, "digest": digest, "opted_out_at": first + dt.timedelta(seconds=after)}
-        for kind, digest, after in named
-    ]
-    writer = house.lake.writer(ERASURES.name, "all")
-    writer.write(pa.Table.from_pylist(rows, ERASURES.arrow_schema()))
-    return writer.publish({})
 
 
 @pytest.fixture
@@ -247,8 +210,13 @@ def test_amazon_is_followed_until_its_thirty_days_are_over(make):
     found = house.forgets([1])
     assert found.standing == "asked"
     assert found.done_by == pytest.approx(time.time() + 30 * DAY, abs=60)
+    assert found.unfinished == found.members == {people.row(house.record.contract, 1)["member_id"]}
+    house.opt_out(1)
+    house.run()
+    assert house.forgets([1]).unfinished == found.members, "it has its thirty days"
     house.outside.later(31 * DAY)
-    assert house.forgets([1]).standing == "done"
+    found = house.forgets([1])
+    assert (found.standing, found.unfinished) == ("done", set())
     assert len(house.asked()) == 1
 
 
@@ -259,9 +227,10 @@ def test_an_answer_that_proves_nothing_of_somebody_is_never_done(make):
     half = httpx.Response(200, json={"num_received": 1, "num_invalid_entries": 0})
     house.line.after = lambda call, answer: half if call.path == WITH_A_CALL["meta"] else answer
     found = house.forgets([1, 2])
-    assert (found.standing, found.unproven) == ("asked", 1)
+    assert (found.standing, found.unproven) == ("unproven", 1)
+    assert found.unfinished == found.members
     house.outside.later(400 * DAY)
-    assert house.forgets([1, 2]).standing == "asked"
+    assert house.forgets([1, 2]).standing == "unproven"
 
 
 def test_amazon_names_whom_it_does_not_forget_and_they_are_asked_about_again(make):
@@ -300,11 +269,83 @@ def test_a_platform_without_a_call_is_sent_nothing_and_says_so(make):
     house.run()
     before = len(house.line.calls)
     found = house.forgets([1, 2])
-    assert (found.standing, found.people, found.still_there) == ("no_call", 2, 2)
+    assert (found.standing, found.people, found.still_there) == ("waiting", 2, 2)
     house.opt_out(1)
     assert len(house.line.calls) == before
     house.run()
-    assert house.forgets([1, 2]).still_there == 1
+    found = house.forgets([1, 2])
+    assert found.still_there == 1
+    one, other = (people.row(house.record.contract, number)["member_id"] for number in (1, 2))
+    assert (found.members, found.unfinished) == ({one, other}, {other})
+    # Their removal is all that there is: our own copies of them may go, and it is still known that they were sent.
+    erasures = publish_erasures(house, [1, 2])
+    swept = redact(house.lake, erasures, found.unfinished, workdir=house.folder / "work", clock=time.time)
+    assert swept.versions > 0
+    found = house.forgets([1, 2])
+    assert (found.standing, found.people, found.still_there, found.unfinished) == ("waiting", 2, 1, {other})
+    house.opt_out(1, 2)
+    house.run()
+    assert house.forgets([1, 2]).standing == "no_call"
+
+
+def test_nothing_is_done_while_an_audience_holds_somebody(make):
+    house = make("the_trade_desk")
+    house.wants(range(PEOPLE))
+    house.run()
+    assert house.forgets([1]).standing == "waiting", "although the platform has taken it on: it was past the deadline"
+    house.opt_out(1)
+    house.run()
+    assert house.forgets([1]).standing == "done"
+
+
+def test_whoever_left_before_the_changes_were_deleted_is_found_in_the_states_of_then(make):
+    house = make("meta")
+    house.wants([0, 1, 2])
+    house.run()
+    house.wants([0, 1])
+    house.run()
+    # As after 180 days.
+    shutil.rmtree(house.folder / "lake" / "tables" / CHANGES.name)
+    found = house.forgets([1, 2])
+    assert (found.people, found.acknowledged, found.not_retained) == (2, 2, 0)
+    assert whom(house, house.asked()) == names_of(house, [1, 2])
+
+
+def test_whom_nobody_can_tell_of_is_not_hidden_by_somebody_who_was_found(make):
+    house = make("meta")
+    house.wants([0, 1, 2])
+    house.run()
+    house.wants([0, 1])
+    house.run()
+    pair = house.lake.partitions(ACKNOWLEDGED.name)[0]
+    for table in (CHANGES.name, ACKNOWLEDGED.name):
+        kept = house.lake.current(table, pair).id if table == ACKNOWLEDGED.name else ""
+        for version in house.lake.versions(table, pair):
+            if version != kept:
+                shutil.rmtree(house.lake.snapshot(table, pair, version).uri)
+    house.opt_out(1)
+    house.run()
+    found = house.forgets([1, 2])
+    assert (found.standing, found.people, found.not_retained) == ("unknown", 1, 1)
+
+
+def test_who_was_asked_about_stays_counted_when_our_own_copies_are_gone(make):
+    house = make("meta")
+    house.wants(range(PEOPLE))
+    house.run()
+    house.opt_out(1)
+    house.run()
+    found = house.forgets([1])
+    assert (found.standing, found.unfinished) == ("done", set())
+    erasures = publish_erasures(house, [1])
+    assert redact(house.lake, erasures, set(), workdir=house.folder / "work", clock=time.time).versions > 0
+    before = len(house.line.calls)
+    found = house.forgets([1])
+    assert (found.standing, found.people, found.acknowledged) == ("done", 1, 1)
+    assert len(house.line.calls) == before
+    house.wants([0, 2, 3])
+    house.run()
+    house.holds_exactly([0, 2, 3])
 
 
 def test_an_account_that_never_heard_of_them_is_sent_nothing(make):
@@ -314,6 +355,18 @@ def test_an_account_that_never_heard_of_them_is_sent_nothing(make):
     before = len(house.line.calls)
     assert house.forgets([STRANGER]) == Forgotten("nobody", people=0)
     assert len(house.line.calls) == before
+
+
+@pytest.mark.parametrize(("asked", "standing"), [(True, "unknown"), (False, "nobody")])
+def test_somebody_who_asked_by_nothing_but_a_phone_is_not_said_to_be_nobody(make, asked, standing):
+    house = make("meta")
+    house.wants([0, 1])
+    house.run()
+    form = house.record.contract.match_keys[MatchKey.PHONE].form
+    phone = people.row(house.record.contract, 1)[form]
+    found = house.forgets_named(publish_named(house, [(form, phone, 0.0)], asked=asked))
+    assert (found.standing, found.people) == (standing, 0)
+    assert house.asked() == [], "the phone may be another's of their household"
 
 
 def test_a_refused_erasure_is_told_and_asked_again_with_the_next_run(make):

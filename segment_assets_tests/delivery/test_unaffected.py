@@ -26,7 +26,7 @@ from segment_assets.delivery.records import is_suppressed
 from segment_assets.delivery.refreshing import Refresh, _due
 from segment_assets.delivery.unaffected import NAMED_BY, set_apart
 from segment_assets.delivery.wanted import Wanted
-from segment_assets.tables import ACKNOWLEDGED, HASHED_AUDIENCE, SUPPRESSIONS
+from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE, SUPPRESSIONS
 from segment_assets_tests.fakes import CONTRACT, digest, person
 
 LANES = dataclasses.replace(CONTRACT, lanes=((MatchKey.EMAIL,), (MatchKey.PHONE, MatchKey.MOBILE_AD_ID)))
@@ -44,7 +44,8 @@ class Sheet:
         self.rows = []
 
     def write(self, data):
-        self.rows += data.to_pylist()
+        # A writer may leave out what nobody has.
+        self.rows += [dict.fromkeys(CHANGES.column_names()) | row for row in data.to_pylist()]
 
 
 def audience_of(people, *, in_order=True):

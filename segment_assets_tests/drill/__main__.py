@@ -32,6 +32,11 @@ def main() -> int:
         "people": arguments.people,
         "kills": sum(cell["more"].get("kills", 0) for cell in cells),
         "kills_of": {cell["platform"]: cell["more"]["kills"] for cell in cells if "kills" in cell["more"]},
+        "erasures": {
+            "platforms": sorted({cell["platform"] for cell in cells if "forgotten" in cell["more"]}),
+            "people": sum(cell["more"].get("forgotten", 0) for cell in cells),
+            "kills": sum(cell["more"].get("erasure_kills", 0) for cell in cells),
+        },
         "places": sum(cell["places"] for cell in cells),
         "worst_request_ratio": max((cell["ratio"] for cell in cells), default=0.0),
         "seconds": round(time.monotonic() - began, 1),

@@ -60,9 +60,10 @@ class RunningOutside(Outside):
 
 @dataclasses.dataclass
 class DeployedHouse(House):
-    """A house of the drill."""
+    """A house of the drill. `already`: lines in the sandbox's log before what is looked at begins."""
 
     is_impatient: bool = False
+    already: int = 0
 
     def found(self) -> DeployedHouse:
         """With the audience that another process has published."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segment_assets.sandbox import process
-from segment_assets_tests.drill import any_platform
+from segment_assets_tests.drill import any_platform, erasures
 from segment_assets_tests.drill.cells import Ground
 from segment_assets_tests.drill.crash import killed_at_random_instants
 from segment_assets_tests.drill.crowding import poisoned, shared_phones
@@ -70,6 +70,14 @@ def _of_the_kit(arguments: argparse.Namespace, sandbox: Sandbox, deadline: float
         if name in ALL_FAULTS:
             any_platform.every_fault_at_every_call(ground, quick=arguments.quick)
         any_platform.killed(ground, arguments.kills if name in ALL_FAULTS else min(KILLS_OF_OTHERS, arguments.kills))
+        yield ground
+    yield from _forgetting(arguments, sandbox, deadline)
+
+
+def _forgetting(arguments: argparse.Namespace, sandbox: Sandbox, deadline: float) -> Iterator[Ground]:
+    for name in erasures.erasing():
+        ground = erasures.ground_of(name, arguments.folder, sandbox, deadline)
+        erasures.people_are_forgotten(ground, min(KILLS_OF_OTHERS, arguments.kills), quick=arguments.quick)
         yield ground
 
 

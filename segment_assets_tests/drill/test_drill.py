@@ -6,6 +6,7 @@ from segment_assets.destinations import registry
 from segment_assets_tests.conformance.kit.outside import Call
 from segment_assets_tests.drill.any_platform import Undisturbed
 from segment_assets_tests.drill.deployed import drilled
+from segment_assets_tests.drill.erasures import erasing
 from segment_assets_tests.drill.lane import ALL_FAULTS
 from segment_assets_tests.faults.sides import SIDES
 
@@ -18,6 +19,10 @@ def test_one_destination_of_each_pattern_has_every_fault():
     thorough = {name: contract.pattern for name, contract in registry().items() if name in {*SIDES, *ALL_FAULTS}}
     assert set(thorough.values()) == {contract.pattern for contract in registry().values()}
     assert len(thorough) == len(set(thorough.values())), "one of each is enough"
+
+
+def test_people_are_forgotten_on_every_destination_that_has_a_call_for_it():
+    assert erasing() == [name for name, contract in registry().items() if contract.erasure is not None]
 
 
 def test_faults_strike_each_kind_of_call_first_and_those_with_people_also_in_the_middle_and_last():

@@ -74,6 +74,10 @@ class Copies:
         """Take over a file that was put there as this object: whoever made it often reads it next."""
         made.replace(self._target(bucket, key, mark))
 
+    def forget(self, bucket: str, key: str, mark: str) -> None:
+        """Take a copy away whose rows nobody may read any more."""
+        self._target(bucket, key, mark).unlink(missing_ok=True)
+
     def _target(self, bucket: str, key: str, mark: str) -> Path:
         name = hashlib.sha256(f"{bucket}/{key} {mark}".encode()).hexdigest()
         return self.folder / f"{name}.parquet"

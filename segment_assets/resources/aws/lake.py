@@ -16,9 +16,9 @@ import json
 import logging
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import SegmentAssetsError, Snapshot
+from segment_assets.contracts import PermanentError, SegmentAssetsError
 from segment_assets.processes import workdir as process_workdir
 from segment_assets.resources.aws.copies import Copies
 from segment_assets.resources.aws.kept import Kept
@@ -30,6 +30,8 @@ from segment_assets.resources.snapshots import (
     POINTER,
     SnapshotFile,
     declared,
+    described,
+    kept_redacted,
     not_retained,
     safe_parts,
 )
@@ -41,9 +43,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
+    from segment_assets.contracts import Snapshot
     from segment_assets.resources.aws.catalog import GlueCatalog
     from segment_assets.resources.aws.session import AwsSession
 
+_REDACTED = "redacted"
 _LOG = logging.getLogger(__name__)
 
 
@@ -86,9 +90,7 @@ class S3Lake:
         found = self._objects.read(f"{folder}/{MANIFEST}")
         if found is None:
             raise not_retained(table, partition, snapshot_id)
-        manifest = json.loads(found[0])
-        uri = f"s3://{self.bucket}/{folder}"
-        return Snapshot(table, partition, snapshot_id, uri, manifest["rows"], manifest["stats"])
+        return described(table, partition, snapshot_id, f"s3://{self.bucket}/{folder}", json.loads(found[0]))
 
     def partitions(self, table: str) -> list[str]:
         """Partitions that have a published version: one LIST for each thousand, however many versions they have."""
@@ -96,12 +98,30 @@ class S3Lake:
         return sorted(key.removeprefix(base).removesuffix(f"/{POINTER}") for key in self._objects.listed(base))
 
     def dataset(self, snapshot: Snapshot) -> pads.Dataset:
-        """The rows in declared columns, of a copy on this machine whose digest is the snapshot's id."""
+        """The rows in declared columns, of a copy on this machine whose digest is the snapshot's."""
         import pyarrow.dataset as pads
 
         bucket, folder = bucket_and_prefix(snapshot.uri)
-        copy = self.copies.of(bucket, f"{folder}{DATA_FILE}", snapshot.id, sha256=snapshot.id)
+        try:
+            copy = self.copies.of(bucket, f"{folder}{DATA_FILE}", snapshot.digest, sha256=snapshot.digest)
+        except PermanentError:
+            # People may have been taken out of it since, by a run that has not said so yet: the object does.
+            told = self._objects.head(f"{folder}{DATA_FILE}")
+            digest = told["Metadata"].get(_REDACTED, "") if told is not None else ""
+            if digest in {"", snapshot.digest}:
+                raise
+            copy = self.copies.of(bucket, f"{folder}{DATA_FILE}", digest, sha256=digest)
         return pads.dataset(copy, format="parquet", schema=TABLES[snapshot.table].arrow_schema())
+
+    def versions(self, table: str, partition: str) -> list[str]:
+        """The ids of all retained versions of a partition, sorted."""
+        base = f"{self._version(table, partition, '')}"
+        keys = (key.removeprefix(base).split("/") for key in self._objects.listed(base))
+        return sorted(parts[0] for parts in keys if parts[1:] == [MANIFEST])
+
+    def rewrite(self, snapshot: Snapshot) -> S3Rewrite:
+        """Start to write a version's rows anew, under its own id, on this machine's disk."""
+        return S3Rewrite(self, snapshot)
 
     def put_if_absent(self, key: str, body: bytes) -> bool:
         """Create an object. False, and no change, when the key exists already (`Objects.create`)."""
@@ -133,18 +153,37 @@ class S3Lake:
         snapshot_id = file.close()
         folder = self._version(table, partition, snapshot_id)
         data = f"{folder}/{DATA_FILE}"
-        self._objects.upload(data, file.path, snapshot_id)
-        manifest = {"rows": file.rows, "stats": dict(stats)}
+        manifest: dict[str, Any] = {"rows": file.rows, "stats": dict(stats)}
+        there = self._objects.read(f"{folder}/{MANIFEST}")
+        manifest = kept_redacted(manifest, json.loads(there[0])) if there is not None else manifest
+        if not manifest.get("redacted"):
+            self._objects.upload(data, file.path, snapshot_id)
         # Of an equal version only this is replaced.
         self._objects.put(f"{folder}/{MANIFEST}", json.dumps(manifest, sort_keys=True).encode())
         self._objects.move(self._pointer(table, partition), snapshot_id)
-        made = Snapshot(table, partition, snapshot_id, f"s3://{self.bucket}/{folder}", file.rows, dict(stats))
+        made = described(table, partition, snapshot_id, f"s3://{self.bucket}/{folder}", manifest)
         try:
             self._tell(made)
         except SegmentAssetsError as trouble:
             _LOG.warning("a version of %s is published, and the catalogue does not name it yet: %s", table, trouble)
-        self.copies.keep(file.path, self.bucket, data, snapshot_id)
+        if made.redacted:
+            file.path.unlink()
+        else:
+            self.copies.keep(file.path, self.bucket, data, snapshot_id)
         return made
+
+    def put_instead(self, file: SnapshotFile, told: Snapshot, digest: str) -> Snapshot:
+        """Put the rows of a version that stay over its own, then say so.
+
+        Where the bucket keeps earlier versions of objects, the old rows go by its rule for these.
+        """
+        folder = self._version(told.table, told.partition, told.id)
+        manifest = {"rows": file.rows, "stats": dict(told.stats), "redacted": digest}
+        self._objects.replace(f"{folder}/{DATA_FILE}", file.path, digest, {_REDACTED: digest})
+        self._objects.put(f"{folder}/{MANIFEST}", json.dumps(manifest, sort_keys=True).encode())
+        self.copies.forget(self.bucket, f"{folder}/{DATA_FILE}", told.digest)
+        self.copies.keep(file.path, self.bucket, f"{folder}/{DATA_FILE}", digest)
+        return described(told.table, told.partition, told.id, told.uri, manifest)
 
     def tell_again(self, table: str, partition: str) -> None:
         """Let the catalogue name a partition's current version, where its publisher could not tell it."""
@@ -193,3 +232,24 @@ class S3SnapshotWriter:
     def publish(self, stats: Mapping[str, object]) -> Snapshot:
         """Upload the version, then move the pointer. Of an equal version only the stats are replaced."""
         return self._lake.publish(self._file, self._table, self._partition, stats)
+
+
+class S3Rewrite:
+    """Writes the rows of a version that stay on this machine, and puts them in the place of its own."""
+
+    def __init__(self, lake: S3Lake, snapshot: Snapshot) -> None:
+        self._lake, self._snapshot, self._digest = lake, snapshot, ""
+        self._file = SnapshotFile(lake.copies.new(), snapshot.table)
+
+    def write(self, data: pa.RecordBatch | pa.Table) -> None:
+        """Append rows, as a writer does."""
+        self._file.write(data)
+
+    def close(self) -> str:
+        """Finish writing. Returns the digest that the version's data will have."""
+        self._digest = self._digest or self._file.close()
+        return self._digest
+
+    def replace(self) -> Snapshot:
+        """Upload the rows over the version's own."""
+        return self._lake.put_instead(self._file, self._snapshot, self.close())

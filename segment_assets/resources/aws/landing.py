@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import itertools
 import shutil
@@ -26,9 +27,11 @@ from segment_assets.resources.landing import is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from segment_assets.resources.aws.queue import Changed, LandingEvents
     from segment_assets.resources.aws.session import AwsSession
+    from segment_assets.resources.ports import LandedFile
 
 SEGMENTS = "segments"
 # What ext4 and xfs take as the name of a file, in bytes.
@@ -97,22 +100,47 @@ class S3Landing:
             yield files
 
     @contextlib.contextmanager
+    def each(self, folder: str) -> Iterator[list[LandedFile]]:
+        """Objects below a folder beside `segments`, at every depth, each fetched when it is first opened."""
+        with self._private() as private:
+            found = sorted(self._files(_checked(folder), deep=True), key=lambda file: file.name)
+            yield [
+                (file.name, functools.partial(self._opened, file, private / f"{place}"))
+                for place, file in enumerate(found)
+            ]
+
+    def _opened(self, file: _Landed, target: Path) -> BinaryIO:
+        if not target.exists():
+            # Whole or not at all: it would be taken for the object when it is opened again.
+            self._fetch(file, target.with_suffix(".part")).rename(target)
+        return target.open("rb")
+
+    @contextlib.contextmanager
     def _copied(self, folder: str) -> Iterator[list[Path]]:
+        with self._private() as private:
+            files = sorted(self._files(folder), key=lambda file: file.name)
+            yield [self._fetch(file, self._named(file, private)) for file in files]
+
+    @contextlib.contextmanager
+    def _private(self) -> Iterator[Path]:
+        """A folder that only we can read, since these files hold raw identifiers."""
         self.workdir.mkdir(parents=True, exist_ok=True)
-        # 0700: these files hold raw identifiers.
         private = Path(tempfile.mkdtemp(dir=self.workdir, prefix="landing-"))
         try:
-            yield [self._fetch(file, private) for file in sorted(self._files(folder), key=lambda file: file.name)]
+            yield private
         finally:
             shutil.rmtree(private)
 
-    def _fetch(self, file: _Landed, folder: Path) -> Path:
+    def _named(self, file: _Landed, folder: Path) -> Path:
+        if len(file.name.encode()) > _LONGEST_NAME or "\0" in file.name:
+            raise PermanentError(f"{self.uri}: an object's name cannot be the name of a file here; shorten it")
+        return folder / file.name
+
+    def _fetch(self, file: _Landed, target: Path) -> Path:
         """One object. boto3 reads large ones in parts, and a part again whose body broke; botocore would not."""
         from boto3.exceptions import Boto3Error
 
-        target, bucket = folder / file.name, self._place[0]
-        if len(file.name.encode()) > _LONGEST_NAME or "\0" in file.name:
-            raise PermanentError(f"{self.uri}: an object's name cannot be the name of a file here; shorten it")
+        bucket = self._place[0]
         changed = TransientError(f"{self.uri}: an object changed while it was fetched; the folder is read again later")
         try:
             with translated(f"S3 bucket {bucket}"):
@@ -132,7 +160,7 @@ class S3Landing:
         prefix = f"{self._place[1]}{SEGMENTS}/"
         # The sign after the slash: everything in the folder `after` comes before it.
         start = {"StartAfter": f"{prefix}{after}0"} if after else {}
-        for page in self._pages(prefix, **start):
+        for page in self._pages(prefix, Delimiter="/", **start):
             for found in page.get("CommonPrefixes", ()):
                 name = found["Prefix"].removeprefix(prefix).rstrip("/")
                 if is_folder(name):
@@ -141,25 +169,25 @@ class S3Landing:
     def _has_files(self, segment: str) -> bool:
         return next(self._files(f"{SEGMENTS}/{segment}"), None) is not None
 
-    def _files(self, folder: str) -> Iterator[_Landed]:
-        """Complete files directly in a folder, in S3's order, as they are listed."""
+    def _files(self, folder: str, *, deep: bool = False) -> Iterator[_Landed]:
+        """Complete files directly in a folder, or also in folders of it, in S3's order, as they are listed."""
         prefix = f"{self._place[1]}{folder}/"
-        for page in self._pages(prefix):
+        for page in self._pages(prefix, **({} if deep else {"Delimiter": "/"})):
             for found in page.get("Contents", ()):
                 name = found["Key"].removeprefix(prefix)
                 # The console marks a folder with an object of its name.
-                if name and is_complete(name):
+                if not name.endswith("/") and name and all(is_complete(part) for part in name.split("/")):
                     mark = f"{found['ETag']} {found['LastModified'].timestamp()}"
                     yield _Landed(found["Key"], name, found["Size"], mark)
 
-    def _pages(self, prefix: str, **start: str) -> Iterator[dict[str, Any]]:
-        """The entries directly below a prefix, 1,000 at a time: what is deeper is neither listed nor held."""
+    def _pages(self, prefix: str, **asked: str) -> Iterator[dict[str, Any]]:
+        """The entries below a prefix, 1,000 at a time. With a `Delimiter` what is deeper is neither listed nor held."""
         bucket = self._place[0]
         with translated(f"S3 bucket {bucket}"):
             pages = iter(
                 self.session.client("s3")
                 .get_paginator("list_objects_v2")
-                .paginate(Bucket=bucket, Prefix=prefix, Delimiter="/", **start)
+                .paginate(Bucket=bucket, Prefix=prefix, **asked)
             )
         while True:
             with translated(f"S3 bucket {bucket}"):

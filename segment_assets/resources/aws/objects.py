@@ -112,18 +112,22 @@ class Objects:
         One that has grown old is put again, the same bytes: rules of the bucket go by age, and it is in use.
         """
         there = self.head(key)
-        if there is not None and dt.datetime.now(dt.UTC) - there["LastModified"] < _RENEWED_AFTER:
-            return
+        if there is None or dt.datetime.now(dt.UTC) - there["LastModified"] >= _RENEWED_AFTER:
+            self.replace(key, path, digest)
+
+    def replace(self, key: str, path: Path, digest: str, metadata: Mapping[str, str] | None = None) -> None:
+        """Put a file, whatever is there."""
+        more = {"Metadata": dict(metadata)} if metadata else {}
         if path.stat().st_size <= MULTIPART_BYTES:
             with path.open("rb") as body:
-                self.put(key, body, ChecksumSHA256=base64.b64encode(bytes.fromhex(digest)).decode())
+                self.put(key, body, ChecksumSHA256=base64.b64encode(bytes.fromhex(digest)).decode(), **more)
             return
         from boto3.s3.transfer import TransferConfig
 
         config = TransferConfig(
             multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE
         )
-        extra = {"ChecksumAlgorithm": "SHA256", **self._encryption}
+        extra = {"ChecksumAlgorithm": "SHA256", **self._encryption, **more}
         with translated(self._said), path.open("rb") as body:
             # It ends what it began when a part fails; a process that is killed leaves parts to the bucket's rule.
             self._s3.upload_fileobj(body, self.bucket, key, ExtraArgs=extra, Config=config)
