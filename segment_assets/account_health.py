@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from segment_assets.resources.destination_account import DestinationAccount
 
 MINUTE = 60.0
+KEPT_EVERY_SECONDS = 600.0
 
 
 def health_of(lake: Lake, account: Account) -> "Health":
@@ -110,6 +111,7 @@ def build(plan: Plan) -> dg.SensorDefinition:
             accounts = {name: getattr(have, resource) for name, resource in logins.items()}
             told["undelivered"] += tell_of_logins(have.plan, accounts, have.alerts, today)
         told["cursor"]["logins"] = today.isoformat()
+        told["cursor"]["kept_at"] = _tell_kept(have.alerts, before.get("kept_at", 0.0), told["undelivered"])
         for problem in told["undelivered"]:
             context.log.warning(problem)
         said = [*(f"{name} does not answer" for name in told["cursor"]["open"]), *told["cursor"]["failing"]]
@@ -118,6 +120,18 @@ def build(plan: Plan) -> dg.SensorDefinition:
         )
 
     return platform_health
+
+
+def _tell_kept(alerts: Alerts, last: float, undelivered: list[str]) -> float:
+    """Try again, now and then, the alerts that nobody took; returns when that was done last."""
+    now = time.time()
+    if now < last + KEPT_EVERY_SECONDS:
+        return last
+    try:
+        alerts.tell_kept()
+    except SegmentAssetsError as error:
+        undelivered.append(str(error))
+    return now
 
 
 def tell_of_troubles(

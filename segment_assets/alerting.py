@@ -36,13 +36,14 @@ def run_failures(context: dg.RunFailureSensorContext, alerts: dg.ResourceParam[A
     what = f"{', '.join(assets) or run.job_name}{f'[{partition}]' if partition else ''}"
     alerts.count(Metric.FAILED_RUNS, 1, {Dimension.ASSETS: what})
     said = "\n".join([*_errors(context), *_failed_checks(context)])
+    title = f"{what} failed"
+    text = f"{said or 'The run failed outside its steps; look at it in Dagster.'}\nRun {run.run_id}"
     try:
-        alerts.alert(
-            f"{what} failed",
-            f"{said or 'The run failed outside its steps; look at it in Dagster.'}\nRun {run.run_id}",
-        )
+        alerts.alert(title, text)
         alerts.was_told(run.run_id)
     except SegmentAssetsError as error:
+        # The sensor never sees this failure again; `platform_health` tells what was kept.
+        alerts.keep(title, text)
         alerts.count(Metric.UNDELIVERED_ALERTS, 1, {Dimension.ASSETS: what})
         context.log.warning(str(error))
 

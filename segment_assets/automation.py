@@ -24,9 +24,25 @@ _BY_HAND = (
 
 # A version that comes after the request, while its run is waiting or going, is wanted again: the request forgets only
 # what was wanted before it, and the end of our own run forgets nothing.
-ON_NEW_VERSIONS = (
-    _WANTED.since((_C.newly_requested() & ~_WANTED).with_label("this was asked for") | _BY_HAND)
-    & ~_C.any_deps_missing().ignore(_NOT_WAITED_FOR).with_label("an input was never made")
-    & ~_C.any_deps_in_progress().ignore(_NOT_WAITED_FOR).with_label("an input is being made")
-    & ~_C.in_progress().with_label("this is being made")
-).with_label("made when its inputs have a new version")
+_WANTED_STILL = _WANTED.since((_C.newly_requested() & ~_WANTED).with_label("this was asked for") | _BY_HAND)
+# A request is forgotten although its run failed. Once an hour, as the reconciler does in the end: what fails for good
+# is told each time.
+_FAILED = (_C.execution_failed() & _C.cron_tick_passed("0 * * * *")).with_label(
+    "its last run failed, an hour has begun"
+)
+
+
+def _when(wanted: dg.AutomationCondition) -> dg.AutomationCondition:
+    return (
+        wanted
+        & ~_C.any_deps_missing().ignore(_NOT_WAITED_FOR).with_label("an input was never made")
+        & ~_C.any_deps_in_progress().ignore(_NOT_WAITED_FOR).with_label("an input is being made")
+        & ~_C.in_progress().with_label("this is being made")
+    )
+
+
+ON_NEW_VERSIONS = _when(_WANTED_STILL).with_label("made when its inputs have a new version")
+# Who is an audience's, and who said no: no version of these may be missed because a run failed once.
+UNTIL_IT_IS_MADE = _when(_WANTED_STILL | _FAILED).with_label(
+    "made when its inputs have a new version, and again while that fails"
+)

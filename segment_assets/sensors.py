@@ -7,7 +7,7 @@ Belongs here: thin sensors over pure functions, with a cursor and a deadline. No
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import dagster as dg
@@ -16,6 +16,7 @@ from segment_assets.account_health import is_held_back
 from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
 from segment_assets.assets.audiences import SUPPRESSED
 from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
+from segment_assets.assets.who_said_no import version_read
 from segment_assets.backoff import next_attempt
 from segment_assets.contracts import Clock, Lake
 from segment_assets.erasures import erasures_sensor
@@ -235,18 +236,20 @@ def look_at_accounts(
     """
     told: dict[str, Any] = json.loads(cursor or "{}")
     marks = {table: accounts.version(table) for table in ACCOUNT_TABLES}
-    if told.get("read") == marks:
+    if told.get("read") == marks and _are_suppressed(instance, told.get("versions", {})):
         return dg.SensorResult(cursor=cursor, skip_reason="account A's customers and opt-outs have not changed")
     found = {table: accounts.catalogue(table) for table in ACCOUNT_TABLES}
     wanted = {table: entry.version for table, entry in found.items() if entry is not None}
-    if len(wanted) < len(found):
+    # A table that was there and is gone is asked for: its run fails, and so tells somebody.
+    if len(wanted) < len(found) and instance.get_latest_data_version_record(SUPPRESSED) is None:
         said = "account A has not contributed its customers and opt-outs yet"
         return dg.SensorResult(cursor=cursor, skip_reason=said)
     keys = {table: dg.AssetKey(["account_a", table]) for table in ACCOUNT_TABLES}
     records = {table: instance.get_latest_data_version_record(key) for table, key in keys.items()}
     is_read = wanted == {table: _data_version(record) for table, record in records.items()}
-    if is_read and _are_suppressed(instance, records.values()):
-        return dg.SensorResult(cursor=json.dumps({"read": marks}), skip_reason="a run has read them as they are now")
+    if is_read and _are_suppressed(instance, wanted):
+        read = json.dumps({"read": marks, "versions": wanted})
+        return dg.SensorResult(cursor=read, skip_reason="a run has read them as they are now")
     running = instance.get_runs_count(dg.RunsFilter(job_name=accounts_job.name, statuses=RUNNING))
     attempt = None if running else next_attempt(told.setdefault("asked", {}), "account_a", wanted, now=now())
     if attempt is None:
@@ -258,10 +261,15 @@ def look_at_accounts(
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(told))
 
 
-def _are_suppressed(instance: dg.DagsterInstance, tables: Iterable[Any]) -> bool:
-    """Whether the suppressions are newer than these tables: their step may have failed after both were read."""
+def _are_suppressed(instance: dg.DagsterInstance, wanted: Mapping[str, str]) -> bool:
+    """Whether the suppressions were made of these versions: their step may have failed after both were read.
+
+    Their place in time says nothing: a run that had read older tables may have ended after a newer one.
+    """
     made = instance.get_latest_data_version_record(SUPPRESSED)
-    return made is not None and all(made.storage_id > table.storage_id for table in tables)
+    metadata = made.asset_materialization.metadata if made is not None and made.asset_materialization else {}
+    read = {table: metadata.get(version_read(table)) for table in wanted}
+    return all(told is not None and told.value == wanted[table] for table, told in read.items())
 
 
 def _request(

@@ -1,12 +1,15 @@
 """Pairs that the plan names no more: what `on_removal` said becomes of their audiences.
 
 Belongs here: finding such pairs in the ledger, and the job that empties or deletes their audiences.
-Not here: how an audience is emptied (`delivery.run`). `keep` leaves the audience as it is; nothing is sent to it.
+Not here: how an audience is emptied (`delivery.run`). `keep` leaves the audience as it is but for whoever says no:
+their removal is all that is sent to it.
 """
 
 import dataclasses
+import json
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,7 +19,7 @@ from segment_assets.assets.common import as_failure
 from segment_assets.contracts import Clock, Lake, NeedsHumanError, SegmentAssetsError, TransientError
 from segment_assets.destinations import registry
 from segment_assets.plan import Plan
-from segment_assets.tables import HASHED_AUDIENCE
+from segment_assets.tables import HASHED_AUDIENCE, SUPPRESSIONS
 
 if TYPE_CHECKING:
     from segment_assets.delivery.errands import Errand
@@ -74,9 +77,38 @@ def _nobody_is_left(ledger: "AudienceLedger", log: "DeliveryLog") -> bool:
     return held <= int(log.closed.body.get("leaving", 0)) and not leaving_is_due(ledger)
 
 
-def due(plan: Plan, lake: Lake, *, clock: Clock = time.time) -> list[RemovedPair]:
-    """Removed pairs whose audience is still to be emptied or deleted."""
-    return [pair for pair in removed_pairs(plan, lake, clock=clock) if pair.on_removal != "keep" and not pair.done]
+def due(
+    plan: Plan, lake: Lake, workdir: Path, *, clock: Clock = time.time, looked: dict[str, str] | None = None
+) -> list[RemovedPair]:
+    """Removed pairs whose audience is still to be emptied or deleted, and kept ones with somebody who said no.
+
+    `looked` remembers for each kept audience what it was found to hold nobody by, since that costs a look at all of it.
+    """
+    pairs = [pair for pair in removed_pairs(plan, lake, clock=clock) if pair.on_removal == "keep" or not pair.done]
+    known = {} if looked is None else looked
+    return [
+        p for p in pairs if p.on_removal != "keep" or _is_to_let_go(_ledger_of(plan, lake, p, clock), workdir, known)
+    ]
+
+
+def _ledger_of(plan: Plan, lake: Lake, removed: RemovedPair, clock: Clock) -> "AudienceLedger":
+    from segment_assets.delivery.ledger import AudienceLedger, Pair
+
+    return AudienceLedger(lake, Pair(plan.tenant, removed.destination, removed.account, removed.segment), clock)
+
+
+def _is_to_let_go(ledger: "AudienceLedger", workdir: Path, looked: dict[str, str]) -> bool:
+    from segment_assets.delivery.legs import leaving_is_due
+    from segment_assets.delivery.letting_go import somebody_is_to_go
+
+    suppressions, log, pair = ledger.lake.current(SUPPRESSIONS.name, "all"), ledger.last(), ledger.pair.partition
+    by = f"{log.number if log else 0}:{suppressions.id if suppressions else ''}"
+    if looked.get(pair) == by and not leaving_is_due(ledger):
+        return False
+    if somebody_is_to_go(ledger, suppressions, workdir):
+        return True
+    looked[pair] = by
+    return False
 
 
 def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
@@ -147,11 +179,14 @@ def build(plan: Plan) -> dg.JobDefinition:
     @dg.op(
         required_resource_keys={"plan", "lake", "secrets", "workdir", *map(resource_name, plan.accounts)},
         out=dg.Out(dg.Nothing),
-        description="Empties or deletes the audiences of pairs that the plan names no more, as the plan said.",
+        description=(
+            "Empties or deletes the audiences of pairs that the plan names no more, as the plan said, and takes "
+            "whoever said no out of those that are kept."
+        ),
     )
     def withdraw(context: dg.OpExecutionContext) -> None:
         errors: list[SegmentAssetsError] = []
-        for pair in due(context.resources.plan, context.resources.lake):
+        for pair in due(context.resources.plan, context.resources.lake, context.resources.workdir):
             try:
                 rows = withdraw_pair(context.resources, pair)
             except SegmentAssetsError as error:
@@ -179,7 +214,10 @@ def _together(errors: Sequence[SegmentAssetsError]) -> SegmentAssetsError:
 
 
 def withdraw_pair(have: Any, pair: RemovedPair, *, clock: Clock = time.time) -> list[Any]:
-    """Withdraw one pair and return the rows of its deliveries. Raises NeedsHumanError when its account is gone too."""
+    """Withdraw one pair, or let go whoever said no where it is kept, and return the rows of its deliveries.
+
+    Raises NeedsHumanError when its account is gone too.
+    """
     from segment_assets.delivery.run import DeliveryRoom
 
     if pair.account_name is None:
@@ -190,6 +228,8 @@ def withdraw_pair(have: Any, pair: RemovedPair, *, clock: Clock = time.time) -> 
     destination, transport = getattr(have, resource_name(pair.account_name)).connect()
     room = DeliveryRoom(have.lake, destination, transport, workdir=have.workdir, clock=clock)
     errand = _errand(have.plan, pair, have.secrets.tenant_key(have.plan.tenant))
+    if pair.on_removal == "keep":
+        return list(room.let_go(errand, have.lake.current(SUPPRESSIONS.name, "all")).deliveries)
     return list(room.withdraw(errand, delete=pair.on_removal == "delete").deliveries)
 
 
@@ -219,14 +259,22 @@ def build_sensor(job: dg.JobDefinition) -> dg.SensorDefinition:
         name="removed_pairs",
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Empties or deletes the audiences of pairs that the plan names no more, as `on_removal` says.",
+        description=(
+            "Empties or deletes the audiences of pairs that the plan names no more, as `on_removal` says, and takes "
+            "whoever says no out of those that are kept."
+        ),
     )
-    def removed(plan: dg.ResourceParam[Plan], lake: dg.ResourceParam[Lake]) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        pairs = due(plan, lake)
-        if not pairs:
-            yield dg.SkipReason("the plan names every pair that has an audience, or said to keep it")
-            return
+    def removed(
+        context: dg.SensorEvaluationContext,
+        plan: dg.ResourceParam[Plan],
+        lake: dg.ResourceParam[Lake],
+        workdir: dg.ResourceParam[Path],
+    ) -> dg.SensorResult:
+        looked: dict[str, str] = json.loads(context.cursor or "{}")
+        pairs = due(plan, lake, workdir, looked=looked)
         names = ",".join(f"{p.destination}/{p.account}/{p.segment}" for p in pairs)
-        yield dg.RunRequest(run_key=f"{names}:{int(time.time() // 3600)}")
+        requests = [dg.RunRequest(run_key=f"{names}:{int(time.time() // 3600)}")] if pairs else []
+        said = "the plan names every pair that has an audience, or said to keep it, and nobody of a kept one said no"
+        return dg.SensorResult(run_requests=requests, cursor=json.dumps(looked), skip_reason=None if pairs else said)
 
     return removed

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).parent
-ROAD = "the walked road"
+ROAD, INSIGHTS = "the walked road", "the insights of one world"
+# What a file says that looks at something which is made once for a worker -> the group of such files, for one worker.
+SHARED = {re.compile(r"\bwalked[:,)]"): ROAD, re.compile(r"\binsights: Insights\b"): INSIGHTS}
+# Reads the files of the walked road and opens no instance of it; with the other files a worker would be at it to the end.
+APART = "aws/test_road"
 
 # marker -> (what it needs, whether this machine has it)
 NEEDS = {
@@ -51,7 +55,7 @@ def pytest_configure() -> None:
 
 
 LONGEST = (
-    "orchestration/test_daemons", "orchestration/test_demo", "faults/test_kill", "distributed/test_spark",
+    APART, "orchestration/test_daemons", "orchestration/test_demo", "faults/test_kill", "distributed/test_spark",
     "orchestration/", "faults/", "insights/", "browser/", "conformance/kit", "delivery/",
     "sandbox/platforms", "identity/test_phone", "audience/", "sandbox/",
 )  # fmt: skip
@@ -63,7 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if any(place in item.nodeid for place in SLOW_PLACES):
             item.add_marker(pytest.mark.slow)
     # The longest groups first, so that at the end all workers have something to do (with --no-loadscope-reorder).
-    items.sort(key=lambda item: 0 if _group(item.nodeid) == ROAD else 1 + _place(item))
+    items.sort(key=_place)
     lacking = {marker: need for marker, (need, there) in NEEDS.items() if not there}
     left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
     if not left_out:
@@ -89,15 +93,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 @functools.cache
 def _group(nodeid: str) -> str:
-    """The file, or the road: that is walked once for all files that look at it, which go to one worker."""
-    file = nodeid.split("::", maxsplit=1)[0]
+    """The file, or what several files look at."""
+    return _group_of_file(nodeid.split("::", maxsplit=1)[0])
+
+
+@functools.cache
+def _group_of_file(file: str) -> str:
+    if APART in file:
+        return file
     text = (HERE.parent / file).read_text(encoding="utf-8")
-    # The plain search first: it spares every worker a second and a half.
-    walks = "walked" in text and re.search(r"\bwalked[:,)]", text)
-    return ROAD if walks else file
+    return next((group for said, group in SHARED.items() if said.search(text)), file)
 
 
 def _place(item: pytest.Item) -> int:
+    if _group(item.nodeid) == ROAD:
+        # By then it has been walked, for the file that stands apart; the others would wait for the same walk.
+        return LONGEST.index("orchestration/")
     return next((n for n, place in enumerate(LONGEST) if place in item.nodeid), len(LONGEST))
 
 

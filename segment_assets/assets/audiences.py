@@ -15,7 +15,8 @@ import dagster as dg
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
 from segment_assets.assets.refusals_shown import column_states, refused_cells
 from segment_assets.assets.segments import CLEAN_ROOM_MEMBERS, LANDING_MEMBERS
-from segment_assets.automation import ON_NEW_VERSIONS
+from segment_assets.assets.who_said_no import reading, refuse_a_fall
+from segment_assets.automation import UNTIL_IT_IS_MADE
 from segment_assets.checks import members_before, policy_version
 from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import SEGMENTS
@@ -38,7 +39,9 @@ EVERYBODY = "all"
     kinds={"duckdb", "parquet"},
     deps=[dg.AssetDep(["account_a", "opt_outs"]), dg.AssetDep(["account_a", "customers"]), dg.AssetDep(FORGOTTEN)],
     metadata=table_metadata(SUPPRESSIONS.name),
-    automation_condition=ON_NEW_VERSIONS,
+    automation_condition=UNTIL_IT_IS_MADE,
+    # Of two runs the one that ends last would win, and it may have read the older tables.
+    pool="suppressions",
 )
 def suppressions(
     plan: dg.ResourceParam[Plan],
@@ -49,22 +52,33 @@ def suppressions(
 ) -> dg.MaterializeResult:
     """Everybody who opted out or asked to be forgotten, by every identifier that account A knows of them.
 
-    An opt-out by e-mail so also reaches a record of the same customer that has nothing but a phone number.
+    An opt-out by e-mail so also reaches a record of the same customer that has nothing but a phone number. A table that
+    is not there, not as declared, or with many fewer opt-outs than before is refused: whoever said no stays suppressed.
     """
+    try:
+        snapshot = _suppressions(plan, lake, accounts, secrets.tenant_key(plan.tenant), workdir)
+    except SegmentAssetsError as error:
+        raise as_failure(error) from error
+    return published(snapshot, snapshot.stats)
+
+
+def _suppressions(plan: Plan, lake: Lake, accounts: AccountTables, key: bytes, workdir: Path) -> Snapshot:
     from segment_assets.audience import build_suppressions
 
-    writer, forgotten = lake.writer(SUPPRESSIONS.name, EVERYBODY), lake.current(ERASURES.name, EVERYBODY)
+    before, forgotten = lake.current(SUPPRESSIONS.name, EVERYBODY), lake.current(ERASURES.name, EVERYBODY)
+    writer = lake.writer(SUPPRESSIONS.name, EVERYBODY)
     workdir.mkdir(parents=True, exist_ok=True)
-    counts = build_suppressions(
-        accounts.dataset("opt_outs"),
-        accounts.dataset("customers"),
-        secrets.tenant_key(plan.tenant),
-        writer.write,
-        workdir=workdir,
-        erasures=lake.dataset(forgotten) if forgotten else None,
-    )
-    stats = counts.as_stats()
-    return published(writer.publish(stats), stats)
+    with reading(accounts) as versions:
+        counts = build_suppressions(
+            accounts.dataset("opt_outs"),
+            accounts.dataset("customers"),
+            key,
+            writer.write,
+            workdir=workdir,
+            erasures=lake.dataset(forgotten) if forgotten else None,
+        ).as_stats()
+    refuse_a_fall(before, counts, most=plan.max_opt_out_drop)
+    return writer.publish({**counts, **versions, "erasures": forgotten.id if forgotten else ""})
 
 
 @dg.asset(
@@ -79,7 +93,7 @@ def suppressions(
         dg.AssetDep(SUPPRESSED),
     ],
     metadata=table_metadata(HASHED_AUDIENCE.name),
-    automation_condition=ON_NEW_VERSIONS,
+    automation_condition=UNTIL_IT_IS_MADE,
 )
 def hashed_audience(
     context: dg.AssetExecutionContext,

@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +18,20 @@ import dagster as dg
 from segment_assets.assets.activations import resource_name
 from segment_assets.assets.audiences import FORGOTTEN, SUPPRESSED
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
+from segment_assets.assets.erasure_rows import SAID, row_of, swept_numbers, told
+from segment_assets.assets.who_said_no import reading
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake, NeedsHumanError, PermanentError, SegmentAssetsError, Snapshot, TransientError
-from segment_assets.erasures import AGAIN, ALL, FOLDER, PLATFORMS, accounts_version, mark, troubles
+from segment_assets.erasures import AGAIN, ALL, FOLDER, FOR_A_PERSON, PLATFORMS, accounts_version, mark, troubles
 from segment_assets.plan import Plan
 from segment_assets.resources.ports import AccountTables, Landing
 from segment_assets.resources.secrets import Secrets
-from segment_assets.tables import ERASURES, PLATFORM_ERASURES, SUPPRESSIONS
+from segment_assets.tables import CUSTOMERS, ERASURES, PLATFORM_ERASURES, SUPPRESSIONS
 
 if TYPE_CHECKING:
     from segment_assets.delivery.erasing import Forgotten
+    from segment_assets.delivery.redacting import Redaction
+    from segment_assets.resources.ports import LandedFile
 
 _HOUR = 3_600.0
 # Seconds: longer than a run waits, so the sensor asks again.
@@ -68,18 +72,20 @@ def erasures(
     """
     workdir.mkdir(parents=True, exist_ok=True)
     try:
-        key, customers = secrets.tenant_key(plan.tenant), accounts.dataset("customers")
-        return _told_of(_add(lake, landing, customers, key, workdir))
+        return _told_of(_add(lake, landing, accounts, secrets.tenant_key(plan.tenant), workdir))
     except SegmentAssetsError as error:
         raise as_failure(error) from error
 
 
-def _add(lake: Lake, landing: Landing, customers: Any, key: bytes, workdir: Path) -> Snapshot:
+def _add(lake: Lake, landing: Landing, accounts: AccountTables, key: bytes, workdir: Path) -> Snapshot:
     """The next version: what has landed, and what was known. Raises TransientError where others are always first."""
     for _ in range(_TRIES):
         before, writer = lake.current(ERASURES.name, ALL), lake.writer(ERASURES.name, ALL)
         known = lake.dataset(before) if before else None
-        stats = _read(landing, key, functools.partial(_build, customers, known, key, writer.write, workdir=workdir))
+        # Read without its customers, a request would never be read again with them.
+        with reading(accounts, [CUSTOMERS.name]):
+            customers = accounts.dataset(CUSTOMERS.name)
+            stats = _read(landing, key, functools.partial(_build, customers, known, key, writer.write, workdir=workdir))
         # Another run may have added requests meanwhile, which this version would take back.
         if lake.current(ERASURES.name, ALL) == before:
             return writer.publish(stats)
@@ -87,7 +93,13 @@ def _add(lake: Lake, landing: Landing, customers: Any, key: bytes, workdir: Path
 
 
 def _build(
-    customers: Any, known: Any, key: bytes, write: Callable[[Any], None], files: Sequence[Path], *, workdir: Path
+    customers: Any,
+    known: Any,
+    key: bytes,
+    write: Callable[[Any], None],
+    files: "Sequence[LandedFile]",
+    *,
+    workdir: Path,
 ) -> dict[str, object]:
     from segment_assets.audience import build_erasures
 
@@ -95,11 +107,13 @@ def _build(
     return build_erasures(files, customers, known, key, write, now=now, workdir=workdir).as_stats()
 
 
-def _read(landing: Landing, key: bytes, build: Callable[[Sequence[Path]], dict[str, object]]) -> dict[str, object]:
+def _read(
+    landing: Landing, key: bytes, build: "Callable[[Sequence[LandedFile]], dict[str, object]]"
+) -> dict[str, object]:
     """The stats of the next version. `read` is the mark of the files, AGAIN where that did not work."""
     with contextlib.ExitStack() as stack:
         try:
-            files = stack.enter_context(landing.beside(FOLDER))
+            files = stack.enter_context(landing.each(FOLDER))
         except SegmentAssetsError as error:
             return {**build([]), "read": AGAIN, "later": 1, "problems": [str(error)]}
         # Before they are read: what is written meanwhile is another mark.
@@ -142,25 +156,35 @@ def _platforms(plan: Plan) -> dg.AssetsDefinition:
 
         Where a platform has an erasure call, it is made, after the removal from its audiences, and followed to the end
         of the time that the platform takes. Where it has none, the table says so: the platform's own retention applies.
+        Whoever is through with every account is then taken out of the versions of audiences, changes and states that we
+        retain ourselves, but for those in use, which are looked at again a week later.
         """
         have = context.resources
         wanted = have.lake.current(ERASURES.name, ALL)
-        rows, errors = [], list[SegmentAssetsError]()
+        rows, errors, through = [], list[SegmentAssetsError](), _Through()
         if wanted is not None:
             _refuse_before_the_no(have.lake, wanted, have.workdir)
         for destination, account in sorted(_accounts(have.plan, have.lake)) if wanted is not None else ():
             try:
-                rows.append(_asked(have, destination, account, wanted))
+                row, found = _asked(have, destination, account, wanted)
+                rows.append(row)
+                through.add(found)
             except SegmentAssetsError as error:
                 errors.append(error)
                 rows.append(
                     {"destination": destination, "account": account, "standing": "in_doubt", "said": str(error)}
                 )
-        made = _publish(have, rows, wanted)
+        swept = None
+        if wanted is not None and not errors:
+            try:
+                swept = through.sweep(have, wanted)
+            except SegmentAssetsError as error:
+                errors.append(error)
+        made = _publish(have, rows, wanted, None if through.soon else swept)
         if errors:
             # What was answered is noted, and so is the table; one account's trouble has held up none of the others.
             raise as_failure(_together(errors)) from errors[0]
-        return published(made, {"said": dg.MetadataValue.md(_told(rows))})
+        return published(made, {"said": dg.MetadataValue.md(told(rows)), **swept_numbers(swept)})
 
     return platforms
 
@@ -172,33 +196,63 @@ def _accounts(plan: Plan, lake: Lake) -> set[tuple[str, str]]:
     return sent | {(account.destination, account.account) for account in plan.accounts.values()}
 
 
-def _asked(have: Any, destination: str, account: str, wanted: Snapshot) -> dict[str, object]:
-    """The row of one account, once its platform was asked."""
-    from segment_assets.delivery.erasing import Eraser, ErasurePair, Forgotten
-    from segment_assets.delivery.ever_sent import ever_sent
+@dataclasses.dataclass(slots=True)
+class _Through:
+    """Who is not through with every account. None when nobody can tell.
+
+    `soon`: some account gets through with somebody by itself, so that our own copies are looked at again then.
+    """
+
+    unfinished: set[bytes] | None = dataclasses.field(default_factory=set, repr=False)
+    soon: bool = False
+
+    def add(self, found: "Forgotten | None") -> None:
+        """Add what stands with one account; None for one that is only rehearsed."""
+        if found is None:
+            self.unfinished = None
+        elif self.unfinished is not None:
+            self.unfinished |= found.unfinished
+            self.soon |= bool(found.unfinished) and found.standing not in FOR_A_PERSON
+
+    def sweep(self, have: Any, wanted: Snapshot) -> "Redaction | None":
+        """Take all others out of our own copies."""
+        from segment_assets.delivery.redacting import redact
+
+        if self.unfinished is None:
+            return None
+        return redact(have.lake, wanted, self.unfinished, workdir=have.workdir, clock=time.time)
+
+
+def _asked(have: Any, destination: str, account: str, wanted: Snapshot) -> "tuple[dict[str, object], Forgotten | None]":
+    """The row of one account once its platform was asked, and what stands with it."""
+    from segment_assets.delivery.erasing import Eraser, ErasurePair, standing_unasked
     from segment_assets.destinations import registry
 
     plan: Plan = have.plan
     names = {(one.destination, one.account): name for name, one in plan.accounts.items()}
-    name = names.get((destination, account))
+    name, pair = names.get((destination, account)), ErasurePair(plan.tenant, destination, account, "")
     if name is None:
-        named = have.lake.dataset(wanted)
-        sent = ever_sent(have.lake, (plan.tenant, destination, account), named, workdir=have.workdir, clock=time.time)
-        nobody = "unknown" if sent.not_retained else "nobody"
-        found = Forgotten("unreachable" if sent.members else nobody, len(sent.members), sent.still_there)
-        return _row(destination, account, dataclasses.replace(found, not_retained=sent.not_retained), None)
+        contract = registry()[destination]
+        found = standing_unasked(have.lake, contract, pair, wanted, workdir=have.workdir)
+        # Whoever puts it back into the plan has it asked about those who are left.
+        if found.standing in {"waiting", "in_doubt"}:
+            found = dataclasses.replace(found, standing="unreachable")
+        return row_of(destination, account, found, contract.erasure), found
     resource = getattr(have, resource_name(name))
     if getattr(resource, "preview_only", False):
-        return {"destination": destination, "account": account, "standing": "preview", "said": _SAID["preview"]}
+        return {"destination": destination, "account": account, "standing": "preview", "said": SAID["preview"]}, None
     made, transport = resource.connect()
-    pair = ErasurePair(plan.tenant, destination, account, "")
     key = have.secrets.tenant_key(plan.tenant)
     eraser = Eraser(have.lake, made, transport, pair=pair, key=key, workdir=have.workdir)
     until = _newest(have.lake, wanted) + plan.opt_out_deadline_hours * _HOUR
     found = eraser.run(wanted, removal_until=until)
-    if found.standing == "no_call" and registry()[destination].erasure is not None:
-        found = dataclasses.replace(found, standing="not_set_up")
-    return _row(destination, account, found, made.contract.erasure)
+    if (
+        made.contract.erasure is None
+        and found.standing in {"no_call", "waiting"}
+        and registry()[destination].erasure is not None
+    ):
+        found = dataclasses.replace(found, standing="not_set_up", unfinished=found.members)
+    return row_of(destination, account, found, made.contract.erasure), found
 
 
 def _refuse_before_the_no(lake: Lake, wanted: Snapshot, workdir: Path) -> None:
@@ -227,55 +281,18 @@ def _newest(lake: Lake, wanted: Snapshot) -> float:
     return float(moment.timestamp()) if moment else 0.0
 
 
-def _row(destination: str, account: str, found: "Forgotten", erasure: Any) -> dict[str, object]:
-    reaches = f" Asked of: {erasure.reaches}." if erasure and found.acknowledged else ""
-    done_by = dt.datetime.fromtimestamp(found.done_by, dt.UTC) if found.done_by is not None else None
-    return {
-        "destination": destination,
-        "account": account,
-        **{name: getattr(found, name) for name in _NUMBERS},
-        "standing": found.standing,
-        "done_by": done_by,
-        "said": f"{_SAID[found.standing]}{reaches}",
-    }
-
-
-_NUMBERS = ("people", "still_there", "acknowledged", "refused", "in_doubt", "unproven", "not_retained")
-_SAID: Mapping[str, str] = {
-    "nobody": "None of them was ever sent there, so the platform is not told of them now.",
-    "unknown": "Deliveries are too old to tell whether any of them was sent there: ask the platform by hand.",
-    "not_set_up": "It has an erasure call, for which the account lacks a setting: add that to the plan.",
-    "no_call": "It has no erasure call: they are taken out of its audiences, and the platform's retention applies.",
-    "waiting": "Their removal from the audiences goes first; the platform is asked after it.",
-    "asked": "The platform has taken it on, and has it done by the date.",
-    "done": "The platform has done it, by its own word.",
-    "refused": "The platform refused somebody's erasure: ask its support, and run this again.",
-    "in_doubt": "Not everybody could be asked about yet; it is tried again.",
-    "preview": "This deployment sends nothing.",
-    "unreachable": "The plan names the account no more: put it back until it is asked, or ask the platform by hand.",
-}
-
-
-def _publish(have: Any, rows: Sequence[Mapping[str, object]], wanted: Snapshot | None) -> Snapshot:
+def _publish(
+    have: Any, rows: Sequence[Mapping[str, object]], wanted: Snapshot | None, swept: "Redaction | None"
+) -> Snapshot:
     import pyarrow as pa
 
     writer = have.lake.writer(PLATFORM_ERASURES.name, ALL)
     writer.write(pa.Table.from_pylist(list(rows), PLATFORM_ERASURES.arrow_schema()))
-    stats = {"erasures": wanted.id if wanted else "", "accounts": accounts_version(have.plan)}
+    stats: dict[str, object] = {"erasures": wanted.id if wanted else "", "accounts": accounts_version(have.plan)}
+    if swept is not None:
+        stats |= {"swept_at": time.time(), **swept_numbers(swept)}
     made: Snapshot = writer.publish(stats)
     return made
-
-
-def _told(rows: Sequence[Mapping[str, object]]) -> str:
-    return "\n".join(_lines(rows)) if rows else "nobody has asked to be forgotten"
-
-
-def _lines(rows: Sequence[Mapping[str, object]]) -> Iterator[str]:
-    yield "| account | people | standing | |"
-    yield "|---|---:|---|---|"
-    for row in rows:
-        account, people = f"{row['destination']}/{row['account']}", row.get("people") or 0
-        yield f"| {account} | {people} | {row['standing']} | {row['said']} |"
 
 
 def _together(errors: Sequence[SegmentAssetsError]) -> SegmentAssetsError:

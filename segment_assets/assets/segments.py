@@ -13,7 +13,7 @@ import dagster as dg
 
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
 from segment_assets.assets.refusals_shown import refused_rows
-from segment_assets.automation import ON_NEW_VERSIONS
+from segment_assets.automation import UNTIL_IT_IS_MADE
 from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import CLEAN_ROOM_SEGMENTS, LANDING_SEGMENTS
 from segment_assets.plan import CleanRoomSegment, LandingSegment, Plan
@@ -43,7 +43,7 @@ LANDING_VERSION = "files_version"
         dg.AssetDep(["account_a", "customers"]),
     ],
     metadata=table_metadata(SEGMENT_MEMBERS.name),
-    automation_condition=ON_NEW_VERSIONS,
+    automation_condition=UNTIL_IT_IS_MADE,
 )
 def clean_room_members(
     context: dg.AssetExecutionContext,

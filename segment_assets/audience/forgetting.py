@@ -13,7 +13,11 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import engine
-from segment_assets.audience.reading import read_files
+from segment_assets.audience import matching
+from segment_assets.audience.headers import NoNamingColumnError
+from segment_assets.audience.matching import SAID_FORMS
+from segment_assets.audience.reading import named, read_files
+from segment_assets.audience.staging import PHONE_FORMS
 from segment_assets.audience.suppressing import build_suppressions
 from segment_assets.contracts import PermanentError, SegmentAssetsError, TransientError
 from segment_assets.tables import ERASURES, OPT_OUTS, SUPPRESSIONS
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
+    from segment_assets.audience.reading import Opener, Source
+
 _SAID = {"customer_id": "customer_id", "email": "email_address", "phone": "phone_number", "country": "country"}
 _SHOWN = 20
 _NAMING = frozenset({"customer_id", "email", "phone"})
@@ -34,6 +40,9 @@ _NAMING = frozenset({"customer_id", "email", "phone"})
 @dataclasses.dataclass(frozen=True, slots=True)
 class ErasureCounts:
     """`broken` files, `unreadable` rows and requests `naming_nobody` need a person's look: nobody is forgotten by them.
+
+    So do `ambiguous` requests, which name several customers by a phone alone: all of these are suppressed, as a
+    household is by an opt-out, and none is forgotten.
 
     Of `later` files the storage failed; they are there at another try. `problems` say what is wrong with both, and name
     a file by its place, since people name such files after whom they are of.
@@ -46,6 +55,7 @@ class ErasureCounts:
     later: int
     customers: int
     rows: int
+    ambiguous: int = 0
     problems: tuple[str, ...] = ()
 
     def as_stats(self) -> dict[str, object]:
@@ -54,7 +64,7 @@ class ErasureCounts:
 
 
 def build_erasures(
-    files: Sequence[Path],
+    files: Sequence[Source],
     customers: pads.Dataset,
     before: pads.Dataset | None,
     key: bytes,
@@ -76,17 +86,33 @@ def build_erasures(
     read = _read(files, now)
     requests = pa.Table.from_pylist(read.rows, OPT_OUTS.arrow_schema())
     found: list[pa.RecordBatch] = []
-    # Not by the phones of before: the others of a household would be forgotten by and by.
+    # Not by the phones of before: the others of a household would be forgotten by and by. Nor by a phone that several
+    # customers have now: to forget somebody cannot be taken back, and a person can say whom they mean.
     counts = build_suppressions(
-        pads.dataset(requests), customers, key, found.append, workdir=workdir, erasures=before, erased_phones=False
+        pads.dataset(requests),
+        customers,
+        key,
+        found.append,
+        workdir=workdir,
+        erasures=before,
+        erased_phones=False,
+        shared_phones=False,
     )
     named = pa.Table.from_batches(found, SUPPRESSIONS.arrow_schema())
     with engine.connect(workdir) as db:
         db.register("now_named", named)
         db.register("named_before", ERASURES.arrow_schema().empty_table() if before is None else before)
-        sql = """
-            SELECT kind, digest, min(opted_out_at) AS opted_out_at
-            FROM (SELECT * FROM now_named UNION ALL BY NAME SELECT * FROM named_before)
+        matching.load(db, pads.dataset(requests))
+        # A phone beside an e-mail or a number says nothing of the others who have it.
+        alone = "email IS NULL AND customer_id IS NULL"
+        said = " UNION ALL ".join(
+            f"SELECT '{form}' AS kind, {form} AS digest FROM requests{f' WHERE {alone}' if form in PHONE_FORMS else ''}"
+            for form in SAID_FORMS
+        )
+        sql = f"""
+            SELECT kind, digest, min(opted_out_at) AS opted_out_at, bool_or(asked) AS asked
+            FROM (SELECT *, (kind, digest) IN (FROM ({said}) WHERE digest IS NOT NULL) AS asked FROM now_named
+                  UNION ALL BY NAME SELECT * FROM named_before)
             GROUP BY kind, digest ORDER BY kind, digest
         """
         rows = 0
@@ -101,6 +127,7 @@ def build_erasures(
         later=read.later,
         customers=counts.customers,
         rows=rows,
+        ambiguous=counts.ambiguous,
         problems=tuple(read.problems),
     )
 
@@ -116,17 +143,17 @@ class _Read:
     problems: list[str] = dataclasses.field(default_factory=list)
 
 
-def _read(files: Sequence[Path], now: dt.datetime) -> _Read:
+def _read(files: Sequence[Source], now: dt.datetime) -> _Read:
     read = _Read()
-    for place, file in enumerate(files, 1):
+    for place, (file, opener) in enumerate(map(named, files), 1):
         try:
-            rows, unreadable = _rows(file)
+            rows, unreadable = _rows(file, opener)
         except SegmentAssetsError as error:
             is_later = isinstance(error, TransientError)
             read.later += is_later
             read.broken += not is_later
             if len(read.problems) < _SHOWN:
-                read.problems.append(f"file {place} of {len(files)} by name: {_reason(error, file.name)}")
+                read.problems.append(f"file {place} of {len(files)} by name: {_reason(error, file)}")
             continue
         read.unreadable += unreadable
         for cells in rows:
@@ -135,20 +162,22 @@ def _read(files: Sequence[Path], now: dt.datetime) -> _Read:
     return read
 
 
-def _rows(file: Path) -> tuple[list[dict[str, Any]], int]:
+def _rows(name: str, opener: Opener) -> tuple[list[dict[str, Any]], int]:
     """The requests of one file, and how many more could not be read. Raises as `read_files` does."""
-    reading, rows = read_files([file], {}), list[dict[str, Any]]()
+    reading, rows = read_files([(name, opener)], {}), list[dict[str, Any]]()
     for batch in reading:
         rows.extend(batch.select([*_SAID]).to_pylist())
     if _NAMING.isdisjoint(reading.report.files[0].mapped):
         raise PermanentError(
-            f"{file.name}: a request names a person by customer number, e-mail or phone, and this file has only mobile "
+            f"{name}: a request names a person by customer number, e-mail or phone, and this file has only mobile "
             "ad ids; land it with one of these"
         )
     return rows, reading.report.rows - len(rows)
 
 
 def _reason(error: SegmentAssetsError, name: str) -> str:
-    """What is wrong with a file, without its name."""
+    """What is wrong with a file, without its name, and without headers: a file that has none begins with a person."""
+    if isinstance(error, NoNamingColumnError):
+        return "no column holds a customer number, e-mail or phone; add a header line, and land it again"
     said = str(error).removeprefix(f"{name}: ")
     return "it cannot be read; look at it and land it again" if name in said else said

@@ -97,6 +97,10 @@ class HeaderMap:
         return {column: position for column, (_, position) in best.items()}
 
 
+class NoNamingColumnError(PermanentError):
+    """No column of a file names anybody. The message shows headers, and without any these are somebody's cells."""
+
+
 def printable(header: str) -> str | None:
     """The header if it can be shown, None where it looks like a value: a file without headers starts with people."""
     looks_like_value = "@" in header or len(re.findall(r"\d", header)) > 4 or len(header) > 60  # noqa: PLR2004
@@ -104,7 +108,7 @@ def printable(header: str) -> str | None:
 
 
 def require_naming_column(name: str, headers: Sequence[str], found: Mapping[str, object]) -> None:
-    """Raise PermanentError when none of a file's columns can name a person. Shows headers, never values."""
+    """Raise NoNamingColumnError when none of a file's columns can name a person. Shows headers, never values."""
     if any(column in found for column in NAMING_COLUMNS):
         return
     shown = [printable(header) for header in headers[:_SHOWN]]
@@ -113,7 +117,7 @@ def require_naming_column(name: str, headers: Sequence[str], found: Mapping[str,
     else:
         more = f" and {len(headers) - _SHOWN} more" if len(headers) > _SHOWN else ""
         what = f"its headers are {', '.join(repr(text) for text in shown)}{more}"
-    raise PermanentError(
+    raise NoNamingColumnError(
         f"{name}: no column holds a customer number, e-mail, phone or mobile ad id ({what}); "
         "add a header line, or name the columns in the plan's header map"
     )

@@ -78,25 +78,28 @@ def match_erased(
     """Create `erased_hits` from rows of ERASURES: customer records with a number, an e-mail or a phone among these.
 
     What somebody is known by changes, and a request to be forgotten outlives its file as digests alone. Customers are
-    streamed once and digested, for which there is a price only where anybody asked to be forgotten. Without `phones`
-    none is a match: it may be a household's.
+    streamed once and digested, for which there is a price only where anybody asked to be forgotten. A phone is a match
+    where a request said it, as of an opt-out; without `phones` none is: it may be a household's.
     """
     connection.execute("CREATE TEMP TABLE erased_hits (customer_id VARCHAR, opted_out_at TIMESTAMPTZ)")
     if erasures is None:
         return
     connection.register("erasure_rows", erasures)
-    connection.execute("CREATE TEMP TABLE erased AS SELECT kind, digest, opted_out_at FROM erasure_rows")
+    connection.execute("CREATE TEMP TABLE erased AS SELECT kind, digest, opted_out_at, asked FROM erasure_rows")
     connection.unregister("erasure_rows")
-    kinds = {"member": "'member'", "email": "'email', 'email_gmail_folded'", "email_sha256": "'email'"}
-    kinds |= {"phone_digits": "'phone_digits'"} if phones else {}
+    # Column of a customer -> which rows of the requests may name it.
+    kinds = {name: f"e.kind = '{name}'" for name in ("member", "email", "email_gmail_folded")}
+    kinds |= {"email_sha256": "e.kind = 'email'"}
+    # A phone that was looked up is perhaps a household's, of whom one has asked; an opt-out by e-mail finds no more.
+    kinds |= {"phone_digits": "e.kind = 'phone_digits' AND e.asked IS NOT FALSE"} if phones else {}
     if not engine.number(connection, "SELECT count(*) FROM erased"):
         return
     for batch in scan(customers, _PIECE_ROWS, _OF_A_CUSTOMER):
         connection.register("piece", _digested(batch, key, phones=phones))
-        for column, names in kinds.items():
+        for column, is_named in kinds.items():
             connection.execute(
                 f"INSERT INTO erased_hits SELECT p.customer_id, e.opted_out_at FROM piece p "
-                f"JOIN erased e ON e.digest = p.{column} AND e.kind IN ({names})"
+                f"JOIN erased e ON e.digest = p.{column} AND {is_named}"
             )
         connection.unregister("piece")
 
@@ -108,7 +111,7 @@ def _digested(batch: pa.RecordBatch, key: bytes, *, phones: bool) -> pa.Table:
     from segment_assets.identity import digest_batch
 
     raw = batch.select(["email_address", "phone_number", "country"]).rename_columns(["email", "phone", "country"])
-    forms = digest_batch(raw, forms=["email", *(["phone_digits"] if phones else [])]).forms
+    forms = digest_batch(raw, forms=[*staging.E_MAIL_FORMS, *(["phone_digits"] if phones else [])]).forms
     numbers, _ = staging.customer_numbers(batch.column("customer_id"))
     # The join key may be known where the e-mail itself is not.
     known = [_as_digest(text) for text in batch.column("email_sha256").to_pylist()]
@@ -126,8 +129,13 @@ def _as_digest(text: str | None) -> bytes | None:
     return bytes.fromhex(text) if text and _DIGEST.fullmatch(text := text.strip().lower()) else None
 
 
-def match_customers(connection: duckdb.DuckDBPyConnection, customers: pads.Dataset) -> None:
+def match_customers(
+    connection: duckdb.DuckDBPyConnection, customers: pads.Dataset, *, shared_phones: bool = True
+) -> None:
     """Create `hits` and `matched` from `requests`, `erased_hits` and rows of CUSTOMERS, which are streamed twice.
+
+    Without `shared_phones` a phone finds nobody beside whom the request finds by number or e-mail, and where it finds
+    several customers it finds none of them: such requests are in `ambiguous`.
 
     Piece by piece because DuckDB, which cannot know the size of an Arrow dataset, built its hash tables over the
     customers: 879 MB for a million of them.
@@ -140,7 +148,16 @@ def match_customers(connection: duckdb.DuckDBPyConnection, customers: pads.Datas
     connection.execute(f"CREATE TEMP TABLE tails AS SELECT *, {_TAIL.format(column='phone')} AS tail FROM requests")
     for sql in _each_piece(connection, customers, _FIND):
         connection.execute(sql)
+    connection.execute("CREATE TEMP TABLE sure AS SELECT DISTINCT * FROM hits")
     _match_phones(connection)
+    connection.execute(
+        "CREATE TEMP TABLE ambiguous AS SELECT request FROM hits ANTI JOIN sure USING (request) "
+        "GROUP BY request HAVING count(DISTINCT customer_id) > 1"
+    )
+    if not shared_phones:
+        connection.execute("DELETE FROM hits WHERE request IN (FROM ambiguous)")
+        connection.execute("DELETE FROM hits WHERE request IN (SELECT request FROM sure)")
+        connection.execute("INSERT INTO hits FROM sure")
     connection.execute(
         """
         CREATE TEMP TABLE earliest AS

@@ -73,13 +73,14 @@ def read_files(files: Sequence[Source], headers: Mapping[str, str]) -> Reading:
     """
     known = HeaderMap(headers)
     report = ReadReport()
-    sources = sorted((_named(file) for file in files), key=lambda source: source[0])
+    sources = sorted((named(file) for file in files), key=lambda source: source[0])
     if not sources:
         raise PermanentError("no files to read: the segment's landing folder is empty; land at least one file")
     return Reading(_batches(sources, known, report), report)
 
 
-def _named(file: Source) -> tuple[str, Opener]:
+def named(file: Source) -> tuple[str, Opener]:
+    """A file as a pair of its name and what opens it."""
     if isinstance(file, Path):
         return file.name, lambda: file.open("rb")
     return file

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 class SuppressionCounts:
     """`naming_nobody`: requests without any usable identifier and without a customer; each needs a person's look.
 
-    `customers` are the distinct customer records that the requests mean; `rows` are rows of SUPPRESSIONS.
+    `customers` are the distinct customer records that the requests mean; `rows` are rows of SUPPRESSIONS. `ambiguous`
+    are requests that find several customers by a phone, and none by anything else.
     """
 
     opt_outs: int
     naming_nobody: int
     customers: int
     rows: int
+    ambiguous: int = 0
 
     def as_stats(self) -> dict[str, object]:
         """Plain JSON values for Snapshot.stats and for metadata."""
@@ -49,6 +51,7 @@ def build_suppressions(
     workdir: Path,
     erasures: pads.Dataset | None = None,
     erased_phones: bool = True,
+    shared_phones: bool = True,
 ) -> SuppressionCounts:
     """Turn rows of OPT_OUTS into rows of SUPPRESSIONS, sorted by (kind, digest), in bounded memory.
 
@@ -56,7 +59,8 @@ def build_suppressions(
     so it also stops the record that has nothing but a phone. Only matched customers are digested. `key` is the
     tenant's pseudonym key, the same as for audiences. Rows of `erasures` (ERASURES) are suppressions as well, and so is
     everything that the customers are known by now whom one of them names by number, by e-mail or, with `erased_phones`,
-    by phone. `workdir` is an existing folder on a disk with room; what is spilled there is personal data and is removed
+    by phone. Without `shared_phones` a phone of a request that several customers have means none of them (`matching`).
+    `workdir` is an existing folder on a disk with room; what is spilled there is personal data and is removed
     at the end.
     """
     with (
@@ -67,7 +71,7 @@ def build_suppressions(
         connection.execute("CREATE TEMP TABLE named (kind VARCHAR, digest BLOB, opted_out_at TIMESTAMPTZ)")
         _name_requests(connection, key)
         matching.match_erased(connection, customers, erasures, key, phones=erased_phones)
-        matching.match_customers(connection, customers)
+        matching.match_customers(connection, customers, shared_phones=shared_phones)
         _name_customers(connection, key)
         _name_people_without_a_number(connection, key)
         if erasures is not None:
@@ -80,6 +84,7 @@ def build_suppressions(
                 connection, "SELECT count(*) FROM matched WHERE customer_id IN (SELECT customer_id FROM hits)"
             ),
             rows=rows,
+            ambiguous=engine.number(connection, "SELECT count(*) FROM ambiguous"),
         )
 
 

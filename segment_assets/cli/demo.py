@@ -156,7 +156,7 @@ class Walk:
         own = (("account_a", "spend"), ("collaboration", "analysis_log"))
         self.run(*own, *tables, say=f"account A's spend, the clean room's log, {len(tables)} activation tables")
         pages = [tuple(key) for key in self.road.keys("dashboards")]
-        self.run(*pages, say=f"dashboards: {len(pages)} pages")
+        self.run(*pages, say=f"dashboards: {len(pages) - 1} pages, and what QuickSight is sent for them")
 
     def run(self, *keys: tuple[str, ...], partition: str | None = None, say: str = "") -> bool:
         """A run in this process. Whether it succeeded."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ALL = "all"
+_OWN_DONE = "Our own retained versions that are not in use have nobody who is through with every account."
+_OWN_WAITING = "Our own retained versions still have those who are not through with every account."
 
 
 def show_erasures() -> int:
@@ -40,6 +42,8 @@ def show_erasures() -> int:
         by = f", done by {row['done_by']:%Y-%m-%d}" if row["done_by"] else ""
         click.echo(f"{row['destination']}/{row['account']}: {row['standing']}, {row['people'] or 0:,} people{by}")
         click.echo(f"  {row['said']}")
+    if rows:
+        click.echo(_OWN_DONE if done.stats.get("swept_at") else _OWN_WAITING)
     return 1 if left or any(row["standing"] not in ENDED for row in rows) else 0
 
 

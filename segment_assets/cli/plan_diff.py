@@ -46,12 +46,13 @@ def show_diff(file: Path | None) -> int:
             said = _pair(plan, name, permission, lake, deployment)
             click.echo(f"{plan.accounts[name].destination}/{name}[{segment}]: {said}")
     for pair in _no_longer_named(plan, lake):
-        click.echo(f"{pair}: not in the plan any more; its audience stays as it is and nothing is sent to it")
+        click.echo(f"{pair}: not in the plan any more; nobody is added, and its audience becomes what on_removal said")
     return 0
 
 
 def _pair(plan: Plan, name: str, permission: Activation, lake: Lake, deployment: Deployment) -> str:
     from segment_assets.delivery.changes import audience_changes
+    from segment_assets.delivery.creation import refuse_another_kind
     from segment_assets.delivery.guards import stop_what_needs_a_human
     from segment_assets.delivery.ledger import AudienceLedger
     from segment_assets.delivery.settling import acknowledged_state
@@ -83,6 +84,7 @@ def _pair(plan: Plan, name: str, permission: Activation, lake: Lake, deployment:
     said = ", ".join(f"{number:,} to {what}" for what, number in numbers.items())
     try:
         rails = Permit(plan, permission, lake, task, audience).rails(notes=False)
+        refuse_another_kind(ledger, task)
         stop_what_needs_a_human(task.pair, counts, rails, task.wanted.contract)
     except SegmentAssetsError as error:
         return f"{said}. Would stop: {error}"

@@ -6,6 +6,7 @@ Belongs here: the folder and the shape of its files. Not here: where requests co
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -67,5 +68,6 @@ class RequestFolder:
 
     def _json(self, name: str, value: Mapping[str, object]) -> None:
         # One line a field: indenting all of it takes Python longer than the delivery that it shows.
-        lines = (f"{json.dumps(key)}: {json.dumps(field, ensure_ascii=False)}" for key, field in value.items())
+        text = functools.partial(json.dumps, ensure_ascii=False, default=list)
+        lines = (f"{json.dumps(key)}: {text(field)}" for key, field in value.items())
         (self.folder / name).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")

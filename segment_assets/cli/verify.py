@@ -57,13 +57,17 @@ def run_verify(only: str | None) -> int:
         else:
             click.echo(
                 f"{pair}: proven, {proven.entries:,} entries of {proven.deliveries:,} deliveries, "
-                f"{proven.recomputed:,} of them computed again"
+                f"{proven.recomputed:,} of them computed again{_redacted(proven.redacted)}"
             )
     accounts = erasures_of(lake) if only is None else []
     for account in accounts:
         misfits += not _is_whole(lake, account)
     click.echo(f"{len(pairs) + len(accounts):,} ledgers, {misfits:,} that do not fit")
     return 1 if misfits else 0
+
+
+def _redacted(deliveries: int) -> str:
+    return f", {deliveries:,} not since people of them asked to be forgotten" if deliveries else ""
 
 
 def _is_whole(lake: Lake, account: ErasurePair) -> bool:

@@ -13,7 +13,7 @@ from segment_assets.plan.rules import problems
 from segment_assets.plan.segments import Experiment, Segment
 from segment_assets.plan.sending import Sending
 from segment_assets.plan.uncertain import UncertainQuery
-from segment_assets.plan.vocabulary import Person, SegmentName, Strict
+from segment_assets.plan.vocabulary import Person, SegmentName, Share, Strict
 
 
 class Engine(Strict):
@@ -27,14 +27,16 @@ class Plan(Strict):
 
     `naming` is the template for the names of audiences that have none of their own: {tenant}, {segment}, {account} (the
     plan's name of it), {purpose}, {use}. `opt_out_deadline_hours` is from a person's request to the platform's word
-    that they are out, on every account. `uncertain_queries` are the clean room's queries, by name, that run although
-    AWS's documentation does not settle whether they may.
+    that they are out, on every account. `max_opt_out_drop` is the share by which account A's opt-outs may be fewer than
+    when the suppressions were last made of them; above it these stay as they were. `uncertain_queries` are the clean
+    room's queries, by name, that run although AWS's documentation does not settle whether they may.
     """
 
     tenant: str = pydantic.Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")
     author: Person
     naming: str = "{tenant} {segment}"
     opt_out_deadline_hours: float = pydantic.Field(default=24.0, gt=0)
+    max_opt_out_drop: Share = 0.1
     engine: Engine = Engine()
     uncertain_queries: Mapping[str, UncertainQuery] = pydantic.Field(default_factory=dict)
     experiments: Mapping[str, Experiment] = pydantic.Field(default_factory=dict)

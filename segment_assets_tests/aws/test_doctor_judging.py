@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from segment_assets.contracts import NeedsHumanError, PermanentError, TransientError
-from segment_assets.destinations import registry
+from segment_assets.destinations import contract_of, registry
 from segment_assets.doctor import Check, Finding, Level, Subject, examined
 from segment_assets.doctor.accounts import judge_secret, judge_terms
 from segment_assets.doctor.services import (
@@ -245,6 +245,22 @@ def test_a_secret_is_held_against_what_its_contract_and_its_renewal_need(
     destination: str, fields: dict[str, str], codes: dict[str, Level]
 ) -> None:
     assert told(judge_secret("prod/x.1", fields, registry()[destination], ABOUT)) == codes
+
+
+@pytest.mark.parametrize(
+    ("fields", "codes"),
+    [
+        ({"user": "", "password": "", "host_key": ""}, {}),
+        ({"user": "", "private_key": "", "host_key": ""}, {}),
+        ({"user": "", "password": ""}, {"secret_fields": Level.WRONG}),
+        ({"user": "", "host_key": ""}, {"secret_fields": Level.WRONG}),
+    ],
+)
+def test_a_server_of_files_needs_a_user_a_way_to_prove_it_and_the_servers_key(
+    fields: dict[str, str], codes: dict[str, Level]
+) -> None:
+    contract = contract_of("liveramp", "lumen", {"transport": "sftp"})
+    assert told(judge_secret("prod/liveramp.lumen", fields, contract, ABOUT)) == codes
 
 
 def test_terms_that_were_accepted_long_ago_are_looked_at_again() -> None:

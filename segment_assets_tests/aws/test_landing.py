@@ -54,6 +54,21 @@ def test_it_is_a_landing_area_like_the_local_one(area: S3Landing) -> None:
         assert [file.name for file in files] == ["week.csv"]
 
 
+def test_an_object_that_cannot_be_had_keeps_none_of_the_others_back(area: S3Landing) -> None:
+    put(area, "erasures/a.csv", "erasures/2026-11/b.csv", "erasures/.hidden/c.csv", "erasures/gone.csv")
+    with area.each("erasures") as files:
+        area.session.client("s3").delete_object(
+            Bucket=BUCKET, Key=f"{area.uri.removeprefix(f's3://{BUCKET}/')}/erasures/gone.csv"
+        )
+        found = dict(files)
+        assert list(found) == ["2026-11/b.csv", "a.csv", "gone.csv"]
+        for name in ("2026-11/b.csv", "a.csv", "a.csv"):
+            with found[name]() as opened:
+                assert opened.read() == b"email\na@example.com\n"
+        with pytest.raises(TransientError, match="changed while it was fetched"):
+            found["gone.csv"]()
+
+
 def test_every_segment_is_on_one_page_also_where_a_sign_sorts_before_the_slash(area: S3Landing) -> None:
     names = ["a", "a-b", "a.c", "a_d", "b", "c0", "d"]
     put(area, *(f"segments/{name}/list.csv" for name in names))

@@ -46,7 +46,7 @@ class Recording(MetaAccount):
 
     def send(self, request: Request):
         if request.path.endswith("/users"):
-            self.bodies.append(json.loads(json.dumps(request.json)))
+            self.bodies.append(json.loads(json.dumps(request.json, default=list)))
         return super().send(request)
 
 

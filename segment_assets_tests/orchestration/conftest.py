@@ -16,8 +16,11 @@ from segment_assets.road import RunOutcome
 from segment_assets.sandbox import world
 from segment_assets_tests.orchestration import local_world
 from segment_assets_tests.orchestration.local_world import LocalWorld
+from segment_assets_tests.quick_storage import keep_engines
 
 UNOPENED = "unopened"
+# An ephemeral instance, too, begins with Alembic's revisions.
+keep_engines()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from segment_assets import sensors
+from segment_assets.assets.who_said_no import version_read
 from segment_assets.jobs import accounts_job
 from segment_assets.resources.account_tables import LocalAccountTables, catalogue
 from segment_assets.tables import CUSTOMERS, OPT_OUTS
@@ -39,14 +40,21 @@ class Watched:
         self.keys += [request.run_key for request in result.run_requests]
         return len(result.run_requests)
 
+    def versions(self) -> dict[str, str]:
+        tables = (CUSTOMERS.name, OPT_OUTS.name)
+        return {table: catalogue(table, self.accounts.files(table)).version for table in tables}
+
     def read(self, *, suppressed: bool = True) -> None:
         """Report what a successful run of the job would have reported."""
-        for table in (CUSTOMERS, OPT_OUTS):
-            version = catalogue(table.name, self.accounts.files(table.name)).version
+        for table, version in self.versions().items():
             told = {"dagster/data_version": version}
-            self.instance.report_runless_asset_event(dg.AssetMaterialization(["account_a", table.name], tags=told))
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(["account_a", table], tags=told))
         if suppressed:
-            self.instance.report_runless_asset_event(dg.AssetMaterialization(["audiences", "suppressions"]))
+            self.suppress(self.versions())
+
+    def suppress(self, versions: dict[str, str]) -> None:
+        read = {version_read(table): version for table, version in versions.items()}
+        self.instance.report_runless_asset_event(dg.AssetMaterialization(["audiences", "suppressions"], metadata=read))
 
 
 @pytest.fixture
@@ -84,6 +92,24 @@ def test_tables_that_were_read_without_new_suppressions_are_asked_for_again(watc
     watched.now += 60
     watched.read()
     assert watched.tick() == 0
+
+
+def test_suppressions_of_older_tables_that_were_made_last_are_made_again(watched: Watched):
+    watched.contribute()
+    older = watched.versions()
+    opt_out(watched.home, email="one.more@x.example")
+    watched.read()
+    assert watched.tick() == 0
+    watched.suppress(older)
+    assert watched.tick() == 1
+
+
+def test_a_table_that_is_gone_is_asked_for_so_that_its_run_says_so(watched: Watched):
+    watched.contribute()
+    watched.read()
+    (file,) = (watched.home / "accounts" / "a" / "opt_outs").iterdir()
+    file.unlink()
+    assert watched.tick() == 1
 
 
 def test_a_file_written_again_with_the_same_content_is_nothing_new(watched: Watched):

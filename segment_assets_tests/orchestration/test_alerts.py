@@ -271,3 +271,19 @@ def test_metrics_are_what_cloudwatch_s_embedded_metric_format_asks_for(tmp_path)
         assert name in line, "every dimension and metric is a member at the root"
     assert all(isinstance(line[name], str) for name in directive["Dimensions"][0])
     assert isinstance(line["failed_runs"], int | float)
+
+
+@pytest.mark.parametrize("in_the_lake", [False, True])
+def test_a_failure_that_nobody_took_is_told_when_somebody_does(instance, tmp_path, in_the_lake):
+    marks = LocalLake(tmp_path / "lake") if in_the_lake else None
+    with listening(Webhook) as port:
+        refusing, taking = (
+            Alerts(tmp_path, webhook=f"http://127.0.0.1:{port}/{status}", marks=marks) for status in (500, 200)
+        )
+        tell(instance, failed_run(instance, "the reason"), refusing)
+        with pytest.raises(TransientError):
+            refusing.tell_kept()
+        tried = len(Webhook.taken)
+        for _ in range(2):
+            taking.tell_kept()
+    assert ["the reason" in post["text"] for post in Webhook.taken[tried:]] == [True], "once"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import shutil
 from typing import TYPE_CHECKING
 
 import dagster as dg
 import pytest
 
-from segment_assets.automation import ON_NEW_VERSIONS
+from segment_assets.automation import ON_NEW_VERSIONS, UNTIL_IT_IS_MADE
 from segment_assets.partitions import sync
 from segment_assets.road import QUIET
 from segment_assets_tests.orchestration import local_world
@@ -27,6 +28,7 @@ from segment_assets_tests.orchestration.local_world import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from segment_assets_tests.orchestration.conftest import Walked
@@ -52,13 +54,22 @@ class Ticked:
     time: dt.datetime = THEN
 
     def tick(self) -> Requested:
-        """What is asked for of the road; insight tables have their own questions."""
+        """What is asked for of the road; insight tables have their own questions, which cost six times as much."""
         graph = self.definitions.resolve_asset_graph()
-        return {key: asked for key, asked in self.tick_all().items() if graph.get(dg.AssetKey(key)).group_name in ROAD}
+        road = {key for key in graph.get_all_asset_keys() if graph.get(key).group_name in ROAD}
+        asked = self._tick(dg.AssetSelection.assets(*road).upstream())
+        return {key: partitions for key, partitions in asked.items() if dg.AssetKey(key) in road}
 
     def tick_all(self) -> Requested:
+        return self._tick(dg.AssetSelection.all())
+
+    def _tick(self, selection: dg.AssetSelection) -> Requested:
         result = dg.evaluate_automation_conditions(
-            defs=self.definitions, instance=self.instance, cursor=self.cursor, evaluation_time=self.time
+            defs=self.definitions,
+            instance=self.instance,
+            asset_selection=selection,
+            cursor=self.cursor,
+            evaluation_time=self.time,
         )
         self.cursor = result.cursor
         keys = self.definitions.resolve_asset_graph().get_all_asset_keys()
@@ -73,30 +84,45 @@ class Ticked:
         self.instance.report_runless_asset_event(event)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> LocalWorld:
-    made = LocalWorld(tmp_path / "home")
-    made.home.mkdir()
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> LocalWorld:
+    """A plan, and nothing in the lake."""
+    made = LocalWorld(tmp_path_factory.mktemp("home"))
     local_world.write_plan(made.home / "plan.yaml")
     return made
 
 
+@pytest.fixture(scope="module")
+def by_hand(world: LocalWorld, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ticked]:
+    """Everything made once, as by hand, and the daemons started after it: the folder of an instance that is closed."""
+    folder = tmp_path_factory.mktemp("by_hand")
+    with in_folder(folder) as instance:
+        made = Ticked(world.definitions(), instance)
+        sync(instance, world.plan, [NEWSLETTER, HELD])
+        graph = made.definitions.resolve_asset_graph()
+        for key in graph.toposorted_asset_keys:
+            partitions = graph.get(key).partitions_def
+            if partitions is None:
+                made.made(tuple(key.path))
+                continue
+            weekly = isinstance(partitions, dg.TimeWindowPartitionsDefinition)
+            for partition in WEEKS if weekly else instance.get_dynamic_partitions(partitions.name):
+                made.made(tuple(key.path), partition)
+        assert made.tick_all() == {}
+    return folder, made
+
+
+def in_folder(folder: Path) -> dg.DagsterInstance:
+    return dg.DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}})
+
+
 @pytest.fixture
-def ticked(instance: dg.DagsterInstance, world: LocalWorld) -> Ticked:
-    """Everything made once, as by hand, and the daemons started after it."""
-    made = Ticked(world.definitions(), instance)
-    sync(instance, world.plan, [NEWSLETTER, HELD])
-    graph = made.definitions.resolve_asset_graph()
-    for key in graph.toposorted_asset_keys:
-        partitions = graph.get(key).partitions_def
-        if partitions is None:
-            made.made(tuple(key.path))
-            continue
-        weekly = isinstance(partitions, dg.TimeWindowPartitionsDefinition)
-        for partition in WEEKS if weekly else instance.get_dynamic_partitions(partitions.name):
-            made.made(tuple(key.path), partition)
-    assert made.tick_all() == {}
-    return made
+def ticked(by_hand: tuple[Path, Ticked], tmp_path: Path) -> Iterator[Ticked]:
+    """A copy, to be changed."""
+    folder, made = by_hand
+    shutil.copytree(folder, tmp_path / "instance")
+    with in_folder(tmp_path / "instance") as instance:
+        yield dataclasses.replace(made, instance=instance)
 
 
 @pytest.mark.slow
@@ -132,16 +158,22 @@ def test_a_version_that_comes_while_its_audience_is_being_made_is_asked_for_afte
 
 
 def test_suppressions_wait_for_no_request_to_be_forgotten(instance: dg.DagsterInstance) -> None:
-    """The files of these may be broken for as long as nobody looks at them."""
+    """The files of these may be broken, and a run that reads them going, for as long as nobody looks at them."""
+    during: list[Requested] = []
 
     @dg.asset(key=["audiences", "erasures"])
-    def requests() -> None: ...
+    def requests() -> None:
+        ticked.made(("customers",), None, "2")
+        during.append(ticked.tick())
 
-    @dg.asset(deps=[requests], automation_condition=ON_NEW_VERSIONS)
+    @dg.asset(deps=[requests, "customers"], automation_condition=ON_NEW_VERSIONS)
     def target() -> None: ...
 
-    ticked = Ticked(dg.Definitions([requests, target]), instance)
+    ticked = Ticked(dg.Definitions([dg.AssetSpec("customers"), requests, target]), instance)
+    ticked.made(("customers",))
     assert ticked.tick() == {("target",): {None}}
+    dg.materialize([requests], instance=instance, run_config=QUIET)
+    assert during == [{("target",): {None}}]
 
 
 def test_versions_that_come_during_a_run_are_asked_for_after_it_and_a_run_by_hand_is_the_last_word(
@@ -229,6 +261,9 @@ def test_a_new_segment_is_asked_for_once_although_it_is_held(ticked: Ticked, wor
 
 
 def test_a_run_that_failed_is_not_asked_for_in_a_loop(ticked: Ticked, world: LocalWorld) -> None:
+    # Within an hour: with its beginning a run that failed is asked for again (see below).
+    ticked.time += dt.timedelta(minutes=30)
+    assert ticked.tick() == {}
     ticked.made(LANDING_MEMBERS, NEWSLETTER, "2")
     assert ticked.tick() == {HASHED: {NEWSLETTER}}
     # Nothing is in the lake of this world, so the run fails by itself.
@@ -239,3 +274,36 @@ def test_a_run_that_failed_is_not_asked_for_in_a_loop(ticked: Ticked, world: Loc
         assert ticked.tick() == {}
     ticked.made(LANDING_MEMBERS, NEWSLETTER, "3")
     assert ticked.tick() == {HASHED: {NEWSLETTER}}, "another version is another reason"
+
+
+def test_what_must_not_be_missed_is_asked_for_once_an_hour_until_its_run_succeeds(instance: dg.DagsterInstance) -> None:
+    fails = False
+
+    @dg.asset(deps=["source"], automation_condition=UNTIL_IT_IS_MADE)
+    def target() -> None:
+        if fails:
+            raise RuntimeError
+
+    def run() -> None:
+        tags = {"dagster/from_automation_condition": "true"}
+        dg.materialize([target], instance=instance, run_config=QUIET, tags=tags, raise_on_error=False)
+
+    asked = {("target",): {None}}
+    ticked = Ticked(dg.Definitions([dg.AssetSpec("source"), target]), instance)
+    ticked.time += dt.timedelta(minutes=30)
+    ticked.made(("source",))
+    assert ticked.tick() == asked
+    run()
+    fails = True
+    ticked.made(("source",), None, "2")
+    assert ticked.tick() == asked
+    for _ in range(3):
+        run()
+        assert ticked.tick() == {}
+        ticked.time += dt.timedelta(hours=1)
+        assert ticked.tick() == asked
+        assert ticked.tick() == {}
+    fails = False
+    run()
+    ticked.time += dt.timedelta(hours=1)
+    assert ticked.tick() == {}

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import functools
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,13 +19,14 @@ from click.testing import CliRunner
 from segment_assets import erasures as starting
 from segment_assets.assets import audiences, erasures
 from segment_assets.cli import main
-from segment_assets.contracts import Response, TransientError
+from segment_assets.contracts import NeedsHumanError, Response, TransientError
 from segment_assets.jobs import accounts_job
 from segment_assets.plan import load_plan
 from segment_assets.resources.account_tables import LocalAccountTables
+from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.landing import LocalLanding
 from segment_assets.road import QUIET
-from segment_assets.tables import CHANGES, CUSTOMERS, ERASURES, OPT_OUTS, PLATFORM_ERASURES, SUPPRESSIONS
+from segment_assets.tables import ACKNOWLEDGED, CHANGES, CUSTOMERS, ERASURES, OPT_OUTS, PLATFORM_ERASURES, SUPPRESSIONS
 from segment_assets_tests.fakes import marked
 from segment_assets_tests.orchestration.accounts import GoogleAccount, House, MetaAccount
 from segment_assets_tests.orchestration.local_world import ACCOUNT, EXPOSED, NEWSLETTER, write_plan
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from segment_assets.contracts import Request
     from segment_assets.plan import Plan
+    from segment_assets.resources.ports import LandedFile
     from segment_assets.tables import Table
 
 ADS, UNUSED = "lumen_ads", "lumen_us"
@@ -111,6 +114,20 @@ class Forgetting(House):
         rows = self.lake.dataset(self.lake.current(table.name, "all")).to_table().to_pylist()
         return {row["digest"].hex() for row in rows if row["kind"] == "email"}
 
+    def copies_of(self, email: str) -> set[str]:
+        """Tables of which a retained version that is not in use holds an e-mail."""
+        found = set()
+        for table in ("acknowledged", "changes", "hashed_audience"):
+            for partition in self.lake.partitions(table):
+                current = self.lake.current(table, partition)
+                for version in self.lake.versions(table, partition):
+                    snapshot = self.lake.snapshot(table, partition, version)
+                    rows = self.lake.dataset(snapshot).to_table(columns=["email"]).to_pylist()
+                    is_in_use = version == current.id and table != "changes"
+                    if any(row["email"] and row["email"].hex() == marked(email) for row in rows) and not is_in_use:
+                        found.add(table)
+        return found
+
     def makes(self, *keys: dg.AssetKey) -> dg.ExecuteInProcessResult:
         assets = [*erasures.build(self.plan), audiences.suppressions]
         return dg.materialize(
@@ -159,11 +176,14 @@ def test_whoever_asks_is_taken_out_everywhere_and_forgotten_where_there_is_a_cal
     cursor, wanted = house.tick(None)
     assert wanted == [starting.REQUESTS]
     assert house.makes(starting.REQUESTS).success
-    _, wanted = house.tick(cursor)
-    assert wanted == [starting.PLATFORMS]
+    cursor, wanted = house.tick(cursor)
+    assert wanted == [audiences.SUPPRESSED]
     # Before the suppressions know them nobody is asked: they could be sent again at once.
     assert not house.makes(starting.PLATFORMS).success
+    house.now += 60
+    assert house.tick(cursor)[1] == [audiences.SUPPRESSED], "their run may have failed"
     assert house.makes(audiences.SUPPRESSED).success
+    assert house.tick(cursor)[1] == [starting.PLATFORMS]
     # And while an audience has them the removal goes first.
     assert house.makes(starting.PLATFORMS).success
     assert house.meta.asked("erase") == []
@@ -177,15 +197,41 @@ def test_whoever_asks_is_taken_out_everywhere_and_forgotten_where_there_is_a_cal
     assert {account: row["standing"] for account, row in house.told().items()} == {
         "meta/1001": "done",
         "meta/1002": "nobody",
-        "google/1234567890": "no_call",
+        "google/1234567890": "waiting",
     }
     assert house.accounts[UNUSED].calls == []
     shown = house.shows()
-    assert shown.exit_code == 0
+    assert shown.exit_code == 1, "Google's removal is still to come"
     assert "meta/1001: done, 1 people" in shown.output
-    assert "retention" in house.told()["google/1234567890"]["said"]
+    assert "Our own retained versions still have those" in shown.output
+    # Google may still hold them, so our own copies are needed and it is looked at again.
+    assert house.told()["google/1234567890"]["still_there"] == 1
+    assert "changes" in house.copies_of("ann@example.com")
     house.now += 7_200
-    assert house.tick(cursor)[1] == []
+    assert house.tick(cursor)[1] == [starting.PLATFORMS]
+
+
+def test_our_own_copies_stay_while_an_account_is_not_through(house: Forgetting):
+    house.wants(EXPOSED, "ann", "ben")
+    house.run(ACCOUNT, EXPOSED)
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED)
+    house.run(ACCOUNT, EXPOSED)
+    house.meta.trouble["erase"] = lambda: Response(400, {}, {"error": {"code": 190}})
+    assert not house.makes(starting.PLATFORMS).success
+    assert "changes" in house.copies_of("ann@example.com")
+    del house.meta.trouble["erase"]
+    result = house.makes(starting.PLATFORMS)
+    told = result.asset_materializations_for_node("erasure__platforms")[0].metadata
+    assert told["versions_rewritten"].value > 0
+    # Who is still there is in all that they were in.
+    assert house.copies_of("ann@example.com") == set()
+    assert "Our own retained versions that are not in use have nobody" in house.shows().output
+    assert "changes" in house.copies_of("ben@example.com")
+    cursor, wanted = house.tick(None)
+    assert wanted == []
+    house.now += starting.SWEEP + 60
+    assert house.tick(cursor)[1] == [starting.PLATFORMS], "what was in use then is looked at again"
 
 
 def test_a_request_outlives_its_file(house: Forgetting):
@@ -258,6 +304,21 @@ def test_an_account_that_the_plan_names_no_more_is_told_where_it_was_sent_any_of
     assert house.tick(cursor)[1] == [starting.PLATFORMS]
 
 
+def test_an_account_that_goes_after_it_had_forgotten_them_is_no_trouble(house: Forgetting):
+    house.wants(EXPOSED, "ann")
+    house.run(ACCOUNT, EXPOSED)
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED)
+    house.run(ACCOUNT, EXPOSED)
+    house.makes(starting.PLATFORMS)
+    accounts = {name: account for name, account in house.plan.accounts.items() if name == UNUSED}
+    house.plan = house.plan.model_copy(update={"accounts": accounts, "activations": ()})
+    assert house.tick(None)[1] == [starting.PLATFORMS]
+    house.makes(starting.PLATFORMS)
+    assert (house.told()["meta/1001"]["standing"], house.told()["meta/1001"]["people"]) == ("done", 1)
+    assert house.shows().exit_code == 0
+
+
 def test_a_file_that_cannot_be_read_stops_no_opt_out_and_no_other_request(house: Forgetting):
     house.lands("email\nann@example.com\n")
     house.lands("", "letter of ben@example.com.docx")
@@ -298,7 +359,7 @@ def test_rows_that_name_nobody_are_told_until_they_are_corrected(house: Forgetti
 def test_a_folder_whose_storage_fails_keeps_nobody_from_being_suppressed_and_is_read_again(house: Forgetting):
     class Failing(LocalLanding):
         @contextlib.contextmanager
-        def beside(self, folder: str) -> Iterator[list[Path]]:
+        def each(self, folder: str) -> Iterator[list[LandedFile]]:
             raise TransientError(f"{folder}: the storage does not answer")
             yield
 
@@ -311,20 +372,27 @@ def test_a_folder_whose_storage_fails_keeps_nobody_from_being_suppressed_and_is_
     assert house.tick(None)[1] == [starting.REQUESTS]
 
 
-class OnABrokenDisk(type(Path())):  # type: ignore[misc]
-    """A file that is there, and whose bytes do not come."""
+class Failing(LocalLanding):
+    """A landing area of which the first file is there, and its bytes do not come."""
 
-    def open(self, *_given: Any, **_named: Any) -> Any:
-        raise OSError(5, "Input/output error")
+    trouble: Exception = OSError(5, "Input/output error")
+
+    @contextlib.contextmanager
+    def each(self, folder: str) -> Iterator[list[LandedFile]]:
+        def fails() -> Any:
+            raise self.trouble
+
+        with super().each(folder) as files:
+            yield [(files[0][0], fails), *files[1:]]
+
+
+class Denied(Failing):
+    """As where one object has a key of its own."""
+
+    trouble = NeedsHumanError("S3 bucket landing: AccessDenied; look at the role, the policies, the key and the clock")
 
 
 def test_a_file_of_which_the_storage_fails_is_left_for_later(house: Forgetting):
-    class Failing(LocalLanding):
-        @contextlib.contextmanager
-        def beside(self, folder: str) -> Iterator[list[Path]]:
-            with super().beside(folder) as files:
-                yield [OnABrokenDisk(files[0]), *files[1:]]
-
     house.lands("email\nann@example.com\n", "1.csv")
     house.lands("email\nben@example.com\n", "2.csv")
     resources = {**house.resources, "landing": Failing(house.folder / "landing" / "segments")}
@@ -333,6 +401,36 @@ def test_a_file_of_which_the_storage_fails_is_left_for_later(house: Forgetting):
     assert house.named(ERASURES) == {marked("ben@example.com")}
     failing = starting.unread(house.lake, resources["landing"], house.have.secrets.tenant_key(house.plan.tenant))
     assert failing, "the same look at the same files is not enough"
+
+
+def test_a_file_that_is_denied_keeps_none_of_the_others_back_and_is_told_until_it_is_not(house: Forgetting):
+    house.lands("email\nann@example.com\n", "1.csv")
+    house.lands("email\nben@example.com\n", "2.csv")
+    resources = {**house.resources, "landing": Denied(house.folder / "landing" / "segments")}
+    made = dg.materialize([erasures.erasures], instance=house.instance, resources=resources, run_config=QUIET)
+    (check,) = made.get_asset_check_evaluations()
+    assert "1 files cannot be read: correct them" in check.description
+    assert "file 1 of 2 by name: S3 bucket landing: AccessDenied" in check.description
+    assert house.named(ERASURES) == {marked("ben@example.com")}
+    key = house.have.secrets.tenant_key(house.plan.tenant)
+    assert not starting.unread(house.lake, resources["landing"], key), "nothing has changed"
+    assert starting.unread(house.lake, house.resources["landing"], key), "it can be read by now"
+
+
+def test_a_request_in_a_folder_of_the_folder_is_read_too(house: Forgetting):
+    (house.folder / "landing" / "erasures" / "2026-11").mkdir(parents=True)
+    house.lands("email\nann@example.com\n", "2026-11/requests.csv")
+    assert house.tick(None)[1] == [starting.REQUESTS]
+    house.makes(starting.REQUESTS)
+    assert house.named(ERASURES) == {marked("ann@example.com")}
+
+
+def test_the_first_line_of_a_file_without_headers_is_shown_to_nobody(house: Forgetting):
+    house.lands("Doe;Jane;Main Street\nRoe;Rick;Side Road\n", "a.csv")
+    result = house.makes(starting.REQUESTS)
+    shown = "".join(str(event) for event in house.instance.all_logs(result.run_id)) + house.shows().output
+    assert "add a header line" in shown
+    assert "Jane" not in shown + repr(house.lake.current(ERASURES.name, "all").stats)
 
 
 def test_requests_are_asked_for_until_a_run_has_read_them(house: Forgetting):
@@ -354,7 +452,7 @@ def test_requests_are_asked_for_until_a_run_has_read_them(house: Forgetting):
 def test_what_a_run_makes_is_not_asked_for_while_it_goes(house: Forgetting, asset: dg.AssetKey):
     house.lands("email\nann@example.com\n")
     if asset == starting.PLATFORMS:
-        house.makes(starting.REQUESTS)
+        house.makes(starting.REQUESTS, audiences.SUPPRESSED)
     assert house.tick(None)[1] == [asset]
     job = dg.define_asset_job("by_hand", selection=[asset])
     made = dg.Definitions(assets=erasures.build(house.plan), jobs=[job], resources=house.resources)
@@ -376,11 +474,11 @@ def test_requests_that_another_run_publishes_meanwhile_are_kept(house: Forgettin
         """Between the look at what is known and the reading of the files another run is done."""
 
         @contextlib.contextmanager
-        def beside(self, folder: str) -> Iterator[list[Path]]:
-            with super().beside(folder) as files:
+        def each(self, folder: str) -> Iterator[list[LandedFile]]:
+            with super().each(folder) as files:
                 if not between:
                     between.append(True)
-                    (other,) = files
+                    other = house.folder / "landing" / "erasures" / "requests.csv"
                     said = other.read_text(encoding="utf-8")
                     other.write_text("email\nben@example.com\n", encoding="utf-8")
                     assert house.makes(starting.REQUESTS).success
@@ -418,11 +516,72 @@ def test_an_account_that_lacks_a_setting_for_the_call_is_no_account_without_one(
 
 
 def test_nobody_is_not_said_where_deliveries_are_too_old_to_tell(house: Forgetting):
-    house.wants(EXPOSED, "ben")
+    house.wants(EXPOSED, "ben", "cleo", "dan", "eve")
+    house.run(ACCOUNT, EXPOSED)
+    first = house.last(ACCOUNT, EXPOSED).closed.body["state"]
+    house.wants(EXPOSED, "ben", "cleo", "dan")
     house.run(ACCOUNT, EXPOSED)
     shutil.rmtree(house.folder / "lake" / "tables" / CHANGES.name)
     house.lands("email\nann@example.com\n")
     house.makes(starting.REQUESTS, audiences.SUPPRESSED, starting.PLATFORMS)
+    assert house.told()["meta/1001"]["standing"] == "nobody", "by the state of before somebody left"
+    shutil.rmtree(house.lake.snapshot(ACKNOWLEDGED.name, f"meta/1001/{EXPOSED}", first).uri)
+    house.makes(starting.PLATFORMS)
     assert house.told()["meta/1001"]["standing"] == "unknown"
     assert "too old to tell" in house.told()["meta/1001"]["said"]
     assert house.shows().exit_code == 1
+
+
+def test_what_waits_for_a_person_is_told_once_a_day(house: Forgetting):
+    alerts = Alerts(house.folder / "alerts")
+
+    def told() -> list[str]:
+        starting.tell(alerts, house.lake, now=lambda: house.now)
+        file = house.folder / "alerts" / "alerts.jsonl"
+        return [json.loads(line)["text"] for line in file.read_text().splitlines()] if file.exists() else []
+
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS)
+    assert told() == []
+    house.lands("", "letter of ben@example.com.docx")
+    house.makes(starting.REQUESTS)
+    assert [len(told()) for _ in range(3)] == [1, 1, 1]
+    house.now += 86_400
+    first, second = told()
+    assert "1 files cannot be read" in first
+    assert second == first
+    assert "ben@" not in first
+    house.accounts = {**house.accounts, ACCOUNT: WithoutASetting("1001")}
+    house.wants(EXPOSED, "ann")
+    house.run(ACCOUNT, EXPOSED)
+    house.makes(audiences.SUPPRESSED, starting.PLATFORMS)
+    assert "meta/1001: It has an erasure call, for which the account lacks a setting" in told()[2]
+
+
+@pytest.mark.parametrize(
+    ("standing", "asks"), [("refused", False), ("unproven", False), ("in_doubt", True), ("waiting", True)]
+)
+def test_an_account_is_asked_again_while_that_helps(house: Forgetting, standing: str, asks: bool):
+    assert bool(asked_of(house, standing)) is asks
+
+
+def test_what_a_platform_has_taken_on_rests_until_its_time(house: Forgetting):
+    done_by = dt.datetime.fromtimestamp(house.now, dt.UTC) + dt.timedelta(days=30)
+    assert asked_of(house, "asked", done_by) == []
+    house.now = done_by.timestamp() + 1
+    assert asked_of(house, "asked", done_by) == [starting.PLATFORMS]
+
+
+def asked_of(house: Forgetting, standing: str, done_by: dt.datetime | None = None) -> list[dg.AssetKey]:
+    """What a first tick asks for where one account stands so, and everything else is done."""
+    import pyarrow as pa
+
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED)
+    row = {"destination": "meta", "account": "1001", "standing": standing, "done_by": done_by, "said": ""}
+    writer = house.lake.writer(PLATFORM_ERASURES.name, "all")
+    writer.write(pa.Table.from_pylist([row], PLATFORM_ERASURES.arrow_schema()))
+    wanted = house.lake.current(ERASURES.name, "all").id
+    swept = {"swept_at": house.now}
+    writer.publish({"erasures": wanted, "accounts": starting.accounts_version(house.plan), **swept})
+    return house.tick(None)[1]
