@@ -25,6 +25,7 @@ from segment_assets.queries import read
 from segment_assets.resources.metrics import Metrics
 from segment_assets.resources.ports import Warehouse
 from segment_assets.tables import (
+    AUDIENCE_FLOW,
     AUDIENCE_SIZES,
     DELIVERIES,
     DELIVERY_SUMMARY,
@@ -39,14 +40,16 @@ _PAIR = ("destination", "account", "segment")
 Row = Mapping[str, Any]
 
 
-def _declared(table: Table, *kinds: str) -> dict[str, Any]:
+def _declared(table: Table, *kinds: str, after: Table | None = None) -> dict[str, Any]:
     key = dg.AssetKey(["activation_insights", table.name])
     return {
         "key": key,
         "group_name": "activation_insights",
         "owners": [Owner.INSIGHTS.value],
         "kinds": set(kinds),
-        "deps": [dg.AssetDep(["ledger", source.name]) for source in LEDGER_TABLES],
+        "deps": [dg.AssetDep(["activation_insights", after.name])]
+        if after
+        else [dg.AssetDep(["ledger", source.name]) for source in LEDGER_TABLES],
         "metadata": table_metadata(table.name),
         "check_specs": invariant_specs(table, key),
         "automation_condition": ON_NEW_VERSIONS,
@@ -64,6 +67,19 @@ def match_rate_trend(
     sources = {AUDIENCE_SIZES.name: every_partition(lake, AUDIENCE_SIZES.name)}
     rows = warehouse.select(read(MATCH_RATE_TREND.query), sources, MATCH_RATE_TREND.arrow_schema())
     return _written(lake, MATCH_RATE_TREND, rows, workdir, usage_told(metrics, MATCH_RATE_TREND.name, rows))
+
+
+@dg.asset(**_declared(AUDIENCE_FLOW, "athena", "sql", after=DELIVERY_SUMMARY))
+def audience_flow(
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
+    workdir: dg.ResourceParam[Path],
+    metrics: dg.ResourceParam[Metrics],
+) -> dg.MaterializeResult:
+    """Where do people get lost between the audience and the platform? Door by door."""
+    sources = {DELIVERY_SUMMARY.name: every_partition(lake, DELIVERY_SUMMARY.name)}
+    rows = warehouse.select(read(AUDIENCE_FLOW.query), sources, AUDIENCE_FLOW.arrow_schema())
+    return _written(lake, AUDIENCE_FLOW, rows, workdir, usage_told(metrics, AUDIENCE_FLOW.name, rows))
 
 
 @dg.asset(**_declared(SEGMENT_SIZE_BY_DESTINATION, "python", "parquet"))
@@ -157,4 +173,4 @@ def _written(
     return checked(published(writer.publish({}), told), table, rows, workdir)
 
 
-ASSETS = [match_rate_trend, segment_size_by_destination, optout_latency]
+ASSETS = [audience_flow, match_rate_trend, segment_size_by_destination, optout_latency]

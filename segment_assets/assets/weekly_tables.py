@@ -16,6 +16,7 @@ from segment_assets.tables import (
     CAMPAIGN_REACH,
     CHANNEL_STEPS,
     COMPLEMENTARY_CELLS,
+    CONVERSION_BY_FREQUENCY,
     CONVERSIONS,
     CREATIVE_OVERLAP,
     CROSS_PUBLISHER_REACH,
@@ -112,6 +113,14 @@ WEEKLY = (
         own=(CUSTOMERS,),
         description="Customers by the number of impressions that they saw, and how many converted (descriptive).",
         measured=(COMPLEMENTARY_CELLS,),
+    ),
+    WeeklyInsight(
+        ("measurement", "conversion_by_frequency"),
+        CONVERSION_BY_FREQUENCY,
+        room=(),
+        own=(),
+        description="How many of those who saw so many impressions converted: descriptive, because of selection bias.",
+        measured=(REACH_FREQUENCY,),
     ),
     WeeklyInsight(
         ("measurement", "exposure_overlap_groups"),

@@ -7,7 +7,12 @@ file per area, the shapes in `model`. Not here: how a table is filled.
 from __future__ import annotations
 
 from segment_assets.tables.accounts import CONVERSIONS, CUSTOMERS, IMPRESSIONS, JOIN_KEY, OPT_OUTS
-from segment_assets.tables.activation import MATCH_RATE_TREND, OPTOUT_LATENCY, SEGMENT_SIZE_BY_DESTINATION
+from segment_assets.tables.activation import (
+    AUDIENCE_FLOW,
+    MATCH_RATE_TREND,
+    OPTOUT_LATENCY,
+    SEGMENT_SIZE_BY_DESTINATION,
+)
 from segment_assets.tables.audiences import (
     ERASURES,
     HASHED_AUDIENCE,
@@ -46,7 +51,13 @@ from segment_assets.tables.insights import (
     REACH_BY_CAMPAIGN_CHANNEL,
     VALUE_BANDS,
 )
-from segment_assets.tables.journeys import ATTRIBUTION, EXPOSURE_OVERLAP_GROUPS, INCREMENTAL_REACH, REACH_FREQUENCY
+from segment_assets.tables.journeys import (
+    ATTRIBUTION,
+    CONVERSION_BY_FREQUENCY,
+    EXPOSURE_OVERLAP_GROUPS,
+    INCREMENTAL_REACH,
+    REACH_FREQUENCY,
+)
 from segment_assets.tables.ledger import (
     ACKNOWLEDGED,
     AUDIENCE_SIZES,
@@ -107,6 +118,7 @@ TABLES: dict[str, Table] = {
         VALUE_BANDS,
         REACH_BY_CAMPAIGN_CHANNEL,
         REACH_FREQUENCY,
+        CONVERSION_BY_FREQUENCY,
         EXPOSURE_OVERLAP_GROUPS,
         INCREMENTAL_REACH,
         ATTRIBUTION,
@@ -120,6 +132,7 @@ TABLES: dict[str, Table] = {
         INVENTORY_MATCH_RATE,
         COMPLEMENTARY_CELLS,
         DELIVERY_SUMMARY,
+        AUDIENCE_FLOW,
         MATCH_RATE_TREND,
         SEGMENT_SIZE_BY_DESTINATION,
         OPTOUT_LATENCY,
@@ -144,6 +157,7 @@ __all__ = [
     "ANALYSIS_LOG",
     "ATTRIBUTION",
     "AUDIENCE_BY_BIRTH_COUNTRY",
+    "AUDIENCE_FLOW",
     "AUDIENCE_INCREMENTALITY",
     "AUDIENCE_OVERLAP",
     "AUDIENCE_PROFILE_INDEX",
@@ -154,6 +168,7 @@ __all__ = [
     "CHANNEL_STEPS",
     "COMPLEMENTARY_CELLS",
     "CONVERSIONS",
+    "CONVERSION_BY_FREQUENCY",
     "CREATIVE_OVERLAP",
     "CROSS_PUBLISHER_REACH",
     "CUSTOMERS",

@@ -42,6 +42,32 @@ MATCH_RATE_TREND = Table(
     invariants=("size_low <= size_high", "match_rate_low <= match_rate_high", "match_rate_low >= 0"),
 )
 
+AUDIENCE_FLOW = Table(
+    name="audience_flow",
+    description="Where everybody of each audience is: which door they stopped at, or how they stand on the platform.",
+    question="Where do people get lost between the audience and the platform?",
+    computed_in=ComputedIn.LEDGER,
+    grain=("destination", "account", "segment", "door"),
+    retention_days=400,
+    query="activation/audience_flow",
+    columns=(
+        *_PAIR,
+        Column("place", Type.INTEGER, "The door's place on the way, from 1", nullable=False),
+        text(
+            "door",
+            "suppressed, no_consent, held_out, no_usable_key (not sent, in this order), refused, unsent, unproven or "
+            "acknowledged (on the platform)",
+            nullable=False,
+        ),
+        Column("people", Type.INTEGER, "Of audience; its doors add up to all of it, but never add up audiences"),
+        Column("audience", Type.INTEGER, "All people of the audience, in every row of it: never add up"),
+    ),
+    invariants=(
+        "people >= 0",
+        "(SELECT sum(people) FROM this_table) = (SELECT sum(audience) FROM this_table WHERE place = 1)",
+    ),
+)
+
 SEGMENT_SIZE_BY_DESTINATION = Table(
     name="segment_size_by_destination",
     description="How large every activated segment is on each platform account, beside the platform's own minimum.",

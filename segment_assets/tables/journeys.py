@@ -62,6 +62,25 @@ REACH_FREQUENCY = Table(
     ),
 )
 
+CONVERSION_BY_FREQUENCY = Table(
+    name="conversion_by_frequency",
+    description=f"Customers by the impressions that they saw in the week, and how many converted. {_DESCRIPTIVE}.",
+    question="Do people who see more impressions convert more often?",
+    computed_in=ComputedIn.ROOM,
+    grain=("reporting_week", "frequency"),
+    retention_days=400,
+    query="measurement/conversion_by_frequency",
+    columns=(
+        _WEEK,
+        Column("frequency", Type.INTEGER, "Impressions per person in the week; 10 is ten and more", nullable=False),
+        Column("people", Type.INTEGER, "Customers; groups are disjoint and add up, but never add up weeks"),
+        Column("converters", Type.INTEGER, "Of people, as in reach_frequency; never add up weeks"),
+        *_RATE,
+        _BELOW,
+    ),
+    invariants=("people <> 0", *_RATE_HOLDS, "below_threshold = (converters IS NULL)"),
+)
+
 EXPOSURE_OVERLAP_GROUPS = Table(
     name="exposure_overlap_groups",
     description="Customers by exactly the channels that they saw in the week, and how many of those converted.",

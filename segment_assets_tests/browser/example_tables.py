@@ -201,6 +201,11 @@ def _journeys() -> dict[str, list[Row]]:
             row("reach_frequency", frequency=9, below_threshold=True),
             row("reach_frequency", frequency=10, impressions=1_573, reach_share=0.02, **_rate(28, 129)),
         ],
+        "conversion_by_frequency": [
+            *(row("conversion_by_frequency", frequency=n, **_rate(40 + 9 * n, 900)) for n in range(1, 9)),
+            row("conversion_by_frequency", frequency=9, below_threshold=True),
+            row("conversion_by_frequency", frequency=10, **_rate(28, 129)),
+        ],
         "path_to_conversion": [
             row("path_to_conversion", path="(other)", share_of_converters=0.6, **_rate(294, 7_451)),
             row("path_to_conversion", path="display", steps=1, share_of_converters=0.4, **_rate(106, 2_098)),

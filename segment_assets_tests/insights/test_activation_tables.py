@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from segment_assets.assets.activation_tables import (
+    audience_flow,
     match_rate_trend,
     optout_latency,
     segment_size_by_destination,
@@ -29,7 +30,14 @@ from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.metrics import Dimension, Metric, NoMetrics, checked
 from segment_assets.resources.query_usage import Usage, carrying
 from segment_assets.resources.warehouse import LocalWarehouse
-from segment_assets.tables import AUDIENCE_SIZES, MATCH_RATE_TREND, OPTOUT_LATENCY, SEGMENT_SIZE_BY_DESTINATION
+from segment_assets.tables import (
+    AUDIENCE_FLOW,
+    AUDIENCE_SIZES,
+    DELIVERY_SUMMARY,
+    MATCH_RATE_TREND,
+    OPTOUT_LATENCY,
+    SEGMENT_SIZE_BY_DESTINATION,
+)
 from segment_assets_tests.fakes import (
     CONTRACT,
     FakeDestination,
@@ -85,6 +93,14 @@ def test_the_last_answer_of_a_day_counts_and_is_compared_with_the_day_before(lak
     rows = made(lake, tmp_path / "work", match_rate_trend, MATCH_RATE_TREND.name)
     told = [(row["asked_on"].day, row["match_rate_low"], row["match_rate_high"], row["change_low"]) for row in rows]
     assert told == [(3, 0.5, 0.55, None), (5, 0.4, 0.45, pytest.approx(-0.1)), (5, None, None, None)]
+
+
+def test_everybody_of_an_audience_is_at_one_door(lake: LocalLake, tmp_path: Path) -> None:
+    [summary] = made(lake, tmp_path / "work", delivery_summary, DELIVERY_SUMMARY.name)
+    rows = made(lake, tmp_path / "work", audience_flow, AUDIENCE_FLOW.name)
+    assert [row["place"] for row in rows] == list(range(1, 9))
+    assert {row["door"]: row["people"] for row in rows} == {row["door"]: summary[row["door"]] for row in rows}
+    assert sum(row["people"] for row in rows) == summary["audience"] > 0
 
 
 class Paid(LocalWarehouse):

@@ -88,6 +88,16 @@ def withheld_besides(insights: Insights, week: str, table: str, *, converters: b
     return set(cells) if table == "reach_frequency" else {" ".join(sorted(mine)) for mine in names}
 
 
+def test_conversion_by_frequency_tells_and_withholds_what_reach_frequency_does(insights: Insights) -> None:
+    names = ("frequency", "converters", "conversion_rate", "rate_low", "rate_high")
+    for week in insights.weeks:
+        told, of = (insights.rows(table, week) for table in ("conversion_by_frequency", "reach_frequency"))
+        assert [tuple(row[name] for name in names) for row in told] == [
+            tuple(row[name] for name in names) for row in of
+        ]
+        assert [row["below_threshold"] for row in told] == [row["converters"] is None for row in of]
+
+
 def test_people_by_frequency_and_by_channels_are_those_counted_one_by_one(insights: Insights, seen) -> None:
     withheld = 0
     for week, truth in seen.items():

@@ -16,7 +16,7 @@ from segment_assets import collaboration, queries
 from segment_assets.assets.insights import WEEKLY, WeeklyInsight
 from segment_assets.privacy.complementary_rows import MINIMUM
 from segment_assets.sandbox.world.orders import BANDS
-from segment_assets.tables import DELIVERY_SUMMARY, HOLD_OUTS, MATCH_RATE_TREND, TABLES
+from segment_assets.tables import AUDIENCE_FLOW, DELIVERY_SUMMARY, HOLD_OUTS, MATCH_RATE_TREND, TABLES
 from segment_assets_tests.insights.by_hand import BY_TABLE, MONDAY, answered
 
 ATHENA = [name for folder in ("planning", "measurement", "activation") for name in queries.names(folder)]
@@ -29,7 +29,8 @@ def people(count: int, **columns: object) -> list[dict[str, object]]:
 
 def test_every_query_is_the_one_of_a_table() -> None:
     weekly = {insight.table.query for insight in WEEKLY} - {""}
-    assert set(ATHENA) == weekly | {DELIVERY_SUMMARY.query, HOLD_OUTS.query, MATCH_RATE_TREND.query}
+    ledger = {table.query for table in (AUDIENCE_FLOW, DELIVERY_SUMMARY, HOLD_OUTS, MATCH_RATE_TREND)}
+    assert set(ATHENA) == weekly | ledger
     assert weekly <= {"/".join(insight.key) for insight in WEEKLY}
 
 

@@ -194,7 +194,14 @@ def walk(
         outcomes += [road.run(key, partition=segment) for segment in chosen(plan.activations_of(name))]
     outcomes.append(road.run(("activation_insights", "delivery_summary")))
     outcomes.append(road.run(("activation_insights", "hold_out_people"), ("activation_insights", "hold_outs")))
-    late = ("match_rate_trend", "segment_size_by_destination", "optout_latency", "audience_incrementality", "geo_lift")
+    late = (
+        "audience_flow",
+        "match_rate_trend",
+        "segment_size_by_destination",
+        "optout_latency",
+        "audience_incrementality",
+        "geo_lift",
+    )
     outcomes.append(road.run(("account_a", "spend"), *(("activation_insights", name) for name in late)))
     outcomes.append(road.run(*road.keys("dashboards")))
     return outcomes

@@ -94,7 +94,7 @@ ATTRIBUTION = Panel(
 )
 FREQUENCY = Panel(
     id="frequency",
-    table="reach_frequency",
+    table="conversion_by_frequency",
     title="Do people who see more impressions convert more often?",
     shape=Shape.INTERVALS,
     names=("frequency",),
@@ -107,7 +107,6 @@ FREQUENCY = Panel(
     numbers=(
         Number("frequency", Unit.COUNT),
         Number("people", Unit.PEOPLE),
-        Number("impressions", Unit.COUNT),
         Number("converters", Unit.PEOPLE),
         *_RATE,
     ),
