@@ -77,7 +77,8 @@ class LocalCleanRoom:
         runner: str,
         *,
         clock: Clock = time.time,
-        memory_limit: str = "600MB",
+        # 600 MB did not do for `viewer_groups` over a million people: distinct counts over many groupings spill badly.
+        memory_limit: str = "2000MB",
         temp: Path | None = None,
         answers_after: float = 0.0,
         guarded: bool = False,
