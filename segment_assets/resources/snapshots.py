@@ -14,7 +14,7 @@ from segment_assets.identity.hashing import DIGEST_BYTES
 from segment_assets.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -36,7 +36,7 @@ class SnapshotFile:
 
         self.path = path
         self.rows = 0
-        self._schema = TABLES[table].arrow_schema()
+        self._table, self._schema = table, TABLES[table].arrow_schema()
         own = {name for name in self._schema.names if _is_hardly_shared(self._schema.field(name))}
         self._parquet = pq.ParquetWriter(
             path,
@@ -48,10 +48,15 @@ class SnapshotFile:
         self._pending_rows = 0
 
     def write(self, data: pa.RecordBatch | pa.Table) -> None:
-        """Append rows; columns are put into declared order, a wrong type is refused. A nullable one may be left out."""
+        """Append rows; columns are put into declared order.
+
+        A wrong type is refused, and so is a row without a column: only of a sparse table those that may be null can be
+        left out.
+        """
         import pyarrow as pa
 
         table = pa.Table.from_batches([data]) if isinstance(data, pa.RecordBatch) else data
+        self._check_columns(table.column_names)
         # What nobody has is not kept waiting: absent digests take as much memory as present ones.
         held = [field for field in self._schema if not _is_absent(table, field)] or [self._schema.field(0)]
         self._pending.append(table.select([field.name for field in held]).cast(pa.schema(held)))
@@ -64,6 +69,12 @@ class SnapshotFile:
         self._flush(final=True)
         self._parquet.close()
         return sha256_of(self.path)
+
+    def _check_columns(self, there: Collection[str]) -> None:
+        is_sparse = TABLES[self._table].is_sparse
+        missing = [f.name for f in self._schema if f.name not in there and not (is_sparse and f.nullable)]
+        if missing:
+            raise PermanentError(f"rows for table {self._table!r} come without its columns {', '.join(missing)}")
 
     def _flush(self, *, final: bool) -> None:
         import pyarrow as pa

@@ -16,6 +16,7 @@ CHANGES = Table(
     computed_in=ComputedIn.LEDGER,
     grain=("phase", "batch", "member_id", "record_id"),
     retention_days=180,
+    is_sparse=True,
     columns=(
         text(
             "phase",
@@ -36,6 +37,7 @@ ACKNOWLEDGED = Table(
     computed_in=ComputedIn.LEDGER,
     grain=("member_id", "record_id"),
     retention_days=3650,
+    is_sparse=True,
     columns=(
         Column("member_id", Type.DIGEST, "Keyed pseudonym", PSEUDONYM, nullable=False),
         Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", PSEUDONYM, nullable=False),

@@ -67,7 +67,7 @@ class Table:
 
     `query` is the SQL that fills it, in the form that `queries.read` takes; empty where code fills it. `question` is
     what a reader opens it for. `invariants` are SQL conditions that hold for every row of `this_table`; what is unknown
-    (withheld) breaks none.
+    (withheld) breaks none. `is_sparse`: most rows have few of the columns, so whoever writes may leave out the others.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Table:
     query: str = ""
     question: str = ""
     invariants: tuple[str, ...] = ()
+    is_sparse: bool = False
 
     def column_names(self) -> list[str]:
         """Names in declared order."""

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from segment_assets.contracts import PermanentError
 from segment_assets.resources import snapshots as lake_module
 from segment_assets.resources.lake import LocalLake
-from segment_assets.tables import ACKNOWLEDGED, EXPOSED_CUSTOMERS
+from segment_assets.tables import ACKNOWLEDGED, EXPOSED_CUSTOMERS, MATCH_RATE_TREND
 from segment_assets_tests.resources.lakes import TABLE, WEEK, customers, publish, rows_of
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_columns_are_put_into_their_declared_order(tmp_path: Path) -> None:
     assert publish(first, turned).id == publish(second, rows_of([1])).id
 
 
-def test_a_nullable_column_that_is_left_out_is_null_and_the_id_is_the_same(tmp_path: Path) -> None:
+def test_a_column_that_is_left_out_of_a_sparse_table_is_null_and_the_id_is_the_same(tmp_path: Path) -> None:
     """Also where only some batches bring it; one that may not be null is missed."""
     ids_of_rows = [bytes([n]) * 32 for n in range(3)]
     cells = {"member_id": ids_of_rows, "record_id": ids_of_rows, "standing": ["acknowledged"] * 3}
@@ -88,8 +88,15 @@ def test_a_nullable_column_that_is_left_out_is_null_and_the_id_is_the_same(tmp_p
             writer.write(part)
         ids.append(writer.publish({}).id)
     assert len(set(ids)) == 1
-    with pytest.raises(KeyError):
+    with pytest.raises(PermanentError, match="member_id"):
         LocalLake(tmp_path / "bad").writer(ACKNOWLEDGED.name, WEEK).write(rows.drop_columns(["member_id"]))
+
+
+def test_rows_of_any_other_table_must_bring_every_column(lake: LocalLake) -> None:
+    """A column that a query has forgotten would else be null for everybody, and nobody would know."""
+    rows = pa.table({"destination": ["meta"]})
+    with pytest.raises(PermanentError, match="match_rate"):
+        lake.writer(MATCH_RATE_TREND.name, WEEK).write(rows)
 
 
 WRITE_AND_DIE = """
