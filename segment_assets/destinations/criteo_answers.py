@@ -19,6 +19,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,6 @@ _NAME_TAKEN = "name-must-be-unique"
 # Criteo's codes are words of small letters. Nothing else that comes back is repeated: it may quote what was sent.
 _CODE = re.compile(r"[a-z]{2,32}(?:-[a-z0-9]{1,32}){0,8}")
 _NOT_THERE = re.compile(r"(?:audience|segment)[a-z-]*-(?:not-found|invalid)")
-_MOST_DIGITS = 12
 
 
 def accepted(response: Response, account: str, *, has_people: bool = False) -> Mapping[str, Any]:
@@ -77,14 +77,15 @@ def listed(body: Mapping[str, Any], account: str) -> tuple[Sequence[Mapping[str,
     data, meta = body.get("data"), body.get("meta")
     if not isinstance(data, list):
         raise _not_understood(account)
-    total = _count(meta.get("totalItems")) if isinstance(meta, dict) else None
+    total = whole_number(meta.get("totalItems")) if isinstance(meta, dict) else None
     return [segment for segment in data if isinstance(segment, dict)], total
 
 
 def counted(body: Mapping[str, Any], account: str) -> tuple[int, int, frozenset[str]]:
     """Of the identifiers of a request: how many are valid, how many invalid, and some of the invalid."""
     attributes = _attributes(body)
-    valid, invalid = _count(attributes.get("nbValidIdentifiers")), _count(attributes.get("nbInvalidIdentifiers"))
+    valid = whole_number(attributes.get("nbValidIdentifiers"))
+    invalid = whole_number(attributes.get("nbInvalidIdentifiers"))
     if valid is None or invalid is None:
         raise _not_understood(account)
     sample = attributes.get("sampleInvalidIdentifiers")
@@ -98,7 +99,7 @@ def size_report(body: Mapping[str, Any], minimum: int) -> SizeReport:
     >>> size_report({"data": {"attributes": {"numberOfMatches": 7}}}, 10)
     SizeReport(state=<SizeState.TOO_SMALL: 'too_small'>, lower=7, upper=7, said='')
     """
-    matches = _count(_attributes(body).get("numberOfMatches"))
+    matches = whole_number(_attributes(body).get("numberOfMatches"))
     if matches is None:
         return SizeReport(SizeState.UNKNOWN, None, None)
     return SizeReport(SizeState.READY if matches >= minimum else SizeState.TOO_SMALL, matches, matches)
@@ -150,8 +151,3 @@ def _attributes(body: Mapping[str, Any]) -> Mapping[str, Any]:
 def _wait(response: Response) -> float | None:
     """Where a Retry-After comes all the same, the courier reads it."""
     return None if "retry-after" in {name.lower() for name in response.headers} else _AFTER_A_THROTTLE
-
-
-def _count(value: object) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_MOST_DIGITS
-    return value if is_count else None  # type: ignore[return-value]

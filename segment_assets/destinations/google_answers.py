@@ -21,6 +21,7 @@ from segment_assets.contracts import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.destinations.numbers import written_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +66,6 @@ _SUPPORT_ID = re.compile(r"[A-Za-z0-9_-]{1,48}")
 # The documented path is audience_members.audience_members[0].user_data…; JSON callers may see audienceMembers[0].
 _PLACE = re.compile(r"audience_?members\[([0-9]{1,6})\]", re.IGNORECASE)
 _SECONDS = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s?")
-_DIGITS_OF_INT64 = 19
 
 
 def accepted(response: Response, account: str, members: int = 0) -> Mapping[str, Any]:
@@ -106,11 +106,11 @@ def job_report(response: Response, account: str) -> JobReport:
         raise TransientError(f"google account {account}: the state of a job is not known yet; it is asked again")
     rejected = collections.Counter[str]()
     for count in _list(_object(status.get("errorInfo")).get("errorCounts")):
-        rejected[code(count.get("reason"))] += _count(count.get("recordCount"))
+        rejected[code(count.get("reason"))] += written_number(count.get("recordCount")) or 0
     told = _told(status)
     # "Some failed" without saying how many: nobody of them is proven.
     is_vague = state is JobState.PARTIAL_SUCCESS and not rejected.total()
-    received = 0 if is_vague else _count(told.get("recordCount"))
+    received = 0 if is_vague else written_number(told.get("recordCount")) or 0
     return JobReport(state, received, dict(+rejected), _match_rate(told.get("uploadMatchRateRange")))
 
 
@@ -224,10 +224,3 @@ def _list(value: object) -> list[Mapping[str, Any]]:
 def items(body: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
     """The objects of a list in a body; whatever else is there is passed over."""
     yield from _list(body.get(name))
-
-
-def _count(value: object) -> int:
-    """A number of records: int64 comes as text in JSON, and 0 is left out."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS_OF_INT64:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else 0

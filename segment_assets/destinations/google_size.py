@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import written_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DIGITS_OF_INT64 = 19
 _STATUSES = frozenset({"OPEN", "CLOSED"})
 
 
@@ -24,7 +24,7 @@ def size_report(user_list: Mapping[str, Any]) -> SizeReport:
     1300
     """
     info = user_list.get("sizeInfo")
-    counts = [count for value in (info.values() if isinstance(info, dict) else ()) if (count := _count(value))]
+    counts = [count for value in (info.values() if isinstance(info, dict) else ()) if (count := written_number(value))]
     status = user_list.get("membershipStatus")
     said = status if isinstance(status, str) and status in _STATUSES else ""
     state = SizeState.READY if said == "OPEN" and counts else SizeState.UNKNOWN
@@ -34,10 +34,3 @@ def size_report(user_list: Mapping[str, Any]) -> SizeReport:
         max(counts) if counts else None,
         said,
     )
-
-
-def _count(value: object) -> int:
-    """An int64, which comes as text in JSON; 0 where it is none."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS_OF_INT64:
-        return int(value)
-    return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0

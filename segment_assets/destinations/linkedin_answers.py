@@ -18,6 +18,7 @@ from segment_assets.contracts import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.destinations.numbers import CODE_DIGITS, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +45,6 @@ _FOR_THE_PLAN: Mapping[int, str] = {
 _OF_A_BATCH = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND})
 # LinkedIn's codes are words of capitals. Nothing else that comes back is repeated: it may quote what was sent.
 _CODE = re.compile(r"[A-Z]{2,32}(?:_[A-Z]{1,32}){0,8}")
-_MOST_DIGITS = 9
 
 
 def accepted(response: Response, account: str, *, has_people: bool = False) -> Mapping[str, Any]:
@@ -85,7 +85,7 @@ def listed(body: Mapping[str, Any], account: str) -> tuple[Sequence[Mapping[str,
     if not isinstance(elements, list):
         raise TransientError(f"linkedin account {account}: a list came without its elements; it is asked again")
     paging = body.get("paging")
-    total = _count(paging.get("total")) if isinstance(paging, dict) else None
+    total = whole_number(paging.get("total"), CODE_DIGITS) if isinstance(paging, dict) else None
     return [element for element in elements if isinstance(element, dict)], total
 
 
@@ -129,7 +129,7 @@ def _passes(status: int) -> bool:
 
 
 def _status(element: object) -> int | None:
-    return _count(element.get("status")) if isinstance(element, dict) else None
+    return whole_number(element.get("status"), CODE_DIGITS) if isinstance(element, dict) else None
 
 
 def _element_code(element: Mapping[str, Any]) -> str:
@@ -143,12 +143,6 @@ def _code(response: Response) -> str:
 
 def _joined(status: int | None, error: Mapping[str, Any]) -> str:
     """Status, LinkedIn's number and its word, as far as they are there: `400/100/ILLEGAL_ARGUMENT`."""
-    number, word = _count(error.get("serviceErrorCode")), error.get("code")
+    number, word = whole_number(error.get("serviceErrorCode"), CODE_DIGITS), error.get("code")
     parts = [str(status), str(number) if number is not None else ""]
     return "/".join(part for part in (*parts, word if isinstance(word, str) and _CODE.fullmatch(word) else "") if part)
-
-
-def _count(value: object) -> int | None:
-    """A number that is one, and no identifier in disguise."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_MOST_DIGITS
-    return value if is_count else None  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +38,10 @@ def size_report(segment: Mapping[str, Any], minimum: int) -> SizeReport:
     listed = segment.get("destinations")
     found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     own = next((one for one in found if one.get("destination") == _OWN), {})
-    said, people = own.get("status"), own.get("audienceSize")
+    said, people = own.get("status"), whole_number(own.get("audienceSize"))
     state = _STATES.get(said, SizeState.UNKNOWN) if isinstance(said, str) else SizeState.UNKNOWN
     word = str(said) if state is not SizeState.UNKNOWN else ""
-    if isinstance(people, bool) or not isinstance(people, int) or people < 0:
+    if people is None:
         # A state without a number is no proof that anybody is matched.
         return SizeReport(SizeState.UNKNOWN if state is SizeState.READY else state, None, None, word)
     if state is SizeState.READY and people < minimum:

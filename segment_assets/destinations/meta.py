@@ -36,13 +36,13 @@ from segment_assets.destinations.meta_answers import (
     NOT_VISIBLE,
     THROTTLED,
     accepted,
-    count,
     json_object,
     json_objects,
     not_understood,
     pause,
     words,
 )
+from segment_assets.destinations.numbers import written_number
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.shaping import json_rows
 
@@ -183,7 +183,7 @@ class MetaCustomAudiences:
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Count what the answer proves. Rows are refused by name only where the samples show whose they are."""
         body = accepted(response, self.account, self.narrowed_codes)
-        running, invalid = count(body.get("num_received")), count(body.get("num_invalid_entries"))
+        running, invalid = written_number(body.get("num_received")), written_number(body.get("num_invalid_entries"))
         if running is None or invalid is None:
             raise not_understood(self.account, response)
         if members and running == session.received_before:
@@ -215,7 +215,7 @@ class MetaCustomAudiences:
     def is_throttle(self, response: Response) -> bool:
         """Whether an answer throttles and does not say for how long, which Meta tells by a code, not a status."""
         error = json_object(json_object(response.json).get("error"))
-        return count(error.get("code")) in THROTTLED and not pause(response.headers)
+        return written_number(error.get("code")) in THROTTLED and not pause(response.headers)
 
     def _id_of(self, audience: Mapping[str, Any]) -> str:
         if not audience.get("id"):

@@ -18,6 +18,7 @@ from segment_assets.contracts import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.destinations.numbers import CODE_DIGITS, written_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,15 +89,7 @@ def _number(value: object) -> float:
     return float(value) if is_number else 0.0  # type: ignore[arg-type]
 
 
-def count(value: object) -> int | None:
-    """A whole number from 0 on, which Meta may write as text; None for anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < _DIGITS_OF_INT64:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
 _ABSURD = 1e6
-_DIGITS_OF_INT64 = 19
 
 
 def accepted(response: Response, account: str, narrowed: frozenset[int] = frozenset()) -> dict[str, Any]:
@@ -104,7 +97,8 @@ def accepted(response: Response, account: str, narrowed: frozenset[int] = frozen
     body = response.json
     if isinstance(body, dict) and isinstance(body.get("error"), dict):
         refusal = _refusal(body["error"], response, account, narrowed)
-        refusal.code = "/".join(str(n) for name in ("code", "error_subcode") if (n := count(body["error"].get(name))))
+        numbers = (written_number(body["error"].get(name), CODE_DIGITS) for name in ("code", "error_subcode"))
+        refusal.code = "/".join(str(number) for number in numbers if number)
         raise refusal
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise TransientError(f"meta account {account}: the service answered {response.status}; it is asked again")
@@ -126,7 +120,7 @@ def not_understood(account: str, response: Response) -> TransientError:
 def _refusal(
     error: Mapping[str, Any], response: Response, account: str, narrowed: frozenset[int]
 ) -> SegmentAssetsError:
-    code, subcode = count(error.get("code")) or 0, count(error.get("error_subcode")) or 0
+    code, subcode = written_number(error.get("code")) or 0, written_number(error.get("error_subcode")) or 0
     # Codes only: Meta's message may quote what was sent.
     said = f"meta account {account}: code {code}" + (f" subcode {subcode}" if subcode else "")
     if code in THROTTLED:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import CODE_DIGITS, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 FIELDS = "operation_status,delivery_status,approximate_count_lower_bound,approximate_count_upper_bound"
 
 _NORMAL, _READY = 200, 200
-_OPERATIONS = {471: SizeState.CLOSED, 414: SizeState.UPDATING, 415: SizeState.UNKNOWN}
-_DELIVERIES = {_READY: SizeState.READY, 300: SizeState.TOO_SMALL}
+_OPERATIONS: Mapping[int | None, SizeState] = {471: SizeState.CLOSED, 414: SizeState.UPDATING}
+_DELIVERIES: Mapping[int | None, SizeState] = {_READY: SizeState.READY, 300: SizeState.TOO_SMALL}
 
 
 def size_report(body: Mapping[str, Any]) -> SizeReport:
@@ -32,15 +33,11 @@ def size_report(body: Mapping[str, Any]) -> SizeReport:
         state, said = _DELIVERIES.get(delivery, SizeState.UNKNOWN), delivery
     else:
         state, said = _OPERATIONS.get(operation, SizeState.UNKNOWN), operation
-    lower, upper = _bound(body.get("approximate_count_lower_bound")), _bound(body.get("approximate_count_upper_bound"))
+    lower = whole_number(body.get("approximate_count_lower_bound"))
+    upper = whole_number(body.get("approximate_count_upper_bound"))
     known = lower is not None and upper is not None
     return SizeReport(state, lower if known else None, upper if known else None, str(said) if said else "")
 
 
-def _code(status: object) -> int:
-    code = status.get("code") if isinstance(status, dict) else None
-    return code if isinstance(code, int) else 0
-
-
-def _bound(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+def _code(status: object) -> int | None:
+    return whole_number(status.get("code"), CODE_DIGITS) if isinstance(status, dict) else None

@@ -22,6 +22,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import written_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,6 @@ _NOT_AN_ITEM = re.compile(r"Audience|Account|Authori|Credential|NotSupported|Not
 # Microsoft's codes are numbers with a word. Nothing else that comes back is repeated: it may quote what was sent.
 _WORD = re.compile(r"[A-Z][A-Za-z]{2,79}")
 _FAULTS = ("Errors", "OperationErrors", "BatchErrors")
-_MOST_DIGITS = 12
 
 
 def accepted(response: Response, account: str, *, holders: Sequence[Sequence[int]] | None = None) -> Mapping[str, Any]:
@@ -108,7 +108,7 @@ def refused_items(body: Mapping[str, Any], items: int, said: str) -> tuple[Mappi
     """
     errors, codes = partial_errors(body), dict[int, str]()
     for error in errors:
-        place = _count(error.get("Index"))
+        place = written_number(error.get("Index"))
         if _by_codes([error], said):
             raise refusal_of_part(error, said)
         if _NOT_AN_ITEM.search(_word(error)):
@@ -117,7 +117,7 @@ def refused_items(body: Mapping[str, Any], items: int, said: str) -> tuple[Mappi
             raise refusal
         if place is not None and place < items:
             codes.setdefault(place, told_code(error))
-    named = sum(1 for error in errors if _count(error.get("Index")) in codes)
+    named = sum(1 for error in errors if written_number(error.get("Index")) in codes)
     return codes, "PartialErrors" in body and named == len(errors)
 
 
@@ -137,7 +137,7 @@ def size_report(audiences: Sequence[Mapping[str, Any]], minimum: int) -> SizeRep
     """
     if not audiences:
         return SizeReport(SizeState.CLOSED, None, None)
-    size = _count(audiences[0].get("SearchSize"))
+    size = written_number(audiences[0].get("SearchSize"))
     if size is None:
         return SizeReport(SizeState.UPDATING, None, None)
     return SizeReport(SizeState.READY if size >= minimum else SizeState.TOO_SMALL, size, size)
@@ -145,7 +145,7 @@ def size_report(audiences: Sequence[Mapping[str, Any]], minimum: int) -> SizeRep
 
 def is_throttle(response: Response) -> bool:
     """Whether Microsoft asks for fewer calls, under whatever status."""
-    throttled = any(_count(error.get("Code")) in _THROTTLES for error in _faults(response.json))
+    throttled = any(written_number(error.get("Code")) in _THROTTLES for error in _faults(response.json))
     return throttled or response.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
@@ -155,13 +155,13 @@ def told_code(error: Error) -> str:
     >>> told_code({"Code": 117, "ErrorCode": "CallRateExceeded", "Message": "words"})
     '117 CallRateExceeded'
     """
-    number = _count(error.get("Code"))
+    number = written_number(error.get("Code"))
     return " ".join(part for part in ("" if number is None else str(number), _word(error)) if part) or "unknown"
 
 
 def _by_codes(errors: Sequence[Error], said: str) -> SegmentAssetsError | None:
     """What the codes alone decide, whatever the status. The one that matters may come last."""
-    codes = {_count(error.get("Code")) for error in errors}
+    codes = {written_number(error.get("Code")) for error in errors}
     if codes & _THROTTLES:
         return TransientError(f"{said}: throttled", retry_after=_AFTER_A_THROTTLE)
     if codes & _TOKEN:
@@ -192,7 +192,7 @@ def _of_the_request(response: Response, said: str, holders: Sequence[Sequence[in
     places = {
         place: told_code(error)
         for error in _objects(body.get("BatchErrors"))
-        if (item := _count(error.get("Index"))) is not None and item < len(holders)
+        if (item := written_number(error.get("Index"))) is not None and item < len(holders)
         for place in holders[item]
     }
     if places:
@@ -211,11 +211,3 @@ def _objects(value: object) -> Sequence[Mapping[str, Any]]:
 def _word(error: Error) -> str:
     told = error.get("ErrorCode")
     return told if isinstance(told, str) and _WORD.fullmatch(told) else ""
-
-
-def _count(value: object) -> int | None:
-    """A number of Microsoft's, which may come as a text: `long` is one in its JSON."""
-    if isinstance(value, str):
-        value = int(value) if value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS else None
-    is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**_MOST_DIGITS
-    return value if is_count else None  # type: ignore[return-value]

@@ -17,6 +17,7 @@ from segment_assets.contracts import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.destinations.numbers import CODE_DIGITS, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,6 @@ _FOR_THE_PLAN: Mapping[int, str] = {
     HTTPStatus.NOT_FOUND: "nothing is there; correct the account in the plan",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the request is too large; lower batch_members of the contract",
 }
-_MOST_DIGITS = 9
 
 
 def accepted(response: Response, account: str, *, has_people: bool = False) -> Mapping[str, Any]:
@@ -75,9 +75,8 @@ def code_of(body: object) -> str:
     >>> code_of({"code": 29, "message": "not permitted"}), code_of({}), code_of({"code": "jane@example.com"})
     ('29', '', '')
     """
-    code = body.get("code") if isinstance(body, dict) else None
-    is_code = isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 10**_MOST_DIGITS
-    return str(code) if is_code else ""
+    code = whole_number(body.get("code"), CODE_DIGITS) if isinstance(body, dict) else None
+    return "" if code is None else str(code)
 
 
 def _refusal(response: Response, said: str, *, has_people: bool) -> SegmentAssetsError:

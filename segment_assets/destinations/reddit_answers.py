@@ -18,6 +18,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +49,6 @@ _WORD = re.compile(r"[A-Z]{2,20}(?:_[A-Z]{1,20}){0,4}")
 # Fields of our requests. Nothing else that comes back is repeated: it may quote what was sent.
 _FIELDS = frozenset({"data", "name", "type", "action_type", "column_order", "user_data"})
 _PARAMETER = re.compile(r";\s*([rt])\s*=\s*([0-9]{1,6})(?![0-9.])")
-_ABSURD = 10**12
 
 
 def accepted(response: Response, account: str, *, has_people: bool = False) -> Mapping[str, Any]:
@@ -95,7 +95,7 @@ def size_report(audience: Mapping[str, Any]) -> SizeReport:
     """
     told = audience.get("status")
     said = told if isinstance(told, str) and _WORD.fullmatch(told) else ""
-    lower, upper = _count(audience.get("size_range_lower")), _count(audience.get("size_range_upper"))
+    lower, upper = whole_number(audience.get("size_range_lower")), whole_number(audience.get("size_range_upper"))
     is_range = lower is not None and upper is not None and lower <= upper
     return SizeReport(_STATES.get(said, SizeState.UNKNOWN), *((lower, upper) if is_range else (None, None)), said)
 
@@ -136,7 +136,3 @@ def _code(response: Response) -> str:
 # What the outside sends is never trusted to have a shape: a failed conversion would quote the value.
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _ABSURD else None

@@ -19,6 +19,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,7 +74,7 @@ def uploaded_users(response: Response, account: str) -> int:
     counts = [
         user.get("number_uploaded_users") for user in entities(response, account, "users", "user", has_people=True)
     ]
-    return sum(_count(one) or 0 for one in counts)
+    return sum(whole_number(one) or 0 for one in counts)
 
 
 def next_page(response: Response) -> object:
@@ -87,7 +88,7 @@ def size_report(segment: Mapping[str, Any]) -> SizeReport:
     >>> size_report({"targetable_status": "TOO_FEW_USERS", "approximate_number_users": 400}).state.value
     'too_small'
     """
-    told, users = segment.get("targetable_status"), _count(segment.get("approximate_number_users"))
+    told, users = segment.get("targetable_status"), whole_number(segment.get("approximate_number_users"))
     said = told if isinstance(told, str) and _WORD.fullmatch(told) else ""
     return SizeReport(_STATES.get(said, SizeState.UNKNOWN), users, users, said)
 
@@ -142,10 +143,3 @@ def _object(value: object) -> Mapping[str, Any]:
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _ABSURD else None
-
-
-_ABSURD = 10**12

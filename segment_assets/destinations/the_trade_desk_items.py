@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from segment_assets.contracts import Request, Response
+from segment_assets.destinations.numbers import CODE_DIGITS, written_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -109,13 +110,8 @@ def item_number(line: object) -> int | None:
     >>> item_number({"ItemNumber": "1"}), item_number({"ItemNumber": "-"})
     (0, None)
     """
-    told = line.get("ItemNumber") if isinstance(line, dict) else None
-    text = str(told) if isinstance(told, int | str) and not isinstance(told, bool) else ""
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0
+    number = written_number(line.get("ItemNumber"), CODE_DIGITS) if isinstance(line, dict) else None
     return number - 1 if number else None
-
-
-_MOST_DIGITS = 9
 
 
 def _takes_out(item: Item) -> bool:

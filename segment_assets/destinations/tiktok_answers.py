@@ -17,6 +17,7 @@ from segment_assets.contracts import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.destinations.numbers import CODE_DIGITS, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +39,6 @@ _PARAMETERS = frozenset({40000, 40002, 40062})
 _TOO_MANY = 40061
 _VERSION = frozenset({40006, 40051})
 _ROUTE = 40400
-_MOST_DIGITS = 9
 
 
 def accepted(response: Response, account: str, *, has_people: bool = False) -> Mapping[str, Any]:
@@ -63,9 +63,7 @@ def is_throttle(response: Response) -> bool:
 
 def told_code(response: Response) -> int | None:
     """The code in the body, None where the body is not TikTok's."""
-    code = response.json.get("code") if isinstance(response.json, dict) else None
-    is_code = isinstance(code, int) and not isinstance(code, bool) and 0 <= code < 10**_MOST_DIGITS
-    return code if is_code else None
+    return whole_number(response.json.get("code"), CODE_DIGITS) if isinstance(response.json, dict) else None
 
 
 def audience_list(body: Mapping[str, Any], account: str) -> tuple[Sequence[Mapping[str, Any]], int]:

@@ -217,7 +217,11 @@ def _lengths_left_alone(country: str | None) -> list[bool]:
 
 
 def refined_by_value(name: str, refine: Callable[[str], str | Reason], decided: Any, normals: Any) -> Reading:
-    """A form that is another and a step more, where the step has no short cut: only the step is taken by value."""
+    """A form that is another and a step more, where the step has no short cut: only the step is taken by value.
+
+    Whom the step refuses is refused here too: to read ten million numbers again, for a form that takes those of one
+    country, cost more than all other forms together. Where it has several reasons, all but the first go to the referee.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -226,8 +230,12 @@ def refined_by_value(name: str, refine: Callable[[str], str | Reason], decided: 
         for normal, plain in zip(normals.to_pylist(), decided.to_pylist(), strict=True)
     ]
     refined = [None if isinstance(step, Reason) else step for step in steps]
+    reason = next((step for step in steps if isinstance(step, Reason)), None)
+    refused = None if reason is None else Refused(np.array([step is reason for step in steps], bool), reason)
     return Reading(
-        pa.array(np.array([step is not None for step in refined], bool)), {name: pa.array(refined, pa.string())}
+        pa.array(np.array([step is not None for step in refined], bool)),
+        {name: pa.array(refined, pa.string())},
+        refused=refused,
     )
 
 

@@ -95,8 +95,11 @@ def _judgements(
 
 
 def _normal(form: NormalForm, text: str, country: str | None) -> str | Reason:
+    known = country if form.needs_country else None
+    if form.base in _FAST_RULES:
+        return _refined(form, _FAST_RULES[form.base](text, known))
     rule: Rule = _FAST_RULES.get(form.name, form.rule)
-    return rule(text, country if form.needs_country else None)
+    return rule(text, known)
 
 
 def _refined(form: NormalForm, base: str | Reason) -> str | Reason:

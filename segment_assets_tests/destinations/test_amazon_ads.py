@@ -63,6 +63,8 @@ def test_the_contract_says_what_is_not_in_the_kit():
     assert CONTRACT.match_groups == tuple((key,) for key in CONTRACT.identifying)
     assert "country" not in CONTRACT.identifying
     assert CONTRACT.consent == SAID
+    # A removal names our id, so that it parts nobody from an identifier that somebody who stays has too.
+    assert CONTRACT.known_by_member
 
 
 class TestSettings:
@@ -103,6 +105,7 @@ class TestSettings:
             {"country": "1"},
             {"shared_with": "AMC"},
             {"amc_instance": ""},
+            {"amc_instance": "a b", "shared_with": "amc"},
             {"amc_instance": INSTANCE},
             {"amc_instance": INSTANCE, "shared_with": "dsp"},
             {"marketplace": "x\n"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,6 +95,16 @@ class TestPeople:
         for told in (everybody, taken(of_member(None, code="500"), of_member(0))):
             assert type(error_of(told)) is TransientError
 
+    def test_of_two_people_both_in_trouble_nothing_is_said_either(self):
+        both = taken(of_member(0, code="500"), of_member(1, code="500"))
+        with pytest.raises(TransientError) as error:
+            AMAZON.read(PEOPLE[:2], PLACE, both)
+        assert type(error.value) is TransientError
+        assert "2 people" in str(error.value)
+
+    def test_how_many_are_refused_without_a_name_is_told(self):
+        assert "2 people" in str(error_of(taken(of_member(None), of_member(1), of_member(None))))
+
     @pytest.mark.parametrize(
         ("country", "answer", "is_proven"),
         [
@@ -114,6 +125,19 @@ class TestPeople:
         # A removal says nothing of the person, and is heard.
         removed = dataclasses.replace(added, consent={})
         assert amazon.read([removed], PLACE, taken()).accepted == 1
+
+    def test_a_yes_is_asked_for_in_the_eea_the_uk_and_switzerland_and_nowhere_else(self):
+        """The 27 states of the European Union, three more of the EEA, and two."""
+        union = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
+        stated = {"amzn_user_data": "NOT_APPLICABLE", "amzn_ad_storage": "UNKNOWN", "removal_signal": "GRANTED"}
+        amazon = connect("amazon_ads", "ENTITY1", {"country": "US"}, stated)
+        said = dict.fromkeys(amazon.contract.consent, "unspecified")
+        unheard = set()
+        for country in phonenumbers.SUPPORTED_REGIONS:
+            person = Member(b"m", {"email_amazon": b"e" * 32, "country_code": country}, said)
+            if not amazon.read([person], PLACE, taken()).accepted:
+                unheard.add(country)
+        assert unheard == {*union.split(), "IS", "LI", "NO", "GB", "CH"}
 
     @pytest.mark.parametrize("body", [None, [], "x"])
     def test_a_success_of_another_shape_is_asked_again(self, body):

@@ -72,6 +72,8 @@ def test_the_contract_says_what_is_not_in_the_kit():
     ]
     assert [key.value for (key,) in CONTRACT.match_groups] == ["email", "phone"]
     assert CONTRACT.consent == SAID
+    # A removal names our id, so that it parts nobody from an identifier that somebody who stays has too.
+    assert CONTRACT.known_by_member
 
 
 @pytest.mark.parametrize(

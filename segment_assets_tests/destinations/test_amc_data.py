@@ -78,12 +78,16 @@ class TestDataSets:
         definition = made.json["dataSet"]
         assert (definition["countryCode"], definition["description"]) == ("DE", "VIP, lapsed")
         assert [column["name"] for column in definition["columns"]] == list(rows(person())[0])
-        assert {column["name"]: column["dataType"] for column in definition["columns"]}["changed"] == "LONG"
+        types = {column["name"]: column["dataType"] for column in definition["columns"]}
+        assert (types["changed"], types["is_member"], types["email"]) == ("LONG", "INTEGER", "STRING")
         assert made.headers["Content-Type"] == made.headers["Accept"] == "application/vnd.amcadvertiserdataset.v1+json"
 
     def test_a_name_begins_with_a_letter_and_is_not_too_long(self):
         wire = Kept(Response(200, {}, {}))
         assert AMC.create_audience(wire, AudienceSpec("90 days", SPEC.marker, {})) == "s90_days_0123456789abcdef"
+        # The first character alone decides; what is around a name is no part of it.
+        assert AMC.create_audience(wire, AudienceSpec("_a1 days!", SPEC.marker, {})) == "a1_days_0123456789abcdef"
+        assert AMC.create_audience(wire, AudienceSpec("b", SPEC.marker, {})) == "b_0123456789abcdef"
         assert len(AMC.create_audience(wire, AudienceSpec("a" * 300, SPEC.marker, {}))) == 57
 
     def test_without_a_country_none_is_said(self):
@@ -94,11 +98,12 @@ class TestDataSets:
         assert "countryCode" not in wire.requests[0].json["dataSet"]
         assert "countryCode" not in wire.requests[-1].json
 
-    def test_a_refused_creation_is_ours_when_the_name_is_there(self):
+    @pytest.mark.parametrize("status", [400, 409])
+    def test_a_refused_creation_is_ours_when_the_name_is_there(self, status):
         class Taken(Kept):
             def send(self, request):
                 super().send(request)
-                return Response(400, {}, {}) if request.method == "POST" else Response(200, {}, {})
+                return Response(status, {}, {}) if request.method == "POST" else Response(200, {}, {})
 
         assert AMC.create_audience(Taken(None), SPEC).startswith("vip_lapsed")
 
@@ -205,6 +210,7 @@ class TestUploads:
     def test_a_manifest_names_the_files_and_the_upload_behind_it_the_manifest(self):
         manifest, upload = self.committed(STORED).requests
         assert manifest.path == f"/s3/lumen-amc/amc/lumen/{DATASET}_add_abc.manifest"
+        assert manifest.content_type == "text/plain"
         assert manifest.content.decode().splitlines() == [
             f"s3://lumen-amc/amc/lumen/{DATASET}_add_abc_{n:05d}.csv" for n in (1, 2)
         ]
@@ -337,3 +343,8 @@ def test_what_is_no_answer_of_amazons_is_asked_again():
 )
 def test_both_ask_for_a_slower_pace_in_their_own_way(response, is_throttle):
     assert AMC.is_throttle(response) is is_throttle
+
+
+def test_the_contract_says_how_long_an_opening_holds_and_that_people_are_known_by_our_id():
+    assert CONTRACT.workflow.valid_for == 7 * 86_400
+    assert CONTRACT.known_by_member

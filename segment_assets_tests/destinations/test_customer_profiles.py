@@ -338,3 +338,11 @@ def test_an_account_of_the_project_sends_files_this_way():
     )
     destination, transport = account.connect()
     assert type(transport) is type(destination.carried(transport))
+
+
+def test_requests_are_signed_for_the_service_by_its_name_at_aws():
+    import botocore.session
+
+    model = botocore.session.get_session().get_service_model("customer-profiles")
+    assert model.signing_name == CONTRACT.signed_for
+    assert PROFILES.contract.workflow.placeholders == {"job": "{job}"}

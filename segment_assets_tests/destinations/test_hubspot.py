@@ -34,3 +34,9 @@ def test_what_hubspot_has_not_is_refused():
 def test_all_of_the_settings_reach_the_flow():
     body = flow_of("hubspot", {"prefix": "out"})
     assert body["sourceFlowConfig"]["sourceConnectorProperties"]["S3"]["bucketPrefix"].startswith("out/")
+
+
+def test_whose_setting_is_wrong_is_told():
+    for wrong in ({"object": "contacts"}, {"write": "insert"}):
+        with pytest.raises(PermanentError, match=r"^hubspot"):
+            connect("hubspot", "crm", {"bucket": "our-bucket", **wrong})

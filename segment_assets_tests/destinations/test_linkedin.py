@@ -24,6 +24,7 @@ from segment_assets.contracts import (
     Session,
     TransientError,
 )
+from segment_assets.contracts.sizes import SizeState
 from segment_assets.destinations import connect
 from segment_assets.destinations.linkedin import CONTRACT, LinkedInSegments
 from segment_assets_tests.fakes import digest, marked
@@ -296,3 +297,13 @@ def test_an_answer_of_any_form_is_understood_or_raised_as_one_of_our_errors(stat
     except SegmentAssetsError:
         return
     assert answer.accepted + len(answer.rejected) + answer.unproven == len(PEOPLE)
+
+
+def test_the_size_is_asked_of_the_segment_and_a_failed_one_is_closed():
+    request = LINKEDIN.size_request("77")
+    assert (request.method, request.path) == ("GET", "/rest/dmpSegments/77")
+    assert request.headers["X-RestLi-Method"] == "GET"
+    for status in ("FAILED", "ERROR"):
+        own = {"destination": "LINKEDIN", "status": status, "audienceSize": 900}
+        report = LINKEDIN.read_size(Response(200, {}, {"destinations": [own]}))
+        assert (report.state, report.said) == (SizeState.CLOSED, status)

@@ -108,6 +108,9 @@ class TestSettings:
             {"prefix": "/uploads"},
             {"prefix": "uploads/"},
             {"prefix": "a b"},
+            {"prefix": "../../etc"},
+            {"prefix": "uploads/../of_others"},
+            {"removals_prefix": "löschen"},
             {"removals_prefix": "x/"},
             {"completion": "rename"},
             {"sftp": "1"},
@@ -322,3 +325,12 @@ class TestAnswers:
     )
     def test_s3_asks_for_a_slower_pace_in_its_own_way(self, response, is_throttle):
         assert FILES.is_throttle(response) is is_throttle
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"), [({"transport": "ftp"}, "s3, sftp"), ({"transport": "sftp", "bucket": "b-1"}, "bucket")]
+)
+def test_a_way_of_files_that_there_is_not_is_refused_and_each_has_its_own_settings(settings, named):
+    with pytest.raises(PermanentError, match=named):
+        connect("liveramp", "lumen", {**settings})
+    assert connect("liveramp", "lumen", {**SETTINGS, "transport": "s3"}).prefix == "segment-assets/lumen"

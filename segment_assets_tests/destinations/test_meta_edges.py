@@ -7,7 +7,9 @@ import json
 import pytest
 
 from segment_assets.contracts import Member, Response, Session, TransientError
+from segment_assets.contracts.sizes import SizeReport, SizeState
 from segment_assets.destinations.meta import MetaCustomAudiences
+from segment_assets.destinations.meta_answers import pause
 
 META = MetaCustomAudiences("1001")
 THROTTLED = {"error": {"code": 80003, "error_subcode": 2446079, "message": "words"}}
@@ -53,3 +55,39 @@ def test_the_size_is_asked_of_the_audience_itself():
 
 def _place(received_before: int) -> Session:
     return Session(token=1, sequence=1, last=True, members_in_total=1, received_before=received_before)
+
+
+def test_the_address_is_that_of_metas_own_package():
+    from facebook_business.session import FacebookSession
+
+    assert META.contract.endpoint == FacebookSession.GRAPH
+
+
+@pytest.mark.parametrize("usage", ["{}", '{"1001": []}', '{"1001": [{}]}', '{"1001": [{"call_count": 0}]}'])
+def test_a_usage_header_that_names_no_use_asks_for_no_rest(usage):
+    assert pause({"X-Business-Use-Case-Usage": usage}) == 0.0
+
+
+def test_half_a_minute_of_rest_is_thirty_seconds_and_a_million_minutes_are_none():
+    for minutes, seconds in ((0.5, 30.0), (999_999, 60 * 999_999), (1_000_000, 0.0)):
+        told = {"1001": [{"estimated_time_to_regain_access": minutes}]}
+        assert pause({"x-business-use-case-usage": json.dumps(told)}) == seconds
+
+
+def test_a_400_without_an_error_of_metas_is_not_understood():
+    counts = {"num_received": 0, "num_invalid_entries": 0}
+    with pytest.raises(TransientError, match="answer 400 is not understood"):
+        META.read([], _place(0), Response(400, {}, counts))
+
+
+def test_the_size_is_asked_for_in_the_fields_that_tell_it():
+    """Names of the node "Custom Audience" in Meta's own package."""
+    from facebook_business.adobjects.customaudience import CustomAudience
+
+    own = CustomAudience.Field
+    asked = META.size_request("77").params["fields"].split(",")
+    lower, upper = own.approximate_count_lower_bound, own.approximate_count_upper_bound
+    assert asked == [own.operation_status, own.delivery_status, lower, upper]
+    codes = {own.operation_status: {"code": 200}, own.delivery_status: {"code": 200}}
+    report = META.read_size(Response(200, {}, {**codes, lower: 0, upper: 1300}))
+    assert report == SizeReport(SizeState.READY, 0, 1300, "200")

@@ -86,6 +86,7 @@ def test_the_numbers_that_pinterest_does_not_publish_are_below_what_others_send(
     assert (CONTRACT.quota, CONTRACT.first_party_only) == (Quota(300, 60), False)
     assert CONTRACT.pattern is Pattern.SINGLE_STEP
     assert CONTRACT.endpoint == "https://api.pinterest.com"
+    assert [sent.field for sent in CONTRACT.match_keys.values()] == ["EMAIL", "MAID"]
 
 
 class TestRequests:

@@ -353,3 +353,23 @@ def test_an_answer_of_any_form_is_understood_or_raised_as_one_of_our_errors(stat
             continue
         if hasattr(answer, "accepted"):
             assert answer.accepted + len(answer.rejected) + answer.unproven == len(PEOPLE)
+
+
+def test_e_mails_go_in_the_form_of_reddits_page_and_the_pace_keeps_both_of_its_limits():
+    """3,000 requests in 900 seconds and 500 in 60: 200 a minute are exactly the first."""
+    assert CONTRACT.match_keys[MatchKey.EMAIL].form == "email_alphanumeric"
+    assert (CONTRACT.quota.requests, CONTRACT.quota.per_seconds) == (200, 60)
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [
+        ("PENDING", SizeState.UPDATING),
+        ("NOT_ENOUGH_MATCHES_ERROR", SizeState.TOO_SMALL),
+        ("EXPIRED", SizeState.CLOSED),
+        ("DELETED", SizeState.CLOSED),
+        ("SUCCESSFUL", SizeState.UNKNOWN),
+    ],
+)
+def test_states_of_an_audience_are_reddits(said, state):
+    assert REDDIT.read_size(Response(200, {}, {"data": {"status": said}})).state is state

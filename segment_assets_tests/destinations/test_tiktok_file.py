@@ -108,6 +108,7 @@ def test_a_commit_names_all_files_of_its_session_and_says_what_becomes_of_their_
 def test_a_call_names_fewer_files_than_the_fifty_that_tiktok_recommends_against():
     assert (CONTRACT.pattern, CONTRACT.workflow.batches) == (Pattern.MULTI_STEP, 50 - 1)
     assert (CONTRACT.workflow.opens, CONTRACT.workflow.commits) == (True, True)
+    assert CONTRACT.on_refused_removal == "delete"
 
 
 def test_a_preview_shows_what_only_tiktok_names_in_braces():

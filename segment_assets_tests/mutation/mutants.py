@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import segment_assets
+from segment_assets.destinations import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -62,8 +63,11 @@ class Mutant:
 def of(destination: str, forms: list[str]) -> list[Mutant]:
     """All mutants of a destination. `forms` are the columns of hashed_audience that another one is taken from."""
     found: list[Mutant] = []
+    # amc_data is a destination of its own, and no part of amc.
+    others = tuple(name for name in registry() if name.startswith(f"{destination}_"))
     for file in sorted(DESTINATIONS.glob(f"{destination}*.py")):
-        if file.stem == destination or file.stem.startswith(f"{destination}_"):
+        is_own = file.stem == destination or file.stem.startswith(f"{destination}_")
+        if is_own and not (others and file.stem.startswith(others)):
             tree = ast.parse(file.read_text("utf-8"))
             found += _mutants(destination, f"segment_assets.destinations.{file.stem}", tree, [tree], forms)
     for file in sorted((DESTINATIONS / "match_keys").glob("*.py")):
