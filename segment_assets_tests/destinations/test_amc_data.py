@@ -348,3 +348,15 @@ def test_both_ask_for_a_slower_pace_in_their_own_way(response, is_throttle):
 def test_the_contract_says_how_long_an_opening_holds_and_that_people_are_known_by_our_id():
     assert CONTRACT.workflow.valid_for == 7 * 86_400
     assert CONTRACT.known_by_member
+
+
+def test_the_way_of_files_gives_its_connections_back_where_it_has_any():
+    closed = []
+
+    class Closing(Kept):
+        def close(self) -> None:
+            closed.append(True)
+
+    for way in (Closing(None), Kept(None)):
+        AMC.carried(way).close()
+    assert closed == [True]

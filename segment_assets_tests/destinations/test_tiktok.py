@@ -106,6 +106,7 @@ class TestRequests:
     def test_a_mobile_ad_id_of_unknown_kind_goes_under_both_fields(self):
         body = sent(Operation.ADD, person("a", DEVICE))
         assert body["id_schema"] == ["AAID_SHA256", "IDFA_SHA256"]
+        assert [sent.field for sent in CONTRACT.match_keys.values()][-1] == "AAID_SHA256"
         assert {cell["id"] for cell in body["batch_data"][0]} == {marked(f"{DEVICE}:a")}
 
     @pytest.mark.parametrize(("kind", "field"), [("aaid", "AAID_SHA256"), ("idfa", "IDFA_SHA256")])

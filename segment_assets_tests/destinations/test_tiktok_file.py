@@ -348,3 +348,11 @@ def test_a_step_is_repeated_without_a_question_since_nobody_is_added_or_taken_ou
     for step in Step:
         assert TIKTOK.step_question(step, AUDIENCE, Operation.ADD, place()) is None
         assert TIKTOK.read_step_question(step, place(), said()) is None
+
+
+def test_without_settings_lists_are_for_ordinary_ads_and_followed_by_their_history():
+    tiktok = connect("tiktok_file", ADVERTISER)
+    sent = tiktok.step_request(Step.COMMIT, AUDIENCE, Operation.ADD, place()).json
+    named = connect("tiktok_file", ADVERTISER, {"audience_sub_type": "NORMAL", "followed_by": "history"})
+    assert sent["audience_sub_type"] == "NORMAL"
+    assert tiktok == named
