@@ -11,7 +11,7 @@ WORKERS ?= 3
 # package again.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup setup-dev setup-aws demo dev test test-fast test-aws goldens image-check lint drill mutation bench-identity bench-delivery bench-truth bench-insights docs screenshots lock clean
+.PHONY: help setup setup-dev setup-aws demo dev test test-fast test-aws test-more goldens image-check lint drill mutation bench-identity bench-delivery bench-truth bench-insights docs screenshots lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -26,6 +26,7 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m compileall -q segment_assets segment_assets_tests
 	@touch $@
 
 # Stand-ins for AWS, in a venv of their own: MiniStack pins an older botocore than the project runs with.
@@ -58,6 +59,11 @@ test-fast: setup-dev
 ## make test-aws    the aws world against stand-ins on loopback (MiniStack, SeaweedFS, our own), with faults
 test-aws: setup-dev setup-aws
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder segment_assets_tests/aws segment_assets_tests/deploy
+
+## make test-more   twenty times as many examples of the properties of delivery, audiences and privacy
+test-more: setup-dev
+	SEGMENT_ASSETS_MORE_EXAMPLES=20 SEGMENT_ASSETS_FUZZ_EXAMPLES=200 $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope \
+	  --timeout=0 segment_assets_tests/delivery segment_assets_tests/audience segment_assets_tests/privacy
 
 ## make goldens     the insight SQL as DuckDB gets it, written again after a query has changed
 goldens: setup-dev

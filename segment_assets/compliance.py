@@ -114,6 +114,10 @@ def look(plan: Plan, lake: Lake, name: str, workdir: Path, *, clock: Clock = tim
         "taken_out": taken_out,
         "pairs": dg.MetadataValue.md(_by_pair(times)),
     }
+    redacted = sum(one.redacted for one in times.values())
+    if redacted:
+        # A share that only those make up who were not forgotten is not the one of that time.
+        numbers["deliveries_without_the_forgotten"] = redacted
     if taken_out:
         numbers["share_in_time"] = in_time / taken_out
     if waiting:

@@ -63,4 +63,10 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
     )
 
 
-defs = build_definitions(Deployment.from_env())
+DEPLOYMENT = Deployment.from_env()
+defs = build_definitions(DEPLOYMENT)
+
+
+def definitions_of(deployment: Deployment) -> dg.Definitions:
+    """All definitions of a deployment: `defs` if they are, which processes that were forked have already."""
+    return defs if deployment == DEPLOYMENT else build_definitions(deployment)

@@ -208,5 +208,7 @@ def _open(plan: Plan, lake: Lake, now: float) -> Iterator[str]:
             yield f"{row['destination']}/{row['account']}: {row['standing']}"
     if done is not None and not any(row["standing"] == "preview" for row in rows):
         swept: Any = done.stats.get("swept_at", 0.0)
-        if now - swept > SWEEP:
+        # Whoever got through with a platform since then is in copies that were needed until then.
+        is_over = any(row["done_by"] is not None and swept < row["done_by"].timestamp() <= now for row in rows)
+        if is_over or now - swept > SWEEP:
             yield f"our own copies, last looked through at {swept:.0f}"

@@ -1,8 +1,8 @@
 """Pairs that the plan names no more: what `on_removal` said becomes of their audiences.
 
 Belongs here: finding such pairs in the ledger, and the job that empties or deletes their audiences.
-Not here: how an audience is emptied (`delivery.run`). `keep` leaves the audience as it is but for whoever says no:
-their removal is all that is sent to it.
+Not here: how an audience is emptied (`delivery.run`). `keep` leaves the audience as it is but for whoever says no, or
+takes their consent back: their removal is all that is sent to it.
 """
 
 import dataclasses
@@ -22,6 +22,7 @@ from segment_assets.plan import Plan
 from segment_assets.tables import HASHED_AUDIENCE, SUPPRESSIONS
 
 if TYPE_CHECKING:
+    from segment_assets.contracts import Snapshot
     from segment_assets.delivery.errands import Errand
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
 
@@ -101,14 +102,20 @@ def _is_to_let_go(ledger: "AudienceLedger", workdir: Path, looked: dict[str, str
     from segment_assets.delivery.legs import leaving_is_due
     from segment_assets.delivery.letting_go import somebody_is_to_go
 
-    suppressions, log, pair = ledger.lake.current(SUPPRESSIONS.name, "all"), ledger.last(), ledger.pair.partition
-    by = f"{log.number if log else 0}:{suppressions.id if suppressions else ''}"
+    log, pair = ledger.last(), ledger.pair.partition
+    suppressions, consents = _who_said_no(ledger.lake, ledger.pair.segment)
+    by = ":".join([str(log.number if log else 0), *(told.id if told else "" for told in (suppressions, consents))])
     if looked.get(pair) == by and not leaving_is_due(ledger):
         return False
-    if somebody_is_to_go(ledger, suppressions, workdir):
+    if somebody_is_to_go(ledger, suppressions, consents, workdir):
         return True
     looked[pair] = by
     return False
+
+
+def _who_said_no(lake: Lake, segment: str) -> "tuple[Snapshot | None, Snapshot | None]":
+    """The newest suppressions, and the newest hashed audience, by which people took their consent back."""
+    return lake.current(SUPPRESSIONS.name, "all"), lake.current(HASHED_AUDIENCE.name, segment)
 
 
 def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
@@ -229,7 +236,7 @@ def withdraw_pair(have: Any, pair: RemovedPair, *, clock: Clock = time.time) -> 
     room = DeliveryRoom(have.lake, destination, transport, workdir=have.workdir, clock=clock)
     errand = _errand(have.plan, pair, have.secrets.tenant_key(have.plan.tenant))
     if pair.on_removal == "keep":
-        return list(room.let_go(errand, have.lake.current(SUPPRESSIONS.name, "all")).deliveries)
+        return list(room.let_go(errand, *_who_said_no(have.lake, pair.segment)).deliveries)
     return list(room.withdraw(errand, delete=pair.on_removal == "delete").deliveries)
 
 

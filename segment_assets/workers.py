@@ -125,11 +125,11 @@ def _work(deployment: Deployment, line: Connection) -> None:
     # Ctrl-C is for the process that hands out the runs, and that ends this one. (Dagster ends a run for it, too.)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    from segment_assets.definitions import build_definitions
+    from segment_assets.definitions import definitions_of
     from segment_assets.road import Road, open_instance
 
     with open_instance(deployment.home) as instance, contextlib.suppress(EOFError, ConnectionError):
-        road = Road(deployment, instance, build_definitions(deployment))
+        road = Road(deployment, instance, definitions_of(deployment))
         while True:
             wanted = line.recv()
             line.send(road.run(*wanted.keys, partition=wanted.partition))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from segment_assets_tests.aws import emulators
 from segment_assets_tests.storage import SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 HERE = Path(__file__).parent
 ROAD, INSIGHTS = "the walked road", "the insights of one world"
@@ -61,19 +62,37 @@ LONGEST = (
 )  # fmt: skip
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Modules and tests are there to the end: Python's garbage collector looks at them neither now nor ever."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    # Extension modules complain of leaks where nobody takes them down.
+    gc.unfreeze()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if any(place in item.nodeid for place in SLOW_PLACES):
+    # Pytest puts an id together each time that it is asked for.
+    files = {item: _file(item.nodeid) for item in items}
+    for item, file in files.items():
+        if _is_slow(file):
             item.add_marker(pytest.mark.slow)
     # The longest groups first, so that at the end all workers have something to do (with --no-loadscope-reorder).
-    items.sort(key=_place)
+    items.sort(key=lambda item: _place(files[item]))
     lacking = {marker: need for marker, (need, there) in NEEDS.items() if not there}
-    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in lacking)]
+    left_out = {item for item in items if any(item.get_closest_marker(marker) for marker in lacking)}
     if not left_out:
         return
     items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
+    config.hook.pytest_deselected(items=list(left_out))
     config.stash[_LEFT_OUT] = [
         f"{len(left_out)} tests left out, this machine lacks {need}" for need in lacking.values()
     ]
@@ -86,30 +105,35 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
     class ByGroup(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return _group(nodeid)
+            return _group(_file(nodeid))
 
     return ByGroup(config, log)
 
 
+def _file(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
+
+
 @functools.cache
-def _group(nodeid: str) -> str:
+def _is_slow(file: str) -> bool:
+    return any(place in file for place in SLOW_PLACES)
+
+
+@functools.cache
+def _group(file: str) -> str:
     """The file, or what several files look at."""
-    return _group_of_file(nodeid.split("::", maxsplit=1)[0])
-
-
-@functools.cache
-def _group_of_file(file: str) -> str:
     if APART in file:
         return file
     text = (HERE.parent / file).read_text(encoding="utf-8")
     return next((group for said, group in SHARED.items() if said.search(text)), file)
 
 
-def _place(item: pytest.Item) -> int:
-    if _group(item.nodeid) == ROAD:
+@functools.cache
+def _place(file: str) -> int:
+    if _group(file) == ROAD:
         # By then it has been walked, for the file that stands apart; the others would wait for the same walk.
         return LONGEST.index("orchestration/")
-    return next((n for n, place in enumerate(LONGEST) if place in item.nodeid), len(LONGEST))
+    return next((n for n, place in enumerate(LONGEST) if place in file), len(LONGEST))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -235,7 +235,7 @@ def _summary(report: "Report", last: Mapping[str, Any] | None, page: str) -> Map
     standing = {name: last[name] if last else 0 for name in doors}
     said = "the platform works on it" if report.waiting else "sent" if report.sent else "nothing to send"
     if report.held_until:
-        said = f"held by the plan's sending rules, which open {report.held_until}; opt-outs were sent"
+        said = f"held by {report.held_by} {report.held_until}; opt-outs were sent"
     links = {"platform": dg.MetadataValue.url(page)} if page else {}
     # The UI keeps this order: first what a person asks, then what is plotted.
     return {"said": said, "last_delivery": dg.MetadataValue.md(_accounting(last)), **links, **totals, **standing}

@@ -6,6 +6,7 @@ Not here: normal forms (`identity`), the order of the doors (`audience`).
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,24 @@ import dagster as dg
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
 from segment_assets.assets.refusals_shown import column_states, refused_cells
 from segment_assets.assets.segments import CLEAN_ROOM_MEMBERS, LANDING_MEMBERS
-from segment_assets.assets.who_said_no import reading, refuse_a_fall
+from segment_assets.assets.who_said_no import COMPARED, compared_with, readable, reading, refuse_a_fall
 from segment_assets.automation import UNTIL_IT_IS_MADE
 from segment_assets.checks import members_before, policy_version
-from segment_assets.contracts import Lake, PermanentError, SegmentAssetsError, Snapshot
+from segment_assets.contracts import Lake, NeedsHumanError, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import SEGMENTS
 from segment_assets.plan import ConsentSource, LandingSegment, Plan
 from segment_assets.resources.identity_engine import IdentityEngine, Order
 from segment_assets.resources.ports import AccountTables
 from segment_assets.resources.secrets import Secrets
-from segment_assets.tables import ERASURES, HASHED_AUDIENCE, QUARANTINE, SEGMENT_MEMBERS, SUPPRESSIONS
+from segment_assets.tables import (
+    CUSTOMERS,
+    ERASURES,
+    HASHED_AUDIENCE,
+    OPT_OUTS,
+    QUARANTINE,
+    SEGMENT_MEMBERS,
+    SUPPRESSIONS,
+)
 
 FORGOTTEN = dg.AssetKey(["audiences", "erasures"])
 SUPPRESSED = dg.AssetKey(["audiences", "suppressions"])
@@ -53,7 +62,8 @@ def suppressions(
     """Everybody who opted out or asked to be forgotten, by every identifier that account A knows of them.
 
     An opt-out by e-mail so also reaches a record of the same customer that has nothing but a phone number. A table that
-    is not there, not as declared, or with many fewer opt-outs than before is refused: whoever said no stays suppressed.
+    is not there, not as declared, or without many whom it named before is refused: whoever said no stays suppressed,
+    and whoever says no in it is suppressed too.
     """
     try:
         snapshot = _suppressions(plan, lake, accounts, secrets.tenant_key(plan.tenant), workdir)
@@ -66,19 +76,28 @@ def _suppressions(plan: Plan, lake: Lake, accounts: AccountTables, key: bytes, w
     from segment_assets.audience import build_suppressions
 
     before, forgotten = lake.current(SUPPRESSIONS.name, EVERYBODY), lake.current(ERASURES.name, EVERYBODY)
-    writer = lake.writer(SUPPRESSIONS.name, EVERYBODY)
+    asked = {"erasures": forgotten.id if forgotten else ""}
     workdir.mkdir(parents=True, exist_ok=True)
-    with reading(accounts) as versions:
-        counts = build_suppressions(
-            accounts.dataset("opt_outs"),
-            accounts.dataset("customers"),
-            key,
-            writer.write,
-            workdir=workdir,
-            erasures=lake.dataset(forgotten) if forgotten else None,
-        ).as_stats()
-    refuse_a_fall(before, counts, most=plan.max_opt_out_drop)
-    return writer.publish({**counts, **versions, "erasures": forgotten.id if forgotten else ""})
+    build = functools.partial(
+        build_suppressions, key=key, workdir=workdir, erasures=lake.dataset(forgotten) if forgotten else None
+    )
+    compared = compared_with(lake, before) if before else None
+    try:
+        writer = lake.writer(SUPPRESSIONS.name, EVERYBODY)
+        with reading(accounts) as versions:
+            tables = accounts.dataset(OPT_OUTS.name), accounts.dataset(CUSTOMERS.name)
+            known = lake.dataset(compared) if compared else None
+            counts = build(*tables, write=writer.write, before=known).as_stats()
+        refuse_a_fall(compared, counts, most=plan.max_opt_out_drop)
+        return writer.publish({**counts, **versions, **asked})
+    except (NeedsHumanError, PermanentError):
+        if before and compared:
+            # Nobody is let go, and everybody is heard whom the tables still name.
+            added = lake.writer(SUPPRESSIONS.name, EVERYBODY)
+            tables = readable(accounts, OPT_OUTS.name), readable(accounts, CUSTOMERS.name)
+            build(*tables, write=added.write, kept=lake.dataset(before))
+            added.publish({**before.stats, **asked, COMPARED: compared.id})
+        raise
 
 
 @dg.asset(

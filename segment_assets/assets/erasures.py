@@ -19,7 +19,7 @@ from segment_assets.assets.activations import resource_name
 from segment_assets.assets.audiences import FORGOTTEN, SUPPRESSED
 from segment_assets.assets.common import Owner, as_failure, published, table_metadata
 from segment_assets.assets.erasure_rows import SAID, row_of, swept_numbers, told
-from segment_assets.assets.who_said_no import reading
+from segment_assets.assets.who_said_no import readable, reading
 from segment_assets.automation import ON_NEW_VERSIONS
 from segment_assets.contracts import Lake, NeedsHumanError, PermanentError, SegmentAssetsError, Snapshot, TransientError
 from segment_assets.erasures import AGAIN, ALL, FOLDER, FOR_A_PERSON, PLATFORMS, accounts_version, mark, troubles
@@ -78,27 +78,42 @@ def erasures(
 
 
 def _add(lake: Lake, landing: Landing, accounts: AccountTables, key: bytes, workdir: Path) -> Snapshot:
-    """The next version: what has landed, and what was known. Raises TransientError where others are always first."""
+    """The next version: what has landed, and what was known. Raises TransientError where others are always first.
+
+    Raises PermanentError where the customers cannot be used: what the requests say is published then, and they are
+    read again with the customers.
+    """
     for _ in range(_TRIES):
-        before, writer = lake.current(ERASURES.name, ALL), lake.writer(ERASURES.name, ALL)
+        before: Snapshot | None = lake.current(ERASURES.name, ALL)
+        refused: PermanentError | None = None
         known = lake.dataset(before) if before else None
-        # Read without its customers, a request would never be read again with them.
-        with reading(accounts, [CUSTOMERS.name]):
-            customers = accounts.dataset(CUSTOMERS.name)
-            stats = _read(landing, key, functools.partial(_build, customers, known, key, writer.write, workdir=workdir))
+        build = functools.partial(_build, known=known, key=key, workdir=workdir)
+        try:
+            writer = lake.writer(ERASURES.name, ALL)
+            with reading(accounts, [CUSTOMERS.name]):
+                customers = accounts.dataset(CUSTOMERS.name)
+                stats = _read(landing, key, functools.partial(build, customers=customers, write=writer.write))
+        except PermanentError as refusal:
+            refused, writer = refusal, lake.writer(ERASURES.name, ALL)
+            customers = readable(accounts, CUSTOMERS.name)
+            told = _read(landing, key, functools.partial(build, customers=customers, write=writer.write))
+            stats = {**told, "read": AGAIN}
         # Another run may have added requests meanwhile, which this version would take back.
         if lake.current(ERASURES.name, ALL) == before:
-            return writer.publish(stats)
+            made = writer.publish(stats)
+            if refused is not None:
+                raise refused
+            return made
     raise TransientError("erasures: other runs publish requests at the same time; it is tried again")
 
 
 def _build(
+    files: "Sequence[LandedFile]",
+    *,
     customers: Any,
     known: Any,
     key: bytes,
     write: Callable[[Any], None],
-    files: "Sequence[LandedFile]",
-    *,
     workdir: Path,
 ) -> dict[str, object]:
     from segment_assets.audience import build_erasures
@@ -180,7 +195,7 @@ def _platforms(plan: Plan) -> dg.AssetsDefinition:
                 swept = through.sweep(have, wanted)
             except SegmentAssetsError as error:
                 errors.append(error)
-        made = _publish(have, rows, wanted, None if through.soon else swept)
+        made = _publish(have, rows, wanted, swept, soon=through.soon)
         if errors:
             # What was answered is noted, and so is the table; one account's trouble has held up none of the others.
             raise as_failure(_together(errors)) from errors[0]
@@ -200,7 +215,7 @@ def _accounts(plan: Plan, lake: Lake) -> set[tuple[str, str]]:
 class _Through:
     """Who is not through with every account. None when nobody can tell.
 
-    `soon`: some account gets through with somebody by itself, so that our own copies are looked at again then.
+    `soon`: some account gets through with somebody by itself, and our own copies of them go then.
     """
 
     unfinished: set[bytes] | None = dataclasses.field(default_factory=set, repr=False)
@@ -232,7 +247,12 @@ def _asked(have: Any, destination: str, account: str, wanted: Snapshot) -> "tupl
     names = {(one.destination, one.account): name for name, one in plan.accounts.items()}
     name, pair = names.get((destination, account)), ErasurePair(plan.tenant, destination, account, "")
     if name is None:
-        contract = registry()[destination]
+        contract = registry().get(destination)
+        if contract is None:
+            raise PermanentError(
+                f"{destination}/{account}: its connector is no more, so nobody can tell what it has to be asked about "
+                "those whom it was sent; put the connector back until it was asked"
+            )
         found = standing_unasked(have.lake, contract, pair, wanted, workdir=have.workdir)
         # Whoever puts it back into the plan has it asked about those who are left.
         if found.standing in {"waiting", "in_doubt"}:
@@ -282,7 +302,12 @@ def _newest(lake: Lake, wanted: Snapshot) -> float:
 
 
 def _publish(
-    have: Any, rows: Sequence[Mapping[str, object]], wanted: Snapshot | None, swept: "Redaction | None"
+    have: Any,
+    rows: Sequence[Mapping[str, object]],
+    wanted: Snapshot | None,
+    swept: "Redaction | None",
+    *,
+    soon: bool,
 ) -> Snapshot:
     import pyarrow as pa
 
@@ -290,7 +315,7 @@ def _publish(
     writer.write(pa.Table.from_pylist(list(rows), PLATFORM_ERASURES.arrow_schema()))
     stats: dict[str, object] = {"erasures": wanted.id if wanted else "", "accounts": accounts_version(have.plan)}
     if swept is not None:
-        stats |= {"swept_at": time.time(), **swept_numbers(swept)}
+        stats |= {"swept_at": time.time(), "soon": soon, **swept_numbers(swept)}
     made: Snapshot = writer.publish(stats)
     return made
 

@@ -45,14 +45,18 @@ def hold_out_people_asset(
 ) -> dg.MaterializeResult:
     """Everybody in an arm of one of the plan's experiments, by week, and when they were first delivered in it.
 
-    Lift is measured between these arms, whatever a person was sent.
+    Lift is measured between these arms, whatever a person was sent. Whoever was forgotten since is in none of them; in
+    how many weeks that is so is told beside the rows.
     """
     from segment_assets.delivery.experiments import hold_out_people
 
     writer = lake.writer(HOLD_OUT_PEOPLE.name, ALL)
+    lacking = 0
     for experiment in sorted(plan.experiments):
-        hold_out_people(experiment, list(_ledgers(plan, lake, experiment)), write=writer, workdir=workdir)
-    return published(writer.publish({}), {"experiments": len(plan.experiments)})
+        ledgers = list(_ledgers(plan, lake, experiment))
+        lacking += len(hold_out_people(experiment, ledgers, write=writer, workdir=workdir))
+    told = {"experiments": len(plan.experiments), "weeks_without_the_forgotten": lacking}
+    return published(writer.publish({}), told)
 
 
 @dg.asset(

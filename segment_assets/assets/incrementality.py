@@ -256,12 +256,15 @@ def _spent(lake: Lake) -> tuple[_Rows, Mapping[str, float]]:
 def _spent_on(spent: _Rows, segment: str, place: tuple[str, str], period: "Period") -> float | None:
     """In EUR, of the days whose orders are outcomes; None where some of them have not landed, or a currency's rate.
 
-    Files land for an account: what it spent is known to its newest day of any segment. Three days of spend against the
-    orders of three weeks would be a return seven times too high.
+    Files land for an account: a day is known where it has a row of any segment, of 0 where nothing was spent.
+    Three days of spend against the orders of three weeks would be a return seven times too high, wherever the lacking
+    days are: a file that never came is told from a pause by nothing else.
     """
     of_account = [row for row in spent if _place(row) == place]
     mine = [row for row in of_account if row["segment"] == segment and period.first <= row["day"] <= period.last]
-    if not mine or max(row["day"] for row in of_account) < period.last:
+    told = {row["day"] for row in of_account}
+    days = range((period.last - period.first).days + 1)
+    if not mine or any(period.first + day * _DAY not in told for day in days):
         return None
     amounts = [row["amount_eur"] for row in mine]
     return None if None in amounts else sum(amounts)

@@ -4,26 +4,32 @@ Belongs here: refusing tables of which suppressions would let people go who said
 Not here: what the suppressions are (`audience.suppressing`).
 
 A table whose files are gone reads as an empty one, and a column that was renamed as nulls: without these refusals
-everybody who ever opted out was sent again, by a run that succeeded.
+everybody who ever opted out was sent again, by a run that succeeded. So they were by a table of as many other people,
+while only numbers were compared. A refusal lets nobody go, and is no reason to hear nobody: who said no since, in a
+table that is refused for another's sake, waited for a person's look at it, and was sent meanwhile.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import NeedsHumanError, PermanentError, TransientError
-from segment_assets.tables import CUSTOMERS, OPT_OUTS
+from segment_assets.tables import CUSTOMERS, OPT_OUTS, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from segment_assets.contracts import Snapshot
+    import pyarrow.dataset as pads
+
+    from segment_assets.contracts import Lake, Snapshot
     from segment_assets.resources.ports import AccountTables
 
 READ = (CUSTOMERS.name, OPT_OUTS.name)
-# So many people may take their no back at once, however few had said it.
+# Which version of the suppressions the next are compared with, in the stats of one that a refusal has only added to.
+COMPARED = "compared"
+# So many people may take their no back at once, however few had said it; fewer where several pseudonyms name them.
 _A_FEW = 10
 # Seconds: whoever writes a table needs longer than a run should wait, and the sensors ask again.
 _LATER = 120.0
@@ -61,25 +67,67 @@ def _version(accounts: AccountTables, table: str) -> str:
     return entry.version
 
 
-def refuse_a_fall(before: Snapshot | None, counts: Mapping[str, object], *, most: float) -> None:
-    """Raise NeedsHumanError where many fewer opt-outs name somebody, or mean customers, than in the last suppressions.
+def readable(accounts: AccountTables, table: str) -> pads.Dataset:
+    """The rows of a table that is refused, with nulls in columns that are not there; none where they cannot be read.
 
-    `most` is the share by which they may be fewer: the plan's `max_opt_out_drop`. Raising it is a person's yes.
+    Raises TransientError as the tables do.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as pads
+
+    try:
+        # Any: the stubs know no scan of a dataset.
+        rows: Any = accounts.dataset(table)
+        for _ in rows.to_batches(batch_readahead=2, fragment_readahead=1):
+            pass
+    except (pa.ArrowException, PermanentError):
+        return pads.dataset(TABLES[table].arrow_schema().empty_table())
+    found: pads.Dataset = rows
+    return found
+
+
+def compared_with(lake: Lake, before: Snapshot) -> Snapshot:
+    """The last suppressions that were made of tables which nobody refused: `before` itself, or what it was added to.
+
+    A table that is mended would otherwise lack those whom only the broken one named.
+    """
+    try:
+        return lake.snapshot(before.table, before.partition, str(before.stats.get(COMPARED, before.id)))
+    except PermanentError:
+        return before
+
+
+def refuse_a_fall(before: Snapshot | None, counts: Mapping[str, object], *, most: float) -> None:
+    """Raise NeedsHumanError where many whom the last suppressions named are gone, whoever else is named instead.
+
+    Likewise where many fewer opt-outs name somebody, or mean customers. `most` is the share that may be gone: the
+    plan's `max_opt_out_drop`. Raising it is a person's yes.
     """
     if before is None:
         return
+    falls = [
+        (lost / was, said)
+        for was, lost, said in _falls(before.stats, counts)
+        if lost > most * was and (lost > _A_FEW or lost == was)
+    ]
+    if falls:
+        enough = math.ceil(100 * max(share for share, _ in falls)) / 100
+        raise NeedsHumanError(
+            f"suppressions: {'; '.join(said for _, said in falls)}; nobody was let go, and whoever said no since is "
+            "suppressed as well. Look at account A's tables with their owner; where it is right (old opt-outs were "
+            f"deleted, say), raise max_opt_out_drop in the plan to {enough} or more until they were made"
+        )
+
+
+def _falls(before: Mapping[str, object], counts: Mapping[str, object]) -> Iterator[tuple[int, int, str]]:
+    """How many there were, how many of them are gone, and that in words."""
     for what, was, now in (
-        ("opt-outs that name somebody", _naming(before.stats), _naming(counts)),
-        ("customers whom opt-outs mean", _number(before.stats, "customers"), _number(counts, "customers")),
+        ("opt-outs that name somebody", _naming(before), _naming(counts)),
+        ("customers whom opt-outs mean", _number(before, "customers"), _number(counts, "customers")),
     ):
-        lost = was - now
-        if lost > most * was and (lost > _A_FEW or not now):
-            enough = math.ceil(100 * lost / was) / 100
-            raise NeedsHumanError(
-                f"suppressions: {now:,} {what}, and {was:,} before; nothing was changed, and everybody stays "
-                "suppressed as before. Look at account A's tables with their owner; where it is right (old opt-outs "
-                f"were deleted, say), raise max_opt_out_drop in the plan to {enough} or more until they were made"
-            )
+        yield was, was - now, f"{now:,} {what}, and {was:,} before"
+    was, lost = _number(counts, "members_before"), _number(counts, "members_lost")
+    yield was, lost, f"nothing names {lost:,} of the {was:,} pseudonyms any more that were named before"
 
 
 def _naming(counts: Mapping[str, object]) -> int:

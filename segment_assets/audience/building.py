@@ -18,7 +18,7 @@ from segment_assets.contracts import CONSENT_COLUMNS, VALUE_COLUMN, Eligibility
 from segment_assets.tables import HASHED_AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     import duckdb
     import pyarrow as pa
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
     from segment_assets.audience.consent import AudiencePolicy
     from segment_assets.audience.staging import Digested
+
+
+# To plan a statement takes longer than to merge a few rows: neighbouring buckets of up to this many bytes (about 40,000
+# rows) are merged together, a small audience at once instead of in sixteen parts.
+TOGETHER_BYTES = 16_000_000
 
 
 def build_audience(
@@ -57,8 +62,8 @@ def build_audience(
         with engine.connect(folder) as connection:
             _merge(connection, folder, counts)
             counts.shared_clusters = clusters.find_clusters(connection)
-            doors.load_suppressions(connection, suppressions)
-            doors.decide(connection, policy, key)
+            suppressed = doors.load_suppressions(connection, suppressions)
+            doors.decide(connection, policy, key, suppressed)
             _write(connection, folder, write_member, counts)
     counts.assert_balanced()
     return counts
@@ -69,21 +74,35 @@ def _in_quotes(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
+def _neighbours(folder: Path) -> Iterator[list[Path]]:
+    """The staged buckets in their order, as many together as may be merged at once."""
+    together: list[Path] = []
+    size = 0
+    buckets = (staging.bucket_path(folder, bucket) for bucket in range(staging.BUCKETS))
+    for path in filter(Path.exists, buckets):
+        more = path.stat().st_size
+        if together and size + more > TOGETHER_BYTES:
+            yield together
+            together, size = [], 0
+        together.append(path)
+        size += more
+    yield together
+
+
 def _merge(connection: duckdb.DuckDBPyConnection, folder: Path, counts: AudienceCounts) -> None:
-    """Merge each bucket's rows to one per person, number the people in order of member_id, view all as `merged`."""
+    """Merge rows to one per person, number the people in order of member_id, view all as `merged`."""
     import pyarrow.dataset as pads
 
-    for bucket in range(staging.BUCKETS):
-        source = staging.bucket_path(folder, bucket)
-        if not source.exists():
-            continue
-        merged = _in_quotes(folder / f"merged-{bucket:02}.parquet")
-        connection.register("staged", pads.dataset(source, format="ipc"))
+    for number, sources in enumerate(_neighbours(folder)):
+        merged = _in_quotes(folder / f"merged-{number:02}.parquet")
+        connection.register("staged", pads.dataset([str(source) for source in sources], format="ipc"))
         connection.execute(f"COPY ({_merge_sql(counts.members)}) TO '{merged}' (FORMAT parquet, COMPRESSION lz4)")
         connection.unregister("staged")
-        source.unlink()
-        people = engine.number(connection, f"SELECT count(*) FROM read_parquet('{merged}')")
-        rows = engine.number(connection, f"SELECT sum(source_rows)::BIGINT FROM read_parquet('{merged}')")
+        for source in sources:
+            source.unlink()
+        [(people, rows)] = connection.execute(
+            f"SELECT count(*), coalesce(sum(source_rows), 0)::BIGINT FROM read_parquet('{merged}')"
+        ).fetchall()
         counts.members += people
         counts.duplicates_merged += rows - people
     connection.execute(f"CREATE TEMP VIEW merged AS FROM read_parquet('{_in_quotes(folder)}/merged-*.parquet')")

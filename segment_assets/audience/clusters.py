@@ -47,10 +47,16 @@ def _add_edges(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
     # Two steps keep memory small: eight bytes of hash per member find the few candidates, whole values decide.
     connection.execute(
         f"""
+        CREATE OR REPLACE TEMP TABLE crowded AS
+        SELECT hash({kind}) AS bin FROM merged WHERE {kind} IS NOT NULL GROUP BY ALL HAVING count(*) > 1
+        """
+    )
+    if not engine.number(connection, "SELECT count(*) FROM crowded"):
+        return
+    connection.execute(
+        f"""
         INSERT INTO edges
-        WITH crowded AS (
-            SELECT hash({kind}) AS bin FROM merged WHERE {kind} IS NOT NULL GROUP BY ALL HAVING count(*) > 1
-        ), candidates AS (
+        WITH candidates AS (
             SELECT {kind} AS value, member FROM merged
             WHERE {kind} IS NOT NULL AND hash({kind}) IN (SELECT bin FROM crowded)
         ), shared AS (

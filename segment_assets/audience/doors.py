@@ -15,7 +15,7 @@ from segment_assets.audience.consent import DENIED, GRANTED, NOT_UNDERSTOOD, UNK
 from segment_assets.contracts import CONSENT_COLUMNS, Consent, Eligibility, PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from enum import StrEnum
 
     import duckdb
@@ -37,17 +37,33 @@ _KINDS = {
 
 # A mailbox is one person's: a no on one record holds for every record with that e-mail, or the platform would find
 # the person through the other. A shared phone is a family's, so there each record speaks for itself.
-def _strict_by_email(statement: int, *columns: str) -> str:
-    """Whether any record with the member's mailbox has a statement at least so strict, in one of the columns."""
-    strict = " OR ".join(f"{column} >= {statement}" for column in columns)
+def _strict_by_email(strictest: Mapping[str, int], statement: int, *columns: str) -> str:
+    """Whether any record with the member's mailbox has a statement at least so strict, in one of the columns.
+
+    `strictest` is what anybody said in each column: what nobody said is not looked for.
+    """
+    said = [column for column in columns if strictest[column] >= statement]
+    if not said:
+        return "false"
+    strict = " OR ".join(f"{column} >= {statement}" for column in said)
     return " OR ".join(
         f"coalesce(m.{form} IN (SELECT {form} FROM merged WHERE {form} IS NOT NULL AND ({strict})), false)"
         for form in staging.E_MAIL_FORMS
     )
 
 
-def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.Dataset) -> None:
-    """Create the table `suppressed` (kind, digest). Raises PermanentError for a kind that nothing would match."""
+def _strictest(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Column of consent -> the strictest statement of anybody in it."""
+    largest = ", ".join(f"coalesce(max({column}), {UNKNOWN})" for column in CONSENT_COLUMNS)
+    [found] = connection.execute(f"SELECT {largest} FROM merged").fetchall()
+    return dict(zip(CONSENT_COLUMNS, found, strict=True))
+
+
+def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.Dataset) -> set[str]:
+    """Create the table `suppressed` (kind, digest); return its kinds.
+
+    Raises PermanentError for a kind that nothing would match.
+    """
     connection.register("suppressions", suppressions)
     connection.execute("CREATE TEMP TABLE suppressed AS SELECT DISTINCT kind, digest FROM suppressions")
     connection.unregister("suppressions")
@@ -58,20 +74,23 @@ def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.
             f"suppressions hold kinds that audiences do not know ({', '.join(sorted(unknown))}); "
             "rebuild the suppressions with this version"
         )
+    return kinds
 
 
-def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: bytes) -> None:
-    """Create the table `decided` for every member."""
+def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: bytes, suppressed: set[str]) -> None:
+    """Create the table `decided` for every member. `suppressed` are the kinds that anybody is suppressed by."""
+    # A column that is looked for among nothing costs as much as any other join.
+    strictest = _strictest(connection)
     connection.execute(
         f"""
         CREATE TEMP TABLE decided AS
         SELECT m.member, root.cluster_id,
-               CASE WHEN {_suppressed_sql()} THEN '{Eligibility.SUPPRESSED}'
-                    WHEN NOT ({_consent_sql(policy)}) OR {_strict_by_email(NOT_UNDERSTOOD, *CONSENT_COLUMNS)}
+               CASE WHEN {_suppressed_sql(suppressed)} THEN '{Eligibility.SUPPRESSED}'
+                    WHEN NOT ({_consent_sql(policy)}) OR {_strict_by_email(strictest, NOT_UNDERSTOOD, *CONSENT_COLUMNS)}
                     THEN '{Eligibility.NO_CONSENT}'
                     ELSE '{Eligibility.ELIGIBLE}' END::{_type_of(Eligibility)} AS eligibility,
                {_signal_counts(policy)} AS denied_by_signal,
-               {", ".join(_said_sql(column) for column in CONSENT_COLUMNS)}
+               {", ".join(_said_sql(strictest, column) for column in CONSENT_COLUMNS)}
         FROM merged m
         LEFT JOIN clusters c USING (member)
         LEFT JOIN (
@@ -83,8 +102,8 @@ def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: b
         _hold_out(connection, experiment, key)
 
 
-def _said_sql(column: str) -> str:
-    return f"CASE WHEN {_strict_by_email(DENIED, column)} THEN {DENIED} ELSE m.{column} END AS said_{column}"
+def _said_sql(strictest: Mapping[str, int], column: str) -> str:
+    return f"CASE WHEN {_strict_by_email(strictest, DENIED, column)} THEN {DENIED} ELSE m.{column} END AS said_{column}"
 
 
 def _type_of(words: type[StrEnum]) -> str:
@@ -111,11 +130,13 @@ def consent_sql(column: str) -> str:
                 END AS {column}"""
 
 
-def _suppressed_sql() -> str:
-    return " OR ".join(
+def _suppressed_sql(suppressed: set[str]) -> str:
+    looked_for = [
         f"coalesce({value} IN (SELECT digest FROM suppressed WHERE kind IN ({_quoted(kinds)})), false)"
         for value, kinds in _KINDS.items()
-    )
+        if not suppressed.isdisjoint(kinds)
+    ]
+    return " OR ".join(looked_for) or "false"
 
 
 def _quoted(kinds: Sequence[str]) -> str:

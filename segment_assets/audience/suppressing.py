@@ -28,7 +28,8 @@ class SuppressionCounts:
     """`naming_nobody`: requests without any usable identifier and without a customer; each needs a person's look.
 
     `customers` are the distinct customer records that the requests mean; `rows` are rows of SUPPRESSIONS. `ambiguous`
-    are requests that find several customers by a phone, and none by anything else.
+    are requests that find several customers by a phone, and none by anything else. `members_lost` of `members_before`
+    were named before and are no more: pseudonyms, of which a person has one by number, e-mail, phone and device each.
     """
 
     opt_outs: int
@@ -36,6 +37,8 @@ class SuppressionCounts:
     customers: int
     rows: int
     ambiguous: int = 0
+    members_before: int = 0
+    members_lost: int = 0
 
     def as_stats(self) -> dict[str, object]:
         """Plain JSON values for Snapshot.stats and for metadata."""
@@ -52,6 +55,8 @@ def build_suppressions(
     erasures: pads.Dataset | None = None,
     erased_phones: bool = True,
     shared_phones: bool = True,
+    before: pads.Dataset | None = None,
+    kept: pads.Dataset | None = None,
 ) -> SuppressionCounts:
     """Turn rows of OPT_OUTS into rows of SUPPRESSIONS, sorted by (kind, digest), in bounded memory.
 
@@ -60,6 +65,7 @@ def build_suppressions(
     tenant's pseudonym key, the same as for audiences. Rows of `erasures` (ERASURES) are suppressions as well, and so is
     everything that the customers are known by now whom one of them names by number, by e-mail or, with `erased_phones`,
     by phone. Without `shared_phones` a phone of a request that several customers have means none of them (`matching`).
+    Rows of `before` (SUPPRESSIONS) are what the counts are compared with; those of `kept` are written as they are.
     `workdir` is an existing folder on a disk with room; what is spilled there is personal data and is removed
     at the end.
     """
@@ -76,6 +82,9 @@ def build_suppressions(
         _name_people_without_a_number(connection, key)
         if erasures is not None:
             connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at FROM erased")
+        if kept is not None:
+            _take_over(connection, kept)
+        was, lost = _lost(connection, before) if before is not None else (0, 0)
         rows = _write(connection, write)
         return SuppressionCounts(
             opt_outs=requests,
@@ -85,6 +94,8 @@ def build_suppressions(
             ),
             rows=rows,
             ambiguous=engine.number(connection, "SELECT count(*) FROM ambiguous"),
+            members_before=was,
+            members_lost=lost,
         )
 
 
@@ -171,10 +182,31 @@ def _name_members(connection: duckdb.DuckDBPyConnection, sql: str, key: bytes) -
         connection.unregister("batch")
 
 
+def _take_over(connection: duckdb.DuckDBPyConnection, kept: pads.Dataset) -> None:
+    connection.register("kept", kept)
+    connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at FROM kept")
+    connection.unregister("kept")
+
+
+def _lost(connection: duckdb.DuckDBPyConnection, before: pads.Dataset) -> tuple[int, int]:
+    """How many members were named before, and how many of them nothing names now.
+
+    By who they are: as many others in their place would leave every count as it was.
+    """
+    connection.register("rows_before", before)
+    members = "SELECT digest FROM rows_before WHERE kind = 'member'"
+    now = "SELECT digest FROM named WHERE kind = 'member'"
+    found = [engine.number(connection, f"SELECT count(*) FROM ({sql})") for sql in (members, f"{members} EXCEPT {now}")]
+    connection.unregister("rows_before")
+    return found[0], found[1]
+
+
 def _write(connection: duckdb.DuckDBPyConnection, write: Callable[[pa.RecordBatch], None]) -> int:
-    sql = (
-        "SELECT kind, digest, min(opted_out_at) AS opted_out_at FROM named GROUP BY kind, digest ORDER BY kind, digest"
-    )
+    # Who said no at a moment that is not told said so no later than the others.
+    sql = """
+        SELECT kind, digest, coalesce(min(opted_out_at), (SELECT max(opted_out_at) FROM named)) AS opted_out_at
+        FROM named GROUP BY kind, digest ORDER BY kind, digest
+    """
     rows = 0
     for batch in engine.batches(connection, sql, SUPPRESSIONS.arrow_schema()):
         rows += batch.num_rows

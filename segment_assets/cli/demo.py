@@ -69,7 +69,7 @@ def _walk_and_show(
     deployment: Deployment, plan: Plan, weeks: list[str], show: Progress, workers: Workers
 ) -> list[RunOutcome]:
     from segment_assets.cli import accounts_shown
-    from segment_assets.definitions import build_definitions
+    from segment_assets.definitions import definitions_of
 
     with open_instance(deployment.home) as instance:
         with only_daemons(deployment.home) as lock:
@@ -77,7 +77,7 @@ def _walk_and_show(
         clear_leftovers(deployment.home)
         if cleared:
             show.done(f"{cleared} killed runs cleared up")
-        walk = Walk(Road(deployment, instance, build_definitions(deployment)), workers, plan, show)
+        walk = Walk(Road(deployment, instance, definitions_of(deployment)), workers, plan, show)
         started = time.time()
         walk.walk(weeks, deployment.resources()["landing"])  # type: ignore[arg-type]
         accounts_shown.show(deployment, plan, since=started, outcomes=walk.outcomes)

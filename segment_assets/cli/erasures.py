@@ -43,8 +43,20 @@ def show_erasures() -> int:
         click.echo(f"{row['destination']}/{row['account']}: {row['standing']}, {row['people'] or 0:,} people{by}")
         click.echo(f"  {row['said']}")
     if rows:
-        click.echo(_OWN_DONE if done.stats.get("swept_at") else _OWN_WAITING)
+        is_done = done.stats.get("swept_at") and not done.stats.get("soon")
+        click.echo(_OWN_DONE if is_done else _OWN_WAITING)
+        click.echo("Nobody is taken out of:")
+        for line in _kept():
+            click.echo(line)
     return 1 if left or any(row["standing"] not in ENDED for row in rows) else 0
+
+
+def _kept() -> Iterator[str]:
+    """The tables with personal data that are never redacted, by the reason."""
+    from segment_assets.delivery.redacting import KEPT
+
+    for why in dict.fromkeys(KEPT.values()):
+        yield f"  {', '.join(table for table, because in KEPT.items() if because == why)}: {why}"
 
 
 def _unread(deployment: Deployment, have: Any, wanted: Any) -> Iterator[str]:

@@ -25,6 +25,7 @@ from segment_assets.contracts.destination import (
     WorkflowDestination,
 )
 from segment_assets.contracts.errors import (
+    GoneError,
     NeedsHumanError,
     PassingMembersError,
     PermanentError,
@@ -83,6 +84,7 @@ __all__ = [
     "ErasingDestination",
     "Erasure",
     "Follow",
+    "GoneError",
     "InquiringDestination",
     "JobReport",
     "JobState",

@@ -34,6 +34,10 @@ class PermanentError(SegmentAssetsError):
     """Trying the same again cannot work; something of ours must change."""
 
 
+class GoneError(PermanentError):
+    """What is asked for was there and is not any more: a version past its retention, an object that was removed."""
+
+
 class RefusedMembersError(PermanentError):
     """A platform refused a whole request and named the members at fault: place in the batch -> its code.
 

@@ -90,11 +90,13 @@ class Replacing:
     """A platform's own replace: a session whose first batch takes everybody out, so it has to be filled in time.
 
     `window_seconds`: from the first batch until the platform ends the session by itself. `most_members`: of an audience
-    that it will replace. Until its session has ended nothing else may edit the audience.
+    that it will replace. Until its session has ended nothing else may edit the audience. `rest_seconds`: after which
+    the next list may go, where nothing says that the platform works on lists in the order in which they came.
     """
 
     window_seconds: float
     most_members: int
+    rest_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -223,6 +225,11 @@ class Contract:
         if self.lanes and Mode.REPLACE in self.modes:
             # Each lane would begin a session of its own, whose first batch takes everybody out.
             raise PermanentError(f"{self.platform}: a platform with lanes cannot replace; correct the contract")
+
+    @property
+    def takes_people_out(self) -> bool:
+        """Whether single people can be taken out of an audience; of any other everybody goes at once."""
+        return not {Mode.MIRROR, Mode.REMOVE_ONLY}.isdisjoint(self.modes)
 
     def forms(self) -> tuple[str, ...]:
         """Columns of hashed_audience that this platform is sent: identifiers in the order of the wire, then consent."""

@@ -65,7 +65,7 @@ class Lake(Protocol):
         ...
 
     def snapshot(self, table: str, partition: str, snapshot_id: str) -> Snapshot:
-        """One retained version. Raises PermanentError when it is not retained any more."""
+        """One retained version. Raises GoneError when it is not retained any more."""
         ...
 
     def partitions(self, table: str) -> list[str]:
@@ -73,7 +73,7 @@ class Lake(Protocol):
         ...
 
     def dataset(self, snapshot: Snapshot) -> pads.Dataset:
-        """The rows of a snapshot, for streaming (`to_batches`) or for DuckDB."""
+        """The rows of a snapshot, for streaming (`to_batches`) or for DuckDB. Raises GoneError as `snapshot` does."""
         ...
 
     def put_if_absent(self, key: str, body: bytes) -> bool:

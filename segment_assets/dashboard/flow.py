@@ -22,6 +22,7 @@ PARTS = {
     "unproven": ("sent, not proven yet", look.SKY),
     "unsent": ("not sent yet", look.GREEN),
     "refused": ("refused by the platform", look.VERMILION),
+    "taken_out": ("taken out since", look.MUTED),
     "no_usable_key": ("no usable key", look.PURPLE),
     "held_out": ("held out (experiment)", look.ORANGE),
     "no_consent": ("no consent", look.LIGHT),

@@ -41,8 +41,19 @@ def people(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> dict[str, int]:
         "unproven": everybody - accepted - rejected - unsent,
         "unsent": unsent,
         **_leavers(db),
-        "requests": len(log.answered("receipt")) + len(log.answered("refused")),
+        "requests": _requests(log),
     }
+
+
+def nobody(log: DeliveryLog) -> dict[str, int]:
+    """The same of nobody, where all people of a delivery are counted elsewhere."""
+    counts = ("accepted", "rejected", "unproven", "unsent")
+    removes = ("removes_acknowledged", "removes_refused", "removes_unproven", "removes_unsent")
+    return {**dict.fromkeys((*counts, *removes), 0), "requests": _requests(log)}
+
+
+def _requests(log: DeliveryLog) -> int:
+    return len(log.answered("receipt")) + len(log.answered("refused"))
 
 
 def _load_told(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> None:

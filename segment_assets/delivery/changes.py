@@ -4,7 +4,8 @@ Belongs here: adds, changed people, removals, shared identifiers. Not here: who 
 sending (`courier`), what the result means for the next time (`settling`).
 
 All of it is SQL over Arrow datasets on an embedded DuckDB that may spill to disk, over those people of whom something
-has to be decided (`unaffected` sets the others apart while it reads), so memory does not grow with the audience.
+has to be decided (`unaffected` sets the others apart while it reads, `plain` makes records of those who simply come or
+go), so memory does not grow with the audience.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def audience_changes(
         _reaffirmed(db, wanted)
         if wanted.mode is Mode.REPLACE:
             replace_everything(db, wanted)
-        write_batches(db, wanted, write)
-        counts = counted_in_mode(db, counted(db, wanted), wanted)
+        write_batches(db, wanted, write, apart.plain)
+        counts = counted_in_mode(db, counted(db, wanted, apart.plain.records if apart.plain else None), wanted)
         return apart.people.added_to(dataclasses.replace(counts, refresh_due=due), wanted)
 
 
@@ -120,7 +121,7 @@ def _holders(db: duckdb.DuckDBPyConnection, others: pads.Dataset | None, wanted:
         db.register("other_records", others)
         db.execute(f"""
             INSERT INTO others
-            SELECT {forms} FROM other_records WHERE member_id NOT IN (SELECT member_id FROM acknowledged)
+            SELECT {forms} FROM other_records
         """)
     db.execute(f"CREATE TEMP VIEW holders AS SELECT {forms} FROM wanted UNION ALL SELECT {forms} FROM others")
 

@@ -3,6 +3,9 @@
 Belongs here: these times, for one pair, from the ledger and the suppressions. Counts and hours, never who.
 Not here: the deadline itself (the plan), who is told that it was missed (`compliance`).
 
+Whoever was forgotten since is in no state any more, so they have no time either: how many deliveries that concerns is
+told beside the times.
+
 A consent that was taken back has no date in any source of ours, so it has no time either; it leaves in the same
 delivery as the opt-outs.
 """
@@ -33,6 +36,8 @@ class OptOutTimes:
     """`taken_out` of a pair within the window, `in_time` of them; `waiting` are there still, `overdue` of them.
 
     Hours are from the request. `oldest_waiting_hours` and `slowest_hours` are None where there is nobody.
+    `redacted` are deliveries of the window that took people out, and of whose people some were forgotten since: those
+    count for nothing here any more.
     """
 
     taken_out: int
@@ -41,6 +46,7 @@ class OptOutTimes:
     overdue: int
     oldest_waiting_hours: float | None
     slowest_hours: float | None
+    redacted: int = 0
 
 
 def opt_out_times(
@@ -58,7 +64,7 @@ def opt_out_times(
         db.execute("CREATE TEMP TABLE suppressed AS SELECT kind, digest, opted_out_at FROM suppression_rows")
         db.execute("CREATE TEMP TABLE times (hours DOUBLE)")
         waiting: list[float] = []
-        newest = True
+        newest, redacted = True, 0
         for log in ledger.newest_first():
             if log.closed is None:
                 continue
@@ -67,12 +73,12 @@ def opt_out_times(
             if log.closed.at < now - window_hours * _HOUR:
                 break
             if log.header["counts"]["removes"]:
-                _note_removals(db, ledger, log)
+                redacted += _note_removals(db, ledger, log)
         taken_out, in_time, slowest = db.execute(
             f"SELECT count(*), count(*) FILTER (hours <= {deadline_hours}), max(hours) FROM times"
         ).fetchall()[0]
     overdue = sum(hours > deadline_hours for hours in waiting)
-    return OptOutTimes(taken_out, in_time, len(waiting), overdue, max(waiting, default=None), slowest)
+    return OptOutTimes(taken_out, in_time, len(waiting), overdue, max(waiting, default=None), slowest, redacted)
 
 
 def _waiting(db: duckdb.DuckDBPyConnection, ledger: AudienceLedger, log: DeliveryLog, now: float) -> list[float]:
@@ -82,14 +88,15 @@ def _waiting(db: duckdb.DuckDBPyConnection, ledger: AudienceLedger, log: Deliver
     return [hours for (hours,) in db.execute(sql).fetchall()]
 
 
-def _note_removals(db: duckdb.DuckDBPyConnection, ledger: AudienceLedger, log: DeliveryLog) -> None:
+def _note_removals(db: duckdb.DuckDBPyConnection, ledger: AudienceLedger, log: DeliveryLog) -> bool:
     """Who was there before a delivery and is not after it. Its end counts as their acknowledgement.
 
     What was sent of them may be less than what was held (not what others hold too), so it is not looked at.
+    Returns whether anybody of them was forgotten since.
     """
     if log.closed is None or not log.header["from_state"]:
-        return
-    _load_state(db, "before", ledger, log.header["from_state"])
+        return False
+    before = _load_state(db, "before", ledger, log.header["from_state"])
     _load_state(db, "after", ledger, log.closed.body["state"])
     gone = """
         SELECT * FROM before WHERE standing <> 'rejected'
@@ -97,10 +104,13 @@ def _note_removals(db: duckdb.DuckDBPyConnection, ledger: AudienceLedger, log: D
     """
     # Whoever said no after they had left for another reason was not late.
     db.execute(f"INSERT INTO times SELECT hours FROM ({_hours(gone, log.closed.at)}) WHERE hours >= 0")
+    return bool(before.redacted)
 
 
-def _load_state(db: duckdb.DuckDBPyConnection, name: str, ledger: AudienceLedger, state: str) -> None:
-    db.register(name, ledger.lake.dataset(ledger.lake.snapshot(ACKNOWLEDGED.name, ledger.pair.partition, state)))
+def _load_state(db: duckdb.DuckDBPyConnection, name: str, ledger: AudienceLedger, state: str) -> Snapshot:
+    snapshot = ledger.lake.snapshot(ACKNOWLEDGED.name, ledger.pair.partition, state)
+    db.register(name, ledger.lake.dataset(snapshot))
+    return snapshot
 
 
 def _hours(records: str, moment: float) -> str:

@@ -20,7 +20,7 @@ from segment_assets import engine
 from segment_assets.contracts import SegmentAssetsError
 from segment_assets.delivery.courier import Courier, Patience
 from segment_assets.delivery.erasure_answers import answers
-from segment_assets.delivery.erasure_standing import STANDINGS, TAKEN_OUT, Account, Forgotten
+from segment_assets.delivery.erasure_standing import STANDINGS, TAKEN_ON, TAKEN_OUT, Account, Forgotten
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.ever_sent import EverSent, ever_sent
 from segment_assets.delivery.filling import FilledBatches
@@ -126,7 +126,10 @@ class Eraser:
 
     def look(self, erasures: Snapshot) -> Forgotten:
         """Where the account stands with everybody named by `erasures` (ERASURES); the platform is asked nothing."""
-        return self._standing(self._ever_sent(erasures), waits=False)
+        sent = self._ever_sent(erasures)
+        if self._erasure is None:
+            self._remember(sent)
+        return self._standing(sent, waits=False)
 
     def _ever_sent(self, erasures: Snapshot) -> EverSent:
         account = (self._pair.tenant, self._pair.destination, self._pair.account)
@@ -151,7 +154,7 @@ class Eraser:
                 SELECT member_id, record_id, 'acknowledged' AS standing, NULL::TIMESTAMPTZ AS answered_at,
                        {", ".join(FORMS)}
                 FROM sent s
-                WHERE NOT EXISTS (SELECT 1 FROM asked a WHERE a.standing = 'acknowledged' AND {is_same})
+                WHERE NOT EXISTS (SELECT 1 FROM asked a WHERE a.standing IN {TAKEN_ON} AND {is_same})
                   AND member_id NOT IN (SELECT member_id FROM waiting)
                 QUALIFY row_number() OVER (PARTITION BY {", ".join(by_person)}
                                            ORDER BY phase IN ('add', 'replace', 'reaffirm') DESC, record_id) = 1

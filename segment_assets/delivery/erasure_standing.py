@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Erasure
     from segment_assets.delivery.ever_sent import EverSent
 
-STANDINGS = ("acknowledged", "refused", "in_doubt")
+# Unproven are all of a batch that was acknowledged without evidence for each of them: nobody tells which it is of.
+STANDINGS = ("acknowledged", "unproven", "refused", "in_doubt")
+TAKEN_ON = ("acknowledged", "unproven")
 TAKEN_OUT = "taken_out"
 _DAY = 86_400.0
 
@@ -62,12 +64,14 @@ class Account:
         by: dict[str, set[bytes]] = {
             name: {r["member_id"] for r in rows if r["standing"] == name} for name in STANDINGS
         }
+        taken_on = by["acknowledged"] | by["unproven"]
         if self.by_member:
             # One yes is of the whole person, whatever was said before of another record of theirs.
-            by |= {name: by[name] - by["acknowledged"] for name in ("refused", "in_doubt")}
+            by |= {name: by[name] - taken_on for name in ("refused", "in_doubt")}
         people = sent.members | {row["member_id"] for row in rows}
-        acknowledged = by["acknowledged"] - by["refused"] - by["in_doubt"]
-        last = max((row["answered_at"].timestamp() for row in rows if row["standing"] == "acknowledged"), default=None)
+        acknowledged = taken_on - by["refused"] - by["in_doubt"]
+        finished = self._finished(people, rows, acknowledged - by["unproven"])
+        last = max((row["answered_at"].timestamp() for row in rows if row["standing"] in TAKEN_ON), default=None)
         found = Forgotten(
             "",
             people=len(people),
@@ -80,7 +84,7 @@ class Account:
             by_phone=sent.by_phone,
             done_by=last + self._seconds if last is not None else None,
             members=frozenset(people),
-            unfinished=frozenset(people - self._finished(people, rows, acknowledged) | set(sent.there)),
+            unfinished=frozenset(people - finished | set(sent.there)),
         )
         return dataclasses.replace(found, standing=self._word(found, waits=waits))
 
@@ -90,16 +94,13 @@ class Account:
         return self.erasure.within_days * _DAY if self.erasure else 0.0
 
     def _finished(
-        self, people: frozenset[bytes], rows: Sequence[Mapping[str, Any]], acknowledged: set[bytes]
+        self, people: frozenset[bytes], rows: Sequence[Mapping[str, Any]], proven: set[bytes]
     ) -> frozenset[bytes] | set[bytes]:
         """Who is through with the platform: by its own word and after its own time, where it has a call."""
         if self.erasure is None:
             return people
-        if self.unproven:
-            # Nobody tells of whom the platform gave no evidence.
-            return set()
         begun = self.now - self._seconds
-        return acknowledged - {row["member_id"] for row in rows if row["answered_at"].timestamp() > begun}
+        return proven - {row["member_id"] for row in rows if row["answered_at"].timestamp() > begun}
 
     def _word(self, found: Forgotten, *, waits: bool) -> str:
         if not found.people:

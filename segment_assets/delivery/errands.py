@@ -39,13 +39,15 @@ class Report:
 
     `waiting_for` is set when the platform still works on jobs: the version of the audience that the open delivery
     goes to (of suppressions, for opt-outs). The delivery stays open and is followed.
-    `held_until` is set when nothing but opt-outs may be sent now: when the plan's sending rules open again.
+    `held_until` is set when nothing but opt-outs may be sent now: when the plan's sending rules open again, or when the
+    platform has had its time for what was sent before (`Replacing.rest_seconds`); `held_by` says which.
     """
 
     pair: Pair
     deliveries: Sequence[Mapping[str, Any]]
     waiting_for: str = ""
     held_until: str = ""
+    held_by: str = "the plan's sending rules, which open"
 
     @property
     def waiting(self) -> bool:

@@ -37,16 +37,19 @@ _WEEK = dt.timedelta(days=7)
 
 def hold_out_people(
     experiment: str, ledgers: Sequence[AudienceLedger], *, write: SnapshotWriter, workdir: Path
-) -> None:
+) -> set[dt.date]:
     """Write rows of HOLD_OUT_PEOPLE for every week from the experiment's first delivery to its last one.
 
     `ledgers` are of the pairs of the experiment, but for lists that keep people from being shown ads: a hold-out
     protects nobody from these. A week's arms are those of the audiences that were delivered last by its end. A week
     whose audiences are past their retention is left out.
+    Returns the weeks (Mondays) whose arms lack people who were forgotten since: who is shown ads asks more often, so
+    these arms are not quite those that were drawn.
     """
+    lacking = set[dt.date]()
     closed = [(ledger, log) for ledger in ledgers for log in ledger.deliveries() if log.closed is not None]
     if not closed:
-        return
+        return lacking
     with engine.connect(workdir) as db:
         db.execute("CREATE TEMP TABLE sent (kind VARCHAR, value BLOB, sent_at TIMESTAMPTZ)")
         for ledger, log in closed:
@@ -59,8 +62,16 @@ def hold_out_people(
             newest = {ledger.pair: (ledger, log) for ledger, log in closed if _ends(log) < end and _has_audience(log)}
             if not _assign(db, list(newest.values())):
                 continue
+            lacking |= {monday} if any(_is_redacted(*one) for one in newest.values()) else set()
             for batch in engine.batches(db, _people_sql(experiment, monday, end), HOLD_OUT_PEOPLE.arrow_schema()):
                 write.write(batch)
+    return lacking
+
+
+def _is_redacted(ledger: AudienceLedger, log: DeliveryLog) -> bool:
+    """Whether people were taken out of the audience that a delivery went to."""
+    audience = ledger.lake.snapshot(HASHED_AUDIENCE.name, ledger.pair.segment, log.header["to_snapshot"])
+    return bool(audience.redacted)
 
 
 def _ends(log: DeliveryLog) -> dt.datetime:

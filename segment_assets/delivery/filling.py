@@ -33,7 +33,15 @@ if TYPE_CHECKING:
 
 _TEXTS = [form for form in FORMS if CHANGES.arrow_schema().field(form).type == "string"]
 # Longer than any number that a session has, so that the envelope is never weighed too light.
-_SESSION = Session(1 << 60, 999_999, last=False, members_in_total=999_999_999, received_before=999_999_999, batches=999)
+_SESSION = Session(
+    1 << 60,
+    999_999,
+    last=False,
+    members_in_total=999_999_999,
+    received_before=999_999_999,
+    batches=999,
+    rank=1 << 56,
+)
 
 
 @dataclasses.dataclass(slots=True)

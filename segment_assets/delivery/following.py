@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # A platform may have a bad day or two; the same content that fails once more after that will fail for ever.
 LATE_FAILURES = 3
+# Seconds. A no goes again after that as well, but rarely: it has a deadline, and a person needs time to look.
+_LATE_REST = 21_600.0
 
 
 def follow(
@@ -69,22 +71,35 @@ def late_failures(ledger: AudienceLedger) -> int:
         if ours != (content or ours) or log.closed.body["outcome"] in {"done", "empty"}:
             break
         content = ours
-        failures += any(entry.body["state"] == JobState.FAILED for entry in log.answered("job"))
+        failures += _has_failed_late(log)
     return failures
 
 
 def late_refusals(ledger: AudienceLedger) -> int:
-    """How many of the newest opt-outs a platform took and failed later, since it last let somebody out."""
+    """How many of the newest opt-outs a platform took and failed later, or in part, since it last let all out."""
     failures = 0
     for log in reversed(list(ledger.deliveries())):
         if log.header["lane"] == "withdrawal":
             break  # what was refused before was another audience
         if log.header["lane"] != "opt_out" or log.closed is None:
             continue
-        if log.closed.body["outcome"] == "done":
+        # Short ones were closed as done before they were told apart.
+        if not _has_failed_late(log) and log.closed.body["outcome"] == "done":
             break
-        failures += any(entry.body["state"] == JobState.FAILED for entry in log.answered("job"))
+        failures += _has_failed_late(log)
     return failures
+
+
+def is_to_rest(ledger: AudienceLedger, people: int) -> bool:
+    """Whether so many `people` who said no have to wait, since as many were tried just now and time and again."""
+    last = ledger.last()
+    if last is None or last.closed is None or last.header["lane"] != "opt_out" or late_refusals(ledger) < LATE_FAILURES:
+        return False
+    return ledger.clock() - last.closed.at < _LATE_REST and people <= last.header["counts"]["removes"]
+
+
+def _has_failed_late(log: DeliveryLog) -> bool:
+    return bool(log.short_removals()) or any(e.body["state"] == JobState.FAILED for e in log.answered("job"))
 
 
 def why_not_again(ledger: AudienceLedger, to_snapshot: str) -> str:

@@ -8,6 +8,7 @@ phone number leaves the e-mail lane alone. What is told of people (`accounting`)
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import ATTRIBUTE_COLUMNS, MatchKey
@@ -94,17 +95,22 @@ def load_wanted(db: duckdb.DuckDBPyConnection, wanted: Wanted, columns: Mapping[
     db.execute(f"CREATE TEMP TABLE wanted AS {' UNION ALL BY NAME '.join(parts)}")
 
 
-def place_records(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> list[Placed]:
+def place_records(
+    db: duckdb.DuckDBPyConnection, wanted: Wanted, more: Mapping[tuple[str, int], int] | None = None
+) -> list[Placed]:
     """View `placed`: table `records` with `place` of the phase and number of the `lane`. Returns what it has, in order.
 
-    Batches count from 1 in their phase, and none has records of two lanes.
+    Batches count from 1 in their phase, and none has records of two lanes. `more` are records that are not in the
+    table, by phase and lane.
     """
     order = " ".join(f"WHEN '{phase}' THEN {place}" for place, phase in enumerate(PHASES))
     columns = f"CASE phase {order} END AS place, {_number(wanted)} AS lane"
     db.execute(f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {columns} FROM records")
-    sql = "SELECT phase, lane, count(*) FROM placed GROUP BY place, phase, lane ORDER BY place, phase, lane"
     size, found, before = wanted.contract.batch_members, list[Placed](), dict[str, int]()
-    for phase, lane, records in db.execute(sql).fetchall():
+    numbers = Counter(more or {})
+    for phase, lane, records in db.execute("SELECT phase, lane, count(*) FROM placed GROUP BY ALL").fetchall():
+        numbers[phase, lane] += records
+    for (phase, lane), records in sorted(numbers.items(), key=lambda of: (PHASES.index(of[0][0]), of[0][1])):
         first = before.get(phase, 0) + 1
         found.append(Placed(phase, lane, first, (records - 1) // size + first, records))
         before[phase] = found[-1].last

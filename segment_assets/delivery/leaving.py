@@ -169,7 +169,7 @@ def refused_removal(pair: Pair, people: int, *, is_deleted: bool) -> NeedsHumanE
         )
     return NeedsHumanError(
         f"{said}; take them out or delete the audience on the platform. Nothing else is sent to it, and their removal "
-        "is tried again with every run"
+        "is tried again with every run, or four times a day where the platform takes it and fails it later"
     )
 
 

@@ -184,6 +184,13 @@ class DeliveryLog:
                     standings[place] = meaning
         return standings
 
+    def short_removals(self) -> set[tuple[str, int]]:
+        """(phase, batch) of removals whose job ended well and left some in, whom nobody names: all are in doubt."""
+        standings = self.batch_standings()
+        short = [entry for entry in self.answered("job") if _standing(entry) == "in_doubt"]
+        places = {(entry.body["phase"], batch) for entry in short for batch in self.covered(entry)}
+        return {place for place in places if standings[place] == "in_doubt"}
+
 
 class AudienceLedger:
     """Everything noted about one pair: the platform's audience id and the deliveries, in order."""
@@ -249,7 +256,7 @@ def _standing(entry: Entry) -> str:
     if entry.kind == "job":
         if entry.body["state"] == "failed":
             return "refused"
-        # Some of a removal failed and nobody says who: all of it is in doubt, and is asked again.
+        # Some of a removal failed and nobody says who: all of it is in doubt, and goes again with the next delivery.
         whole = entry.body["accepted"] == entry.body["sent"] or entry.body["phase"] in {"add", "reaffirm", "replace"}
         return "acknowledged" if whole else "in_doubt"
     return {"intent": "in_doubt", "refused": "refused"}.get(entry.kind, "")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import Mode
 from segment_assets.delivery.ledger import minted
+from segment_assets.delivery.outgoing import begun, rank_of
 from segment_assets.delivery.refreshing import is_refresh_due
 from segment_assets.delivery.wanted import LATE_SECONDS
 
@@ -50,14 +51,15 @@ def goes_to(ledger: AudienceLedger) -> str:
 
 
 def outcome(log: DeliveryLog) -> str:
-    """How a delivery ended of which everything was sent: `failed` when a job of it failed in the end.
+    """How a delivery ended of which everything was sent: `failed` when a job of it failed or came short in the end.
 
     Likewise where members were passed over whose trouble passes, so that they are asked about again.
     """
     if not sum(log.header["records"].values()):
         return "empty"
     is_passing = any(entry.body.get("passed_over") for entry in log.answered("receipt"))
-    return "failed" if is_passing or "refused" in log.batch_standings().values() else "done"
+    has_failed = not {"refused", "in_doubt"}.isdisjoint(log.batch_standings().values())
+    return "failed" if is_passing or has_failed else "done"
 
 
 def is_noted(ledger: AudienceLedger, audience: Snapshot, errand: Errand) -> bool:
@@ -84,6 +86,7 @@ def header(ledger: AudienceLedger, errand: Errand, leg: Leg) -> dict[str, Any]:
     """What a delivery is opened with. The id is a digest of everything that decides what the delivery does."""
     pair, last, counts = errand.pair, ledger.last(), leg.counts
     previous = str(last.header["delivery_id"]) if last is not None else ""
+    last_rank = rank_of(last.header) if last is not None else 0
     version = str(errand.wanted.contract.version)
     from_state = leg.state.id if leg.state else ""
     names = (pair.tenant, pair.destination, pair.account, pair.segment)
@@ -98,6 +101,8 @@ def header(ledger: AudienceLedger, errand: Errand, leg: Leg) -> dict[str, Any]:
         "from_state": from_state,
         # Members of a state from before dates were kept count as of then.
         "state_date": state_date(ledger),
+        # Whatever the clock of the machine that closed the delivery before said, the newer delivery counts.
+        "rank": max(begun(state_date(ledger)), last_rank + 1),
         "to_snapshot": leg.to_snapshot,
         "suppressions": leg.suppressions,
         "changes": leg.changes.id,

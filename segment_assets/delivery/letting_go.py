@@ -6,40 +6,51 @@ removal, which is that of every no (`steps.PairRun.take_out_opt_outs`).
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.delivery.following import follow
+from segment_assets.delivery.leaving import said_no, withdrawn
 from segment_assets.delivery.legs import leaving_is_due, outcome
 from segment_assets.delivery.naming import named_members
 from segment_assets.delivery.settling import acknowledged_state, settle
-from segment_assets.delivery.steps import WAITING
+from segment_assets.delivery.step_answers import WAITING
 from segment_assets.delivery.wanted import SILENT
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from segment_assets.contracts import Snapshot
     from segment_assets.delivery.ledger import AudienceLedger
-    from segment_assets.delivery.steps import PairRun, Step
+    from segment_assets.delivery.step_answers import Step
+    from segment_assets.delivery.steps import PairRun
 
 _MAY_BE_THERE = ("acknowledged", "in_doubt")
 
 
-def somebody_is_to_go(ledger: AudienceLedger, suppressions: Snapshot | None, workdir: Path) -> bool:
-    """Whether the audience may hold anybody whom `suppressions` name, or what it holds is not settled yet."""
+def somebody_is_to_go(
+    ledger: AudienceLedger, suppressions: Snapshot | None, consents: Snapshot | None, workdir: Path
+) -> bool:
+    """Whether the audience may hold anybody who said no, or what it holds is not settled yet.
+
+    `suppressions` name them, or they took their consent back by `consents`, a version of hashed_audience.
+    """
     log = ledger.last()
     if log is None:
         return False
     if log.closed is None or leaving_is_due(ledger):
         return True
     state = acknowledged_state(ledger.lake, ledger)
-    if state is None or suppressions is None or not state.rows:
+    if state is None or not state.rows:
         return False
     import pyarrow.compute as pc
 
     # Any: the stubs know no filter on a dataset.
     rows: Any = ledger.lake.dataset(state)
-    named = named_members(rows, ledger.lake.dataset(suppressions), workdir).column("member_id")
+    known = ledger.lake.dataset(suppressions) if suppressions else None
+    workdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=workdir, prefix="consents-") as folder:
+        no = said_no(known, withdrawn(ledger.lake, consents, Path(folder)))
+        named = named_members(rows, no, workdir).column("member_id")
     there = pc.field("member_id").isin(named) & pc.field("standing").isin(_MAY_BE_THERE)
     return bool(len(named) and rows.count_rows(filter=there))
 

@@ -33,6 +33,46 @@ class Members(Sequence[Member]):
         cells = self._rows.column(form)
         return cells if cells.null_count < len(cells) else None
 
+    def kinds(self, most: int) -> list[tuple[Any, Member]] | None:
+        """Members who differ in nothing but their digests (see `contracts.InColumns`), each kind by its first member.
+
+        >>> import pyarrow as pa
+        >>> rows = {"phase": ["add"] * 3, "batch": [1] * 3, "member_id": ["a", "b", "c"], "city": ["x", "y", "x"]}
+        >>> [(places.tolist(), member.member_id) for places, member in Members(pa.record_batch(rows)).kinds(2)]
+        [([0, 2], 'a'), ([1], 'b')]
+        """
+        import numpy as np
+
+        codes = np.zeros(len(self), np.int64)
+        for name in FORMS:
+            if name in self._rows.schema.names and (column := self._rows.column(name)).null_count < len(column):
+                mine = _codes(column)
+                if mine is not None:
+                    # Numbered anew, so that no two kinds of many columns ever get one number.
+                    _, codes = np.unique(codes * (int(mine.max()) + 1) + mine, return_inverse=True)
+                if len(codes) and codes.max() >= most:
+                    return None
+        if not codes.any():
+            return [(np.arange(len(self)), self._first(0))] if len(self) else []
+        groups = [np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1)]
+        return [(places, self._first(int(places[0]))) for places in sorted(groups, key=lambda places: int(places[0]))]
+
+    def holders_once(self, form: str) -> Members:
+        """Of the members who share a cell of a match key only the first, in their order."""
+        import numpy as np
+        import pyarrow as pa
+
+        cells = self.column(form)
+        if cells is None:
+            return Members(self._rows.slice(0, 1))
+        _, firsts = np.unique(np.asarray(cells.dictionary_encode().indices.fill_null(-1)), return_index=True)
+        places: Any = pa.array(np.sort(firsts))
+        return self if len(firsts) == len(self) else Members(self._rows.take(places))
+
+    def _first(self, place: int) -> Member:
+        [(_, member)] = members_of(self._rows.slice(place, 1))
+        return member
+
     def __len__(self) -> int:
         return self._rows.num_rows
 
@@ -53,6 +93,16 @@ class Members(Sequence[Member]):
 
     def __repr__(self) -> str:
         return f"Members({len(self)})"
+
+
+def _codes(column: Any) -> Any:
+    """A number for each cell, the same where the cells are, digests among each other all alike. None for all alike."""
+    import numpy as np
+    import pyarrow as pa
+
+    if column.type == pa.binary(DIGEST_BYTES):
+        return np.asarray(column.is_valid()).astype(np.int64) if column.null_count else None
+    return np.asarray(column.dictionary_encode().indices.fill_null(-1)).astype(np.int64) + 1
 
 
 def members_of(rows: pa.RecordBatch) -> Iterator[tuple[tuple[str, int], Member]]:

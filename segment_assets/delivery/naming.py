@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import engine
+from segment_assets.delivery.cells import first_bytes, words
 from segment_assets.delivery.comparing import is_value, owners
-from segment_assets.delivery.ranges import Kept, Marks, filled, first_bytes, stream, words
+from segment_assets.delivery.marks import Marks
+from segment_assets.delivery.ranges import Kept, filled, stream
 from segment_assets.delivery.records import is_suppressed, load_suppressions
 from segment_assets.delivery.wanted import FORMS
 from segment_assets.tables import ACKNOWLEDGED

@@ -69,14 +69,19 @@ def session_of(header: Mapping[str, Any], batch: Batch, workflow: Workflow | Non
         received_before=0,
         lane=unit.keys,
         batches=unit.last - unit.first + 1,
-        rank=_rank(header, batch.phase),
+        rank=rank_of(header) * _MOST_PHASES + list(OPERATIONS).index(batch.phase),
     )
 
 
-def _rank(header: Mapping[str, Any], phase: str) -> int:
-    """In microseconds, with room for the phases: a delivery begins from a state that the one before has closed with."""
-    begun = round(float(header.get("state_date", 0.0)) * _MICROSECONDS)
-    return begun * _MOST_PHASES + list(OPERATIONS).index(phase)
+def rank_of(header: Mapping[str, Any]) -> int:
+    """Which of an audience's deliveries counts: each has a greater one than the one before, whatever clocks said."""
+    # Headers from before ranks were noted: by the moment at which the delivery before was closed.
+    return int(header["rank"]) if "rank" in header else begun(float(header.get("state_date", 0.0)))
+
+
+def begun(moment: float) -> int:
+    """The rank that a delivery has by the clock: microseconds since the epoch of the state that it begins from."""
+    return round(moment * _MICROSECONDS)
 
 
 def request_digest(key: bytes, request: Request) -> str:

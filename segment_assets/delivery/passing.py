@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.delivery.comparing import is_value, twins
-from segment_assets.delivery.ledger import utc
-from segment_assets.delivery.ranges import Kept, Marks, Rows, UnsortedError, filled, in_columns, side_by_side, stream
+from segment_assets.delivery.ranges import Kept, Marks, Rows, UnsortedError, filled, side_by_side, stream
+from segment_assets.delivery.straight import Straight, in_state, new_records
+from segment_assets.delivery.taken import ACCEPTED, PROOFS, UNPROVEN, Taken, moment
 from segment_assets.delivery.wanted import FORMS
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
     import pyarrow.dataset as pads
@@ -30,11 +31,7 @@ if TYPE_CHECKING:
 
     _Side = tuple[pads.Dataset, Sequence[str]]
 
-# How a batch was taken; 0 where it was not simply taken.
-_ACCEPTED, _UNPROVEN = 1, 2
-_PROOFS = 3
 _OF_A_RECORD = ("member_id", "record_id", "standing")
-_EPOCH = utc(0.0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,10 +44,15 @@ class Apart:
     changes: pads.Dataset
     before: pads.Dataset
     forms: Sequence[str]
-    passing: Kept | None = None
+    passing: Kept | Straight | None = None
     accepted: int = 0
     unproven: int = 0
     leaving: int = 0
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether nobody is left to the SQL."""
+        return self.passing is not None and not self.changes.count_rows() and not self.before.count_rows()
 
     @property
     def columns(self) -> list[str]:
@@ -84,15 +86,23 @@ def set_settled_apart(
 
     `undated` is the date of records from before dates were kept; None where this delivery leaves a state without dates.
     """
+    import pyarrow.dataset as pads
+
     # Of a table without rows it is not known that its columns are empty.
-    held = filled(before, ACKNOWLEDGED.column_names()) if before.count_rows() else [*_OF_A_RECORD]
+    is_first = not before.count_rows()
+    held = [*_OF_A_RECORD] if is_first else filled(before, ACKNOWLEDGED.column_names())
     asked = filled(changes, CHANGES.column_names())
     forms = [form for form in FORMS if form in {*asked, *held}]
+    taken = Taken(changes, log, is_first=is_first)
+    straight = Straight(changes, asked, taken, is_dated=undated is not None)
+    if taken.everybody and (people := straight.counted()) is not None:
+        yield Apart(pads.dataset(CHANGES.arrow_schema().empty_table()), before, forms, straight, **people)
+        return
     workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workdir, prefix="settling-") as folder:
         divider = _Divider((changes, asked), (before, held), forms, Path(folder))
         try:
-            apart = divider.divided(_Taken(changes, log), undated)
+            apart = divider.divided(taken, undated)
         except UnsortedError:
             apart = Apart(changes, before, forms)
         yield apart
@@ -107,7 +117,7 @@ class _Divider:
         self._passing = Kept(folder / "passing.arrow", ACKNOWLEDGED.arrow_schema(), columns)
         self._touched = Marks()
 
-    def divided(self, taken: _Taken, undated: dt.datetime | None) -> Apart:
+    def divided(self, taken: Taken, undated: dt.datetime | None) -> Apart:
         """Read both once. Raises UnsortedError where rows are not in the order of members: then SQL has to do all."""
         import numpy as np
         import pyarrow as pa
@@ -115,7 +125,7 @@ class _Divider:
         for rows in stream(self._changes, ["phase", "batch", "member_id"]):
             self._touched.add(rows.column("member_id").filter(pa.array(taken.proofs(rows) == 0)))
         sides = (self._before, self._held.columns), (Rows(self._changes.schema, self._new(taken)), self._asked.columns)
-        proven, leaving = np.zeros(_PROOFS, np.int64), 0
+        proven, leaving = np.zeros(PROOFS, np.int64), 0
         for old, old_keys, new, new_keys in side_by_side(*sides, "member_id"):
             stay = ~self._is_touched(old_keys, new_keys)
             join = ~self._is_touched(new_keys, old_keys) & ~twins(new_keys)
@@ -123,13 +133,13 @@ class _Divider:
             self._asked.add(new, ~join)
             staying, joining = old.filter(pa.array(stay)), new.filter(pa.array(join))
             leaving += int(is_value(staying.column("standing"), "leaving").sum())
-            proven += np.bincount(taken.proofs(joining), minlength=_PROOFS)
-            records = self._kept(staying, undated), self._taken(joining, taken, is_dated=undated is not None)
-            self._passing.add(_merged(records[0], old_keys[stay], records[1], new_keys[join]))
-        counts = {"accepted": int(proven[_ACCEPTED]), "unproven": int(proven[_UNPROVEN]), "leaving": leaving}
+            proven += np.bincount(taken.proofs(joining), minlength=PROOFS)
+            joined = new_records(joining, self._passing.columns, taken, is_dated=undated is not None)
+            self._passing.add(_merged(self._kept(staying, undated), old_keys[stay], joined, new_keys[join]))
+        counts = {"accepted": int(proven[ACCEPTED]), "unproven": int(proven[UNPROVEN]), "leaving": leaving}
         return Apart(self._asked.dataset(), self._held.dataset(), self._forms, self._passing, **counts)
 
-    def _new(self, taken: _Taken) -> Iterator[pa.RecordBatch]:
+    def _new(self, taken: Taken) -> Iterator[pa.RecordBatch]:
         """The additions of batches that were taken whole; all other changes are kept for SQL on the way."""
         import pyarrow as pa
 
@@ -153,90 +163,9 @@ class _Divider:
 
         dates = staying.column("answered_at") if "answered_at" in staying.schema.names else None
         if undated is not None:
-            unsaid = _repeated(pa.scalar(undated, _moment()), staying.num_rows)
-            dates = unsaid if dates is None else dates.fill_null(pa.scalar(undated, _moment()))
-        return _in_columns(staying, self._passing.columns, {"answered_at": dates} if dates is not None else {})
-
-    def _taken(self, joining: pa.RecordBatch, taken: _Taken, *, is_dated: bool) -> pa.RecordBatch:
-        """New records, which the platform may hold since it was asked."""
-        import pyarrow as pa
-
-        cells = {"standing": _repeated(pa.scalar("acknowledged"), joining.num_rows)}
-        if is_dated:
-            cells["answered_at"] = taken.moments(joining)
-        return _in_columns(joining, self._passing.columns, cells)
-
-
-class _Taken:
-    """Batches of additions that the platform took whole: everybody with proof, or everybody without."""
-
-    def __init__(self, changes: pads.Dataset, log: DeliveryLog) -> None:
-        import numpy as np
-        import pyarrow as pa
-
-        rows = _rows_of_additions(changes)
-        standings = log.batch_standings()
-        asked = {(e.body["phase"], e.body["batch"]): utc(e.at) for e in log.answered("receipt")}
-        not_whole = {
-            (entry.body["phase"], entry.body["batch"])
-            for entry in (*log.answered("receipt"), *log.final_answers(), *log.staged().values())
-            if entry.body.get("rejected_members") or entry.body.get("given_up")
-        }
-        self._proofs = np.zeros(len(rows), np.int64)
-        moments = [_EPOCH] * len(rows)
-        for entry in log.final_answers():
-            places = [(entry.body["phase"], batch) for batch in log.covered(entry)]
-            is_whole = all(standings.get(place) == "acknowledged" and place not in not_whole for place in places)
-            if entry.body["phase"] != "add" or not is_whole or places[-1][1] >= len(rows):
-                continue
-            proof = _proof(entry.body, sum(int(rows[batch]) for _, batch in places))
-            for place in places:
-                # A batch without a receipt of its own has no date, which is for the SQL to say.
-                self._proofs[place[1]] = proof if place in asked else 0
-                moments[place[1]] = asked.get(place, _EPOCH)
-        self._moments = np.asarray(pa.array(moments, _moment()).cast(pa.int64()))
-
-    def proofs(self, rows: pa.RecordBatch) -> Any:
-        """For each row how the platform took it, 0 where its batch was not simply taken."""
-        import numpy as np
-
-        if not rows.num_rows or not len(self._proofs):
-            return np.zeros(rows.num_rows, np.int64)
-        return np.where(is_value(rows.column("phase"), "add"), self._of(self._proofs, rows), 0)
-
-    def moments(self, rows: pa.RecordBatch) -> Any:
-        """When the platform was asked about each row, as an Arrow array."""
-        import pyarrow as pa
-
-        return pa.array(self._of(self._moments, rows), pa.int64()).cast(_moment())
-
-    @staticmethod
-    def _of(batches: Any, rows: pa.RecordBatch) -> Any:
-        import numpy as np
-
-        # Other phases may have more batches than the additions.
-        return batches[np.minimum(np.asarray(rows.column("batch")), len(batches) - 1)]
-
-
-def _proof(said: Mapping[str, Any], asked: int) -> int:
-    """How the people of an answer were taken, if all alike (see `accounting`): numbers in between are for the SQL."""
-    if int(said["accepted"]) >= asked:
-        return _ACCEPTED
-    return _UNPROVEN if not int(said["accepted"]) and not int(said["rejected"]) else 0
-
-
-def _rows_of_additions(changes: pads.Dataset) -> Any:
-    """How many rows each batch of additions has, by its number."""
-    import numpy as np
-    import pyarrow as pa
-
-    counts = np.zeros(0, np.int64)
-    for rows in stream(changes, ["phase", "batch"]):
-        batches = np.asarray(rows.column("batch").filter(pa.array(is_value(rows.column("phase"), "add"))))
-        found = np.bincount(batches, minlength=len(counts))
-        found[: len(counts)] += counts
-        counts = found
-    return counts
+            unsaid = _repeated(pa.scalar(undated, moment()), staying.num_rows)
+            dates = unsaid if dates is None else dates.fill_null(pa.scalar(undated, moment()))
+        return in_state(staying, self._passing.columns, {"answered_at": dates} if dates is not None else {})
 
 
 def _merged(rows: Any, keys: Any, others: Any, other_keys: Any) -> Any:
@@ -249,19 +178,6 @@ def _merged(rows: Any, keys: Any, others: Any, other_keys: Any) -> Any:
     order = np.argsort(np.concatenate([keys, other_keys]), kind="stable")
     arrow: Any = pa
     return arrow.concat_batches([rows, others.cast(rows.schema)]).take(pa.array(order))
-
-
-def _in_columns(rows: pa.RecordBatch, columns: Sequence[str], cells: Mapping[str, Any]) -> pa.RecordBatch:
-    import pyarrow as pa
-
-    schema = ACKNOWLEDGED.arrow_schema()
-    return in_columns(rows, pa.schema([schema.field(name).with_nullable(nullable=True) for name in columns]), cells)
-
-
-def _moment() -> Any:
-    import pyarrow as pa
-
-    return pa.timestamp("us", tz="UTC")
 
 
 def _repeated(value: Any, times: int) -> Any:

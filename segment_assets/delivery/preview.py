@@ -78,6 +78,10 @@ class Rehearsal:
         self.no_usable_key = max((row["no_usable_key"] for row in report.deliveries), default=self.no_usable_key)
         if report.waiting:
             self.stopped = "the platform still works on jobs of an open delivery; the rest goes when they have ended"
+        if report.held_until:
+            self.stopped = (
+                f"the platform may still work on what was sent before; the rest goes from {report.held_until} on"
+            )
 
 
 def least_seconds(quota: Quota, requests: int) -> float:

@@ -1,7 +1,6 @@
 """Two sorted tables read side by side, range by range of their keys: memory is that of a range, however long they are.
 
-Belongs here: streams, ranges, rows kept aside in a file, and a table of marks that finds a few digests among many.
-Not here: what a row means (`unaffected`).
+Belongs here: streams, ranges, rows kept aside in a file. Not here: what a row means (`unaffected`), cells (`cells`).
 
 Measured by `benchmarks.bench_delivery`.
 """
@@ -11,7 +10,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.identity.hashing import DIGEST_BYTES, sha256_matrix
+from segment_assets.delivery.cells import first_bytes, is_digest, validity, words
+from segment_assets.delivery.mapped import can_be_mapped, mapped_rows
+from segment_assets.delivery.marks import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,69 +21,31 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as pads
 
+# Some of them are of `cells` and `marks`, for whoever reads ranges.
+__all__ = [
+    "Kept",
+    "Marks",
+    "Rows",
+    "UnsortedError",
+    "filled",
+    "first_bytes",
+    "in_columns",
+    "is_digest",
+    "side_by_side",
+    "stream",
+    "validity",
+    "words",
+]
+
 # Cells of so many rows stay in a core's own cache.
 _ROWS = 32_768
-_MARK_BITS = 27
+_KEPT_ROWS = 8_192
+# Two tables are cut at the ends of the batches of both, so ranges are half as long.
+_ROWS_SIDE_BY_SIDE = 2 * _ROWS
 
 
 class UnsortedError(Exception):
     """The rows are not in the order of their keys, so two tables cannot be read side by side."""
-
-
-class Marks:
-    """A table of the first bits of digests. It may take a digest for another, and never overlooks one.
-
-    >>> marks = Marks()
-    >>> marks.add(pa.array([bytes(32)], pa.binary(32)))
-    >>> marks.found(pa.array([bytes(32), b"x" * 32, None], pa.binary(32))).tolist()
-    [True, False, False]
-    """
-
-    def __init__(self) -> None:
-        self._table: Any = None
-        self.is_empty = True
-
-    def add(self, cells: Any) -> None:
-        """Mark the digests of an Arrow array; of texts, the digests of their own."""
-        if cells.null_count < len(cells):
-            self.add_hashes(first_bytes(cells.drop_null()))
-
-    def add_hashes(self, hashes: Any) -> None:
-        """Mark numbers of 64 bits."""
-        import numpy as np
-
-        if len(hashes):
-            if self._table is None:
-                self._table = np.zeros(1 << (_MARK_BITS - 3), np.uint8)
-            places, bits = self._places(hashes)
-            np.bitwise_or.at(self._table, places, np.left_shift(1, bits).astype(np.uint8))
-            self.is_empty = False
-
-    def found(self, cells: Any) -> Any:
-        """A numpy mask of the cells that may be marked; of an absent one, False."""
-        import numpy as np
-
-        if self.is_empty or cells.null_count == len(cells):
-            return np.zeros(len(cells), np.bool_)
-        mask = self.has_hashes(first_bytes(cells))
-        return mask & validity(cells) if cells.null_count else mask
-
-    def has_hashes(self, hashes: Any) -> Any:
-        """The same for numbers of 64 bits."""
-        import numpy as np
-
-        if self.is_empty:
-            return np.zeros(len(hashes), np.bool_)
-        places, bits = self._places(hashes)
-        return ((self._table[places] >> bits.astype(np.uint8)) & 1).astype(np.bool_)
-
-    @staticmethod
-    def _places(hashes: Any) -> tuple[Any, Any]:
-        """Byte and bit of the table: its bits, not its bytes, are the marks."""
-        import numpy as np
-
-        first_bits = (hashes >> np.uint64(64 - _MARK_BITS)).astype(np.int64)
-        return first_bits >> 3, first_bits & 7
 
 
 class Kept:
@@ -93,28 +56,49 @@ class Kept:
 
         self._file, self._schema = file, schema
         self.columns = [name for name in schema.names if name in columns]
-        self._kept = pa.schema([schema.field(name).with_nullable(nullable=True) for name in self.columns])
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
-        self._writer = pa.ipc.new_file(str(file), self._kept, options=options)
+        self.schema = pa.schema([schema.field(name).with_nullable(nullable=True) for name in self.columns])
+        # Not compressed: these are digests for the most part, in which a compressor finds nothing.
+        self._writer = pa.ipc.new_file(str(file), self.schema)
+        self._waiting: list[Any] = []
+        self._rows_written = 0
         self.rows = 0
 
     def add(self, rows: pa.RecordBatch, mask: Any = None) -> pa.RecordBatch:
         """Keep the rows of a numpy mask, or all, and give them back."""
+        import numpy as np
         import pyarrow as pa
 
         chosen = rows.select(self.columns)
-        chosen = (chosen if mask is None else chosen.filter(pa.array(mask))).cast(self._kept)
+        # Places, since a mask is looked through for each column, and few rows are chosen of most ranges.
+        places: Any = None if mask is None else pa.array(np.flatnonzero(mask))
+        chosen = chosen if mask is None else chosen.take(places)
+        if chosen.schema != self.schema:
+            chosen = chosen.cast(self.schema)
         if chosen.num_rows:
-            self._writer.write_batch(chosen)
+            self._waiting.append(chosen)
             self.rows += chosen.num_rows
+            if self.rows - self._rows_written >= _KEPT_ROWS:
+                self._flush()
         return chosen
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        arrow: Any = pa
+        if self._waiting:
+            self._writer.write_batch(arrow.concat_batches(self._waiting))
+        self._waiting, self._rows_written = [], self.rows
+
+    def _close(self) -> None:
+        self._flush()
+        self._writer.close()
 
     def dataset(self) -> pads.Dataset:
         """What was kept, in all columns of the table. Nothing can be added any more."""
         import pyarrow as pa
         import pyarrow.dataset as pads
 
-        self._writer.close()
+        self._close()
         loose = pa.schema([field.with_nullable(nullable=True) for field in self._schema])
         return pads.dataset(str(self._file), schema=loose, format="ipc")
 
@@ -125,7 +109,7 @@ class Kept:
         """
         import pyarrow as pa
 
-        self._writer.close()
+        self._close()
         with pa.OSFile(str(self._file), "rb") as file:
             reader = pa.ipc.open_file(file)
             for place in range(reader.num_record_batches):
@@ -143,11 +127,13 @@ class Rows:
 class _Stream:
     """The rows of one table in the order of their keys: those at hand, and the batch that comes after them."""
 
-    def __init__(self, table: pads.Dataset | Rows, key: str, columns: Sequence[str]) -> None:
+    def __init__(
+        self, table: pads.Dataset | Rows, key: str, columns: Sequence[str], coded: Collection[str] = ()
+    ) -> None:
         import pyarrow as pa
 
         empty = pa.RecordBatch.from_pylist([], pa.schema([table.schema.field(name) for name in columns]))
-        batches = table.batches if isinstance(table, Rows) else stream(table, columns)
+        batches = table.batches if isinstance(table, Rows) else stream(table, columns, coded, rows=_ROWS_SIDE_BY_SIDE)
         self._batches = (batch for batch in batches if batch.num_rows)
         self._key = key
         self.rows, self.keys = self._keyed(empty)
@@ -199,14 +185,18 @@ def _in_order(keys: Any) -> Any:
 
 
 def side_by_side(
-    left: tuple[pads.Dataset | Rows, Sequence[str]], right: tuple[pads.Dataset | Rows, Sequence[str]], key: str
+    left: tuple[pads.Dataset | Rows, Sequence[str]],
+    right: tuple[pads.Dataset | Rows, Sequence[str]],
+    key: str,
+    *,
+    coded: Collection[str] = (),
 ) -> Iterator[tuple[Any, Any, Any, Any]]:
     """Ranges of two tables that are sorted by `key`: left rows, their keys, right rows, their keys.
 
     Keys are the first eight bytes as numbers, so different rows may have equal ones; rows of one key are in one range.
-    Each table comes with the columns that are read. Raises UnsortedError.
+    Each table comes with the columns that are read; `coded`: see `stream`. Raises UnsortedError.
     """
-    sides = [_Stream(table, key, columns) for table, columns in (left, right)]
+    sides = [_Stream(table, key, columns, coded) for table, columns in (left, right)]
     while ends := [side.last for side in sides if side.last is not None]:
         (rows, keys), (other_rows, other_keys) = (side.until(min(ends)) for side in sides)
         yield rows, keys, other_rows, other_keys
@@ -214,19 +204,24 @@ def side_by_side(
             side.go_on()
 
 
-def stream(table: pads.Dataset, columns: Sequence[str]) -> Iterator[Any]:
-    """The batches of a dataset in its order, a few at a time."""
+def stream(
+    table: pads.Dataset, columns: Sequence[str], coded: Collection[str] = (), *, rows: int = _ROWS
+) -> Iterator[Any]:
+    """The batches of a dataset in its order, a few at a time. Texts of `coded` columns may come as dictionaries."""
     import pyarrow.dataset as pads
 
     unbuffered = pads.ParquetFragmentScanOptions(pre_buffer=False)
     for fragment in table.get_fragments():
+        if can_be_mapped(fragment, table.schema, columns):
+            yield from mapped_rows(fragment, table.schema, columns, rows=rows, coded=coded)
+            continue
         is_parquet = isinstance(fragment, pads.ParquetFileFragment)
         # One row group at a time: a scan over the whole reads far ahead of a slow reader, whatever it is told.
         for piece in fragment.split_by_row_group() if is_parquet else (fragment,):
             yield from piece.to_batches(
                 schema=table.schema,
                 columns=list(columns),
-                batch_size=_ROWS,
+                batch_size=rows,
                 batch_readahead=1,
                 **({"fragment_scan_options": unbuffered} if is_parquet else {}),
             )
@@ -263,39 +258,3 @@ def in_columns(rows: pa.RecordBatch, schema: pa.Schema, cells: Mapping[str, Any]
     found = {**{name: rows.column(name) for name in schema.names if name in rows.schema.names}, **(cells or {})}
     arrays = [found[f.name] if f.name in found else pa.nulls(rows.num_rows, f.type) for f in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def first_bytes(cells: Any) -> Any:
-    """The first eight bytes of each digest as a number, in the digests' order; of a text, those of its SHA-256.
-
-    A null's number means nothing.
-    """
-    return words(cells)[:, 0].byteswap() if is_digest(cells) else _hashed(cells)
-
-
-def words(cells: Any) -> Any:
-    """Digests as a numpy matrix of four words of 64 bits each, without a copy. A null's row means nothing."""
-    import numpy as np
-
-    if not len(cells):
-        return np.zeros((0, 4), np.uint64)
-    content = np.frombuffer(cells.buffers()[1], np.uint64, offset=DIGEST_BYTES * cells.offset, count=4 * len(cells))
-    return content.reshape(-1, 4)
-
-
-def validity(cells: Any) -> Any:
-    """A numpy mask of the cells that are not null."""
-    return cells.is_valid().to_numpy(zero_copy_only=False)
-
-
-def is_digest(cells: Any) -> bool:
-    """Whether an array holds digests, not texts."""
-    import pyarrow as pa
-
-    return bool(cells.type == pa.binary(DIGEST_BYTES))
-
-
-def _hashed(texts: Any) -> Any:
-    import numpy as np
-
-    return sha256_matrix(texts).view(np.uint64).reshape(-1, 4)[:, 0].byteswap()

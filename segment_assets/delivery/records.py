@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 from segment_assets import engine
 from segment_assets.contracts import ATTRIBUTE_COLUMNS
 from segment_assets.delivery.lanes import lanes_told, place_records
+from segment_assets.delivery.merging import in_one_order
 from segment_assets.delivery.wanted import FORMS, ChangeCounts, absent
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import duckdb
+    import pyarrow as pa
     import pyarrow.dataset as pads
 
     from segment_assets.contracts import SnapshotWriter
+    from segment_assets.delivery.plain import Plain
     from segment_assets.delivery.wanted import Wanted
 
 
@@ -120,34 +123,54 @@ def columns(wanted: Wanted, alias: str | None = None, keep: Mapping[str, str] | 
     return f"{dot}member_id, {dot}record_id, {', '.join(cells)}"
 
 
-def write_batches(db: duckdb.DuckDBPyConnection, wanted: Wanted, write: SnapshotWriter) -> None:
-    """Write table `records` in the order of sending: by phase and lane, as many members to a batch as one may have."""
+def write_batches(
+    db: duckdb.DuckDBPyConnection, wanted: Wanted, write: SnapshotWriter, plain: Plain | None = None
+) -> None:
+    """Write table `records` in the order of sending: by phase and lane, as many members to a batch as one may have.
+
+    With them the `plain` ones, of members who have no record of the same phase in the table.
+    """
     import numpy as np
     import pyarrow as pa
 
-    placed = place_records(db, wanted)
-    there = [name for name in CHANGES.column_names() if name in wanted.columns or name not in FORMS]
-    schema = CHANGES.arrow_schema(there)
+    schema = _written(db, wanted, plain.forms if plain else ())
+    there, place = schema.names, schema.get_field_index("batch")
+    placed = place_records(db, wanted, plain.records if plain else None)
+    decided = {(phase, lane) for phase, lane in db.execute("SELECT DISTINCT phase, lane FROM placed").fetchall()}
     sql = f"SELECT {', '.join(there)} FROM (SELECT *, 0::BIGINT AS batch FROM placed)"
-    starts = np.cumsum([0, *(stretch.records for stretch in placed)])
-    firsts, row = np.asarray([stretch.first for stretch in placed]), 0
-    # Numbered here: a window over the sorted records took DuckDB three times as long as all that comes before.
-    for rows in engine.batches(db, f"{sql} ORDER BY place, lane, member_id, record_id", schema):
-        places = np.arange(row, row + rows.num_rows)
-        of = np.searchsorted(starts, places, side="right") - 1
-        numbers = firsts[of] + (places - starts[of]) // wanted.contract.batch_members
-        write.write(rows.set_column(there.index("batch"), schema.field("batch"), pa.array(numbers)))
-        row += rows.num_rows
+    for of in placed:
+        mine = f"WHERE phase = '{of.phase}' AND lane = {of.lane} ORDER BY member_id, record_id"
+        rows = engine.batches(db, f"{sql} {mine}", schema) if (of.phase, of.lane) in decided else iter(())
+        if plain and (of.phase, of.lane) in plain.records:
+            rows = in_one_order(rows, plain.rows(of.phase, of.lane, schema), schema, "member_id")
+        row = 0
+        # Numbered here: a window over the sorted records took DuckDB three times as long as all that comes before.
+        for batch in rows:
+            numbers = of.first + np.arange(row, row + batch.num_rows) // wanted.contract.batch_members
+            write.write(batch.set_column(place, schema.field("batch"), pa.array(numbers)))
+            row += batch.num_rows
 
 
-def counted(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> ChangeCounts:
-    """Count people at every door, and records and batches of every phase."""
+def _written(db: duckdb.DuckDBPyConnection, wanted: Wanted, more: Collection[str]) -> pa.Schema:
+    """The columns of CHANGES that a record has: digests that are absent take as much memory as those that are there."""
+    counts = db.execute(f"SELECT {', '.join(f'count({form})' for form in wanted.columns)} FROM records").fetchall()[0]
+    found = {form for form, count in zip(wanted.columns, counts, strict=True) if count}
+    return CHANGES.arrow_schema([n for n in CHANGES.column_names() if n not in FORMS or n in found or n in more])
+
+
+def counted(
+    db: duckdb.DuckDBPyConnection, wanted: Wanted, more: Mapping[tuple[str, int], int] | None = None
+) -> ChangeCounts:
+    """Count people at every door, and records and batches of every phase.
+
+    `more`: see `place_records`; their people are counted by whoever made them.
+    """
 
     def one(sql: str) -> int:
         return engine.number(db, sql)
 
     doors = dict(db.execute("SELECT eligibility, count(*) FROM audience GROUP BY 1").fetchall())
-    placed = place_records(db, wanted)
+    placed = place_records(db, wanted, more)
     phases = dict.fromkeys(stretch.phase for stretch in placed)
     people = one("SELECT count(DISTINCT member_id) FROM wanted")
     # Nothing is added for them: either the platform holds them, or it refused all that there is to send.

@@ -5,10 +5,12 @@ are through with (`erasing`), how a version is replaced (`resources`).
 
 A version keeps its id, which is its name in the ledger, and no entry of the ledger is touched. A chain of its own per
 table partition says first which version will have which digest, and the rows follow: whoever is interrupted does it
-again, and `verify` knows which bytes a version may have. What was taken out is not noted anywhere.
+again, and `verify` knows which bytes a version may have. Of two runs at once one stops. What was taken out is not noted
+anywhere.
 
 What is in use stays as it is: the current audience of a segment, the state that the next delivery begins with, and all
-of an audience whose delivery is open. They are superseded, and then it is their turn.
+of an audience whose delivery is open. They are superseded, and then it is their turn. What is never redacted, and why,
+is in `KEPT`.
 """
 
 from __future__ import annotations
@@ -16,11 +18,27 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from segment_assets.contracts import GoneError
 from segment_assets.delivery.erasing import ErasurePair
 from segment_assets.delivery.ever_sent import naming_one
-from segment_assets.delivery.ledger import AudienceLedger, Chain, Pair
-from segment_assets.delivery.naming import named_members
-from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE
+from segment_assets.delivery.ledger import AudienceLedger, Chain, FencedError, Pair
+from segment_assets.delivery.naming import NAMED_BY, named_members
+from segment_assets.tables import (
+    ACKNOWLEDGED,
+    CHANGES,
+    CONVERSIONS,
+    CUSTOMERS,
+    ERASED,
+    ERASURES,
+    EXPOSED_CUSTOMERS,
+    HASHED_AUDIENCE,
+    HOLD_OUT_PEOPLE,
+    IMPRESSIONS,
+    OPT_OUTS,
+    REJECTIONS,
+    SEGMENT_MEMBERS,
+    SUPPRESSIONS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -32,7 +50,23 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Clock, Lake, RedactingLake, Snapshot
 
 ROOT, REDACTED = "redactions", "redacted"
-TABLES_WITH_PEOPLE = (HASHED_AUDIENCE.name, CHANGES.name, ACKNOWLEDGED.name)
+TABLES_WITH_PEOPLE = (HASHED_AUDIENCE.name, CHANGES.name, ACKNOWLEDGED.name, HOLD_OUT_PEOPLE.name)
+_PROOF = "it keeps them from being sent again, and proves that they were forgotten"
+_SOURCE = "it is read where account A or its partner keeps it, and they erase there"
+KEPT = {
+    CUSTOMERS.name: _SOURCE,
+    CONVERSIONS.name: _SOURCE,
+    OPT_OUTS.name: _SOURCE,
+    IMPRESSIONS.name: _SOURCE,
+    SUPPRESSIONS.name: _PROOF,
+    ERASURES.name: _PROOF,
+    ERASED.name: _PROOF,
+    # The pseudonyms stand in receipts of the ledger as well, of which no entry may ever change.
+    REJECTIONS.name: "a platform's answer about them is part of the ledger's proof, by pseudonym alone",
+    SEGMENT_MEMBERS.name: f"it goes after {SEGMENT_MEMBERS.retention_days} days by its retention",
+    EXPOSED_CUSTOMERS.name: f"it goes after {EXPOSED_CUSTOMERS.retention_days} days by its retention",
+}
+"""Tables with personal data that nobody is taken out of -> why."""
 _PARTS_OF_A_PAIR = 3
 
 
@@ -52,8 +86,12 @@ def redactions_of(table: str, partition: str) -> str:
 
 def redacted_digests(lake: Lake, table: str, partition: str, clock: Clock) -> Mapping[str, list[str]]:
     """Version -> the digests that it was to have since people were taken out of it, oldest first."""
+    return _noted(Chain(lake, redactions_of(table, partition), clock))
+
+
+def _noted(chain: Chain) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for entry in Chain(lake, redactions_of(table, partition), clock).entries:
+    for entry in chain.entries:
         found.setdefault(entry.body["version"], []).append(entry.body["digest"])
     return found
 
@@ -64,24 +102,42 @@ def redact(
     """Take everybody whom `erasures` (ERASURES) names out of every retained version that is not in use.
 
     `spared` are members of whom a platform has still to be told, or to answer. Named is who is named to a platform
-    (`ever_sent`): by our id or an e-mail, since a phone may be a household's. Memory is that of the found of a version.
+    (`ever_sent`): by our id or an e-mail, since a phone may be a household's. A table that knows people by nothing but
+    our id comes last, with the ids that were found in the others. Memory is that of the found.
     Raises TransientError and PermanentError as the lake does, FencedError when another run does the same.
     """
-    named, done = naming_one(lake.dataset(erasures)), Redaction()
+    named, done = _Named(naming_one(lake.dataset(erasures)), workdir), Redaction()
     for table, partition, in_use in _partitions(lake, clock):
-        noted = redacted_digests(lake, table, partition, clock)
+        # Read before any row is: whoever notes anything in between has this run stop before it replaces what they did.
+        chain = Chain(lake, redactions_of(table, partition), clock)
+        noted = _noted(chain)
         for version in lake.versions(table, partition):
-            snapshot = lake.snapshot(table, partition, version)
-            rows = lake.dataset(snapshot)
-            gone = _members(rows, named, workdir) - set(spared)
+            retained = _retained(lake, table, partition, version)
+            if retained is None:
+                continue
+            snapshot, rows = retained
+            gone = named.members(rows) - set(spared)
             if not gone and not _is_half_done(snapshot, noted.get(version, [])):
                 continue
             if in_use is None or version in in_use:
                 done = dataclasses.replace(done, waiting=done.waiting + 1)
                 continue
-            before, left = _without(lake, snapshot, gone, erasures.id, clock)
+            before, left = _without(lake, chain, (snapshot, rows), gone, erasures.id)
             done = dataclasses.replace(done, versions=done.versions + 1, rows=done.rows + before - left)
     return done
+
+
+def _retained(lake: RedactingLake, table: str, partition: str, version: str) -> tuple[Snapshot, pads.Dataset] | None:
+    """A version and its rows; None when it is past its retention since it was listed.
+
+    A version that is published again has its manifest renewed at once and its rows only now and then, so a bucket's
+    rule takes the rows some days before what is said of them.
+    """
+    try:
+        snapshot = lake.snapshot(table, partition, version)
+        return snapshot, lake.dataset(snapshot)
+    except GoneError:
+        return None
 
 
 def _is_half_done(snapshot: Snapshot, noted: list[str]) -> bool:
@@ -89,20 +145,57 @@ def _is_half_done(snapshot: Snapshot, noted: list[str]) -> bool:
     return bool(noted) and snapshot.redacted != noted[-1]
 
 
-def _without(lake: RedactingLake, snapshot: Snapshot, gone: set[bytes], erasures: str, clock: Clock) -> tuple[int, int]:
+def _without(
+    lake: RedactingLake, chain: Chain, version: tuple[Snapshot, pads.Dataset], gone: set[bytes], erasures: str
+) -> tuple[int, int]:
     """Replace a version by itself without these members. Returns how many rows there were, and are left."""
-    rows: Any = lake.dataset(snapshot)
-    before, rewrite, left = rows.count_rows(), lake.rewrite(snapshot), 0
+    snapshot, rows = version
+    dataset: Any = rows
+    before, rewrite, left = dataset.count_rows(), lake.rewrite(snapshot), 0
     for batch in _of_others(rows, gone):
         rewrite.write(batch)
         left += batch.num_rows
-    chain = Chain(lake, redactions_of(snapshot.table, snapshot.partition), clock)
-    digest = rewrite.close()
-    known = [entry.body["digest"] for entry in chain.entries if entry.body["version"] == snapshot.id]
-    if digest not in known[-1:]:
-        chain.append(REDACTED, {"version": snapshot.id, "digest": digest, "rows": left, "erasures": erasures})
+    # Noted also where the last run noted the same: two runs want to write this entry, and one can.
+    chain.append(REDACTED, {"version": snapshot.id, "digest": rewrite.close(), "rows": left, "erasures": erasures})
     rewrite.replace()
+    folder = redactions_of(snapshot.table, snapshot.partition)
+    if len(lake.keys(folder)) > len(chain.entries):
+        # Its rows may have been there already, and are not now: whoever it took out may be back.
+        raise FencedError(
+            f"{folder}: another run takes people out of this partition as well; this run stops, and the next one "
+            "does again what is half done"
+        )
     return before, left
+
+
+class _Named:
+    """Whom the requests name in a table, and everybody whom they named in those before it."""
+
+    def __init__(self, named: pads.Dataset, workdir: Path) -> None:
+        import pyarrow.compute as pc
+
+        self._named, self._workdir = named, workdir
+        # Any: the stubs know no filter on a dataset.
+        dataset: Any = named
+        self._known = _ids(dataset.to_table(columns=["digest"], filter=pc.field("kind") == "member"), "digest")
+
+    def members(self, rows: pads.Dataset) -> set[bytes]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if NAMED_BY.issubset(rows.schema.names):
+            found = _ids(named_members(rows, self._named, self._workdir), "member_id")
+            self._known |= found
+            return found
+        # Any: the stubs know no filter on a dataset.
+        dataset: Any = rows
+        known = pc.field("member_id").isin(pa.array(sorted(self._known), pa.binary(32)))
+        return _ids(dataset.to_table(columns=["member_id"], filter=known), "member_id")
+
+
+def _ids(rows: pa.Table | pa.RecordBatch, column: str) -> set[bytes]:
+    found: list[Any] = rows.column(column).to_pylist()
+    return set(found)
 
 
 def _of_others(rows: pads.Dataset, gone: set[bytes]) -> Iterator[pa.RecordBatch]:
@@ -113,11 +206,6 @@ def _of_others(rows: pads.Dataset, gone: set[bytes]) -> Iterator[pa.RecordBatch]
     scanned: Any = rows
     member: Any = pc.field("member_id")
     yield from scanned.to_batches(filter=~member.isin(pa.array(sorted(gone), pa.binary(32))))
-
-
-def _members(rows: pads.Dataset, named: pads.Dataset, workdir: Path) -> set[bytes]:
-    found: list[Any] = named_members(rows, named, workdir).column("member_id").to_pylist()
-    return set(found)
 
 
 def _partitions(lake: RedactingLake, clock: Clock) -> Iterator[tuple[str, str, set[str] | None]]:
@@ -136,6 +224,8 @@ def _partitions(lake: RedactingLake, clock: Clock) -> Iterator[tuple[str, str, s
             yield ACKNOWLEDGED.name, pair.partition, None if is_open else in_use
     for segment in lake.partitions(HASHED_AUDIENCE.name):
         yield HASHED_AUDIENCE.name, segment, None if segment in busy else _current(lake, HASHED_AUDIENCE.name, segment)
+    for partition in lake.partitions(HOLD_OUT_PEOPLE.name):
+        yield HOLD_OUT_PEOPLE.name, partition, _current(lake, HOLD_OUT_PEOPLE.name, partition)
 
 
 def _current(lake: Lake, table: str, partition: str) -> set[str]:

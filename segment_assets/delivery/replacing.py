@@ -53,6 +53,21 @@ def has_begun(log: DeliveryLog) -> bool:
     return log.batch_standings().get(("replace", 1), "refused") != "refused"
 
 
+def rests_until(ledger: AudienceLedger, contract: Contract, *, after_anything: bool = False) -> float:
+    """Until when a platform that keeps no order may still work on what took everybody out; 0 for any other.
+
+    `after_anything`: for what takes everybody out, which has to be the last there is. Seconds since the epoch.
+    """
+    rest = contract.replacing.rest_seconds if contract.replacing else 0.0
+    for log in ledger.newest_first() if rest else ():
+        took_out = log.header["lane"] == "withdrawal" or has_begun(log)
+        # Single people cannot be taken out there, so an opt-out by itself has sent nothing.
+        has_sent = took_out or (log.header["lane"] != "opt_out" and log.answered("intent"))
+        if log.closed is not None and has_sent:
+            return log.closed.at + rest if took_out or after_anything else 0.0
+    return 0.0
+
+
 def refuse_what_cannot_be_replaced(counts: ChangeCounts, contract: Contract) -> None:
     """Raise PermanentError for a replace that the platform would not take, or not in time. Nothing was sent."""
     replacing = contract.replacing

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from segment_assets.contracts import PermanentError, Step
 from segment_assets.delivery.narrowing import Part
 from segment_assets.delivery.outgoing import OPERATIONS, batches, is_noted_as, session_of, unit_of
+from segment_assets.delivery.redacting import redacted_digests
 from segment_assets.delivery.workflow import step_session, upload_session
 from segment_assets.tables import CHANGES
 
@@ -57,7 +58,8 @@ def replay(
             f"{ledger.pair}: the changes of delivery {log.number} are not retained any more "
             f"({CHANGES.retention_days} days), so its requests cannot be made again; its receipts are still there"
         ) from gone
-    if changes.redacted:
+    # A redaction notes what it is about to do: between its rows and its last word the version does not say so itself.
+    if changes.redacted or redacted_digests(lake, CHANGES.name, ledger.pair.partition, ledger.clock).get(changes.id):
         raise PermanentError(
             f"{ledger.pair}: people of delivery {log.number} have asked to be forgotten and were taken out of its "
             "changes, so its requests cannot be made again; its receipts are still there"

@@ -23,11 +23,12 @@ from segment_assets.contracts import PermanentError, TransientError
 from segment_assets.delivery.courier import Patience
 from segment_assets.delivery.errands import Errand, Report
 from segment_assets.delivery.following import follow
-from segment_assets.delivery.ledger import AudienceLedger
+from segment_assets.delivery.ledger import AudienceLedger, utc
 from segment_assets.delivery.legs import goes_to, outcome
 from segment_assets.delivery.letting_go import settle_without_adding
 from segment_assets.delivery.settling import Settled, settle
-from segment_assets.delivery.steps import WAITING, PairRun, Platform, SomebodySaidNo, Step
+from segment_assets.delivery.step_answers import WAITING, SomebodySaidNo, Step, StillResting
+from segment_assets.delivery.steps import PairRun, Platform
 from segment_assets.delivery.wanted import SILENT
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class DeliveryRoom:
                         run.fill_up_a_broken_replace,
                         lambda run=run: run.deliver_audience(_approved(errand, audience, approve)),  # type: ignore[misc]
                     )
+                except StillResting as rest:
+                    return _held(errand, rows, rest)
                 except SomebodySaidNo as heard:
                     rows.append(heard.settled.row)
                     suppressions = run.newest() or suppressions
@@ -124,17 +127,25 @@ class DeliveryRoom:
         """
         rows: list[Mapping[str, Any]] = []
         with self._pair_run(errand) as run:
-            waits = self._walked(rows, run.finish_what_was_left, lambda: run.withdraw(delete=delete))
+            try:
+                waits = self._walked(
+                    rows,
+                    run.finish_what_was_left,
+                    lambda: run.let_rest(after_anything=True),
+                    lambda: run.withdraw(delete=delete),
+                )
+            except StillResting as rest:
+                return _held(errand, rows, rest)
             return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "")
 
-    def let_go(self, errand: Errand, suppressions: Snapshot | None) -> Report:
+    def let_go(self, errand: Errand, suppressions: Snapshot | None, consents: Snapshot | None = None) -> Report:
         """The plan names this pair no more and keeps its audience: take out whoever said no, and add nobody.
 
-        Raises as `run` does.
+        `consents` is the newest hashed audience, which tells who took their consent back. Raises as `run` does.
         """
         rows: list[Mapping[str, Any]] = []
         with self._pair_run(errand) as bare:
-            run = dataclasses.replace(bare, suppressions=suppressions)
+            run = dataclasses.replace(bare, suppressions=suppressions, consents=consents)
             waits = self._walked(rows, lambda: settle_without_adding(run), run.take_out_opt_outs)
             return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "")
 
@@ -157,6 +168,11 @@ class DeliveryRoom:
             yield PairRun(self._lake, self._platform, ledger, errand, workdir)
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
+
+
+def _held(errand: Errand, rows: list[Mapping[str, Any]], rest: StillResting) -> Report:
+    until, by = f"{utc(rest.until):%Y-%m-%d %H:%M} UTC", "the platform's time for what was sent before, which ends"
+    return Report(errand.pair, rows, held_until=until, held_by=by)
 
 
 def _approved(errand: Errand, audience: Snapshot | None, approve: Callable[[], None]) -> Snapshot:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow.dataset as pads
 
-    from segment_assets.contracts import Lake, Snapshot
+    from segment_assets.contracts import Lake, Snapshot, SnapshotWriter
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
     from segment_assets.delivery.passing import Apart
 
@@ -58,15 +58,16 @@ def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, w
     """
     header = log.header
     undated = utc(header["state_date"]) if "state_date" in header else None
-    with (
-        set_settled_apart(*_tables(lake, ledger, log), log, workdir, undated=undated) as apart,
-        engine.connect(workdir) as db,
-    ):
-        _load(db, apart, log)
-        state = _write_state(db, lake, ledger, header, apart)
-        people = accounting.people(db, log)
-        leaving = engine.number(db, "SELECT count(*) FROM leaving") + apart.leaving
+    with set_settled_apart(*_tables(lake, ledger, log), log, workdir, undated=undated) as apart:
+        writer = lake.writer(ACKNOWLEDGED.name, ledger.pair.partition)
+        if apart.is_decided:
+            apart.write_state(iter(()), writer)
+            people, leaving = accounting.nobody(log), 0
+        else:
+            people, leaving = _decided(apart, log, writer, workdir)
+    state = writer.publish({})
     people |= {"accepted": people["accepted"] + apart.accepted, "unproven": people["unproven"] + apart.unproven}
+    leaving += apart.leaving
     row = delivery_row(ledger, log, outcome, people)
     partition = f"{ledger.pair.partition}/{log.number:06d}"
     _publish(lake, DELIVERIES.name, partition, [row])
@@ -75,6 +76,14 @@ def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, w
     body = {"outcome": outcome, "state": state.id, "accounting": people, "leaving": leaving}
     log.chain.append("closed", body)
     return Settled(state, row)
+
+
+def _decided(apart: Apart, log: DeliveryLog, writer: SnapshotWriter, workdir: Path) -> tuple[dict[str, int], int]:
+    """Write the state with what SQL decides. Its part of the accounting, and how many records are leaving."""
+    with engine.connect(workdir) as db:
+        _load(db, apart, log)
+        _write_state(db, writer, log.header, apart)
+        return accounting.people(db, log), engine.number(db, "SELECT count(*) FROM leaving")
 
 
 def balanced(row: Mapping[str, Any]) -> list[str]:
@@ -204,8 +213,8 @@ def _load_given_up(db: duckdb.DuckDBPyConnection, log: DeliveryLog) -> None:
 
 
 def _write_state(
-    db: duckdb.DuckDBPyConnection, lake: Lake, ledger: AudienceLedger, header: Mapping[str, Any], apart: Apart
-) -> Snapshot:
+    db: duckdb.DuckDBPyConnection, writer: SnapshotWriter, header: Mapping[str, Any], apart: Apart
+) -> None:
     """Old records that were not taken out, and new ones that were taken in or may have been."""
     columns = ", ".join(apart.columns)
     # A delivery that was opened before dates were kept leaves a state without them, now and when it is proven again.
@@ -249,9 +258,7 @@ def _write_state(
     """)
     db.execute("CREATE TEMP VIEW leaving AS SELECT * FROM after WHERE standing = 'leaving'")
     sql = "SELECT * FROM after ORDER BY member_id, record_id"
-    writer = lake.writer(ACKNOWLEDGED.name, ledger.pair.partition)
     apart.write_state(engine.batches(db, sql, apart.schema()), writer)
-    return writer.publish({})
 
 
 def _publish(lake: Lake, table: str, partition: str, rows: list[dict[str, Any]]) -> None:

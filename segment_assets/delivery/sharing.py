@@ -9,16 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import ATTRIBUTE_COLUMNS
-from segment_assets.delivery.ranges import Marks, first_bytes, validity
+from segment_assets.delivery.cells import first_bytes, validity
+from segment_assets.delivery.marks import Marks
+from segment_assets.delivery.ranges import in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow.dataset as pads
+
+    from segment_assets.delivery.ranges import Kept
     from segment_assets.delivery.wanted import Wanted
 
 
 class Shared:
-    """What of the affected people's records another person might hold too."""
+    """What of some people's records another person might hold too."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._strong = tuple(wanted.identifying())
@@ -59,6 +64,67 @@ class Shared:
     @staticmethod
     def _filled(forms: Sequence[str], records: Any) -> list[str]:
         return [form for form in forms if form in records.schema.names]
+
+
+class Holders:
+    """Records of people who stay or come, that may share something with one who leaves, in `kept`.
+
+    `by` tells, of what leavers have, what none of these and of the people that were added to it can hold.
+    """
+
+    def __init__(self, kept: Kept | None, wanted: Wanted) -> None:
+        self.by = Shared(wanted)
+        self._kept = kept
+
+    def add(self, records: Any, mask: Any) -> None:
+        """Keep the records of a numpy mask."""
+        if self._kept is not None:
+            self.by.add(self._kept.add(in_columns(records, self._kept.schema), mask))
+
+    def dataset(self) -> pads.Dataset | None:
+        """All of them; None where nobody has anything that somebody else could hold."""
+        return None if self._kept is None else self._kept.dataset()
+
+
+class Bits:
+    """A long mask, one bit a row, that is read again in the order in which it was added."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._packed: list[Any] = []
+        self._rest: Any = np.zeros(0, np.bool_)
+
+    def add(self, mask: Any) -> None:
+        """Append a numpy mask."""
+        import numpy as np
+
+        rest = np.concatenate([self._rest, mask])
+        whole = len(rest) // 8 * 8
+        self._packed.append(np.packbits(rest[:whole]))
+        # A copy: a slice would keep the whole mask in memory.
+        self._rest = rest[whole:].copy()
+
+    def read(self) -> BitReader:
+        """Read them from the first."""
+        import numpy as np
+
+        return BitReader(np.concatenate([*self._packed, np.packbits(self._rest)]))
+
+
+class BitReader:
+    """Reads `Bits`."""
+
+    def __init__(self, packed: Any) -> None:
+        self._packed, self._row = packed, 0
+
+    def next(self, count: int) -> Any:
+        """The next so many as a numpy mask."""
+        import numpy as np
+
+        first, self._row = self._row, self._row + count
+        bits = np.unpackbits(self._packed[first // 8 : (self._row + 7) // 8])
+        return bits[first % 8 : first % 8 + count].astype(np.bool_)
 
 
 def _sums(records: Any, forms: Sequence[str]) -> Any:

@@ -1,7 +1,7 @@
 """The steps of one run for one pair, each of which leaves a closed delivery behind, or nothing, or waits.
 
-Belongs here: what each step compares and delivers. Not here: their order and what a run gives back (`run`), how each
-part is done (`changes`, `leaving`, `courier`, `settling`).
+Belongs here: what each step compares and delivers. Not here: their order and what a run gives back (`run`), what a step
+answers (`step_answers`), how each part is done (`changes`, `leaving`, `courier`, `settling`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from segment_assets.delivery.changes import audience_changes
 from segment_assets.delivery.courier import Courier, Patience
 from segment_assets.delivery.creation import audience_on_platform, is_adopted, refuse_another_kind
 from segment_assets.delivery.filling import FilledBatches, known_id
-from segment_assets.delivery.following import LATE_FAILURES, follow, late_refusals
+from segment_assets.delivery.following import LATE_FAILURES, follow, is_to_rest, late_refusals
 from segment_assets.delivery.guards import stop_what_needs_a_human
 from segment_assets.delivery.leaving import (
     anybody_named,
@@ -33,8 +33,10 @@ from segment_assets.delivery.replacing import (
     has_begun,
     mode_of,
     refuse_what_cannot_be_replaced,
+    rests_until,
 )
 from segment_assets.delivery.settling import Settled, acknowledged_state, settle
+from segment_assets.delivery.step_answers import WAITING, SomebodySaidNo, Step, StillResting
 from segment_assets.delivery.wanted import SILENT
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE
 
@@ -47,22 +49,6 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Clock, Destination, Lake, Sleep, Snapshot, Transport
     from segment_assets.delivery.errands import Errand
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
-
-
-class Waiting:
-    """A step's answer while the platform still works on jobs."""
-
-
-WAITING = Waiting()
-Step = Settled | Waiting | None
-
-
-class SomebodySaidNo(Exception):  # noqa: N818 - the way from a batch boundary back to the first step
-    """An opt-out pre-empts the delivery, which was settled with what had been sent by then."""
-
-    def __init__(self, settled: Settled) -> None:
-        super().__init__("an opt-out pre-empts the delivery")
-        self.settled = settled
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,7 +120,8 @@ class PairRun:
         if counts.nothing_to_send:
             return None
         counts = writer.counted(counts)
-        if self._deletes_what_lets_nobody_out() and late_refusals(self.ledger) >= LATE_FAILURES:
+        is_hopeless = self._deletes_what_lets_nobody_out() and late_refusals(self.ledger) >= LATE_FAILURES
+        if is_hopeless or is_to_rest(self.ledger, counts.removes):
             raise self._let_nobody_out(counts.removes)
         known = self.suppressions.id if self.suppressions else ""
         try:
@@ -163,20 +150,41 @@ class PairRun:
     def fill_up_a_broken_replace(self) -> Step:
         """Bring an audience whose replace broke off to what it was for, by single changes.
 
-        Neither guards nor the caller's check are asked again: these people were let through, and are missing.
+        Where somebody has to go and nobody can be taken out, it is by another replace. Neither guards nor the caller's
+        check are asked again: these people were let through, and are missing.
         """
         missing = broken_off(self.ledger)
         if not missing:
             return None
         audience = self.lake.snapshot(HASHED_AUDIENCE.name, self.errand.pair.segment, missing)
-        return self._deliver(self._leg(audience, Mode.MIRROR, is_let_through=True), newest=self.newest)
+        leg = self._leg(audience, Mode.MIRROR, is_let_through=True)
+        takes_out = not {"retire", "remove"}.isdisjoint(leg.counts.batches)
+        if takes_out and not self.platform.destination.contract.takes_people_out:
+            leg = self._leg(audience, Mode.REPLACE, is_let_through=True)
+        return self._deliver(leg, newest=self.newest)
 
     def deliver_audience(self, audience: Snapshot) -> Step:
-        """What brings the platform to the audience. Raises NeedsHumanError when a guard stops it."""
-        leg = self._leg(audience, self.errand.wanted.mode)
+        """What brings the platform to the audience. Raises NeedsHumanError when a guard stops it, or StillResting."""
+        leg = self._leg(audience, self._mode_for(audience))
         if leg.counts.nothing_to_send and is_noted(self.ledger, audience, self.errand):
             return None
+        if leg.counts.batches.keys() - SILENT:
+            self.let_rest()
         return self._deliver(leg, newest=self.newest)
+
+    def let_rest(self, *, after_anything: bool = False) -> None:
+        """Raise StillResting while the platform may work on what was sent before, in whatever order."""
+        until = rests_until(self.ledger, self.platform.destination.contract, after_anything=after_anything)
+        if self.ledger.clock() < until:
+            raise StillResting(until)
+
+    def _mode_for(self, audience: Snapshot) -> Mode:
+        """The plan's, but an emptied audience is filled by a list that takes out whom an older one has brought back."""
+        replacing, last = self.platform.destination.contract.replacing, self.ledger.last()
+        was_emptied = last is not None and last.header["lane"] == "withdrawal"
+        if was_emptied and replacing and replacing.rest_seconds and audience.rows <= replacing.most_members:
+            return Mode.REPLACE
+        return self.errand.wanted.mode
 
     def _leg(self, audience: Snapshot, mode: Mode, *, is_let_through: bool = False) -> Leg:
         refuse_another_kind(self.ledger, self.errand)
@@ -206,12 +214,12 @@ class PairRun:
         return Refresh(self.ledger.clock(), state_date(self.ledger), resync_from=asked[-1].at if asked else 0.0)
 
     def withdraw(self, *, delete: bool) -> Step:
-        """Take everybody out, or delete the audience with everybody in it."""
+        """Take everybody out, or delete the audience with everybody in it, also where it is the only way out."""
         state = acknowledged_state(self.lake, self.ledger)
         if state is None or not state.rows:
             return None
-        writer, held = self._changes(), self.lake.dataset(state)
-        if delete and not is_adopted(self.ledger) and not self.platform.destination.contract.keeps_people:
+        writer, held, contract = self._changes(), self.lake.dataset(state), self.platform.destination.contract
+        if (delete or not contract.takes_people_out) and not is_adopted(self.ledger) and not contract.keeps_people:
             self.platform.destination.delete_audience(self.platform.transport, self._audience_id())
             self.ledger.audience().append("deleted", {})
             counts = deletion_changes(held, self.errand.wanted, write=writer, workdir=self.workdir)

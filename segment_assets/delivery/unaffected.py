@@ -1,10 +1,11 @@
-"""Whom a delivery does not touch: most people, found while both tables are read once, so that SQL sees the others only.
+"""Whom a delivery does not touch, or simply adds or takes out: most people, found while both tables are read once.
 
 Belongs here: when nothing has to be decided about a person, and what is still needed of them (counts, the next refresh,
-identifiers that somebody who leaves shares). Not here: what happens to all others (`changes`, `modes`, `refreshing`).
+identifiers that somebody who leaves shares). Not here: what happens to all others (`changes`, `modes`, `refreshing`),
+the records of those who come and go (`plain`).
 
-Nobody is called unaffected on a guess. Whoever may be named by a suppression, has more than their records, is due or in
-doubt is left to the SQL, which alone decides. Where the two disagree on what a record is, everybody is left to it.
+Nobody is set apart on a guess. Whoever may be named by a suppression, has more than their records, is due, in doubt or
+shares what they may lose is left to the SQL. Where the two disagree on what a record is, everybody is left to it.
 """
 
 from __future__ import annotations
@@ -12,17 +13,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segment_assets import engine
 from segment_assets.contracts import Mode
-from segment_assets.delivery.comparing import due_dates, is_value, owners, same_records, twins, usable
-from segment_assets.delivery.lanes import lanes_of, record_id
+from segment_assets.delivery.cells import validity
+from segment_assets.delivery.comparing import (
+    counted_values,
+    due_dates,
+    is_value,
+    owners,
+    same_records,
+    twins,
+    usable,
+)
+from segment_assets.delivery.lanes import lanes_of
+from segment_assets.delivery.mapped import ahead
 from segment_assets.delivery.naming import NAMED_BY, marks_of, may_be_named
-from segment_assets.delivery.ranges import Kept, UnsortedError, filled, side_by_side, stream, validity
-from segment_assets.delivery.sharing import Shared
+from segment_assets.delivery.people import People
+from segment_assets.delivery.plain import Plain
+from segment_assets.delivery.ranges import Kept, UnsortedError, filled, side_by_side, stream
+from segment_assets.delivery.record_ids import record_ids
+from segment_assets.delivery.sharing import Bits, Holders, Shared
 from segment_assets.tables import ACKNOWLEDGED, HASHED_AUDIENCE
 
 if TYPE_CHECKING:
@@ -32,51 +44,26 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
     from segment_assets.delivery.lanes import Lane
-    from segment_assets.delivery.ranges import Marks
+    from segment_assets.delivery.marks import Marks
     from segment_assets.delivery.refreshing import Refresh
-    from segment_assets.delivery.wanted import ChangeCounts, Wanted
+    from segment_assets.delivery.wanted import Wanted
+    from segment_assets.tables import Table
 
-
-@dataclasses.dataclass(slots=True)
-class Unaffected:
-    """People, not records. `doors` counts by eligibility."""
-
-    doors: Counter[str] = dataclasses.field(default_factory=Counter)
-    wanted: int = 0
-    unchanged: int = 0
-    known_refused: int = 0
-    refresh_due: float | None = None
-
-    def added_to(self, counts: ChangeCounts, wanted: Wanted) -> ChangeCounts:
-        """The counts of all others and of these."""
-        closed = {door: 0 if door in wanted.doors() else self.doors[door] for door in self.doors}
-        dues = [due for due in (counts.refresh_due, self.refresh_due) if due is not None]
-        return dataclasses.replace(
-            counts,
-            audience=counts.audience + self.doors.total(),
-            held_out=counts.held_out + closed.get("held_out", 0),
-            suppressed=counts.suppressed + closed.get("suppressed", 0),
-            no_consent=counts.no_consent + closed.get("no_consent", 0),
-            no_usable_key=counts.no_usable_key + self.doors.total() - sum(closed.values()) - self.wanted,
-            wanted=counts.wanted + self.wanted,
-            last_known=counts.last_known + self.unchanged,
-            unchanged=counts.unchanged + self.unchanged,
-            known_refused=counts.known_refused + self.known_refused,
-            refresh_due=min(dues, default=None),
-        )
+    _Side = tuple[pads.Dataset, Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Apart:
-    """The rows that SQL has to look at. `holders` are records, among them those that share an identifier with a leaver.
+    """The rows that SQL has to look at. `holders` are records of others who may share an identifier with a leaver.
 
-    Of the holders only those who are not in `acknowledged` are unaffected people.
+    `plain`: what is sent beside that, None where everybody is left to the SQL.
     """
 
     audience: pads.Dataset
     acknowledged: pads.Dataset | None
     holders: pads.Dataset | None
-    people: Unaffected
+    people: People
+    plain: Plain | None = None
 
 
 @contextlib.contextmanager
@@ -90,20 +77,32 @@ def set_apart(
     workdir: Path,
 ) -> Iterator[Apart]:
     """Divide people. What is kept of the affected lies below `workdir` until the context ends."""
-    everybody = Apart(audience, acknowledged, None, Unaffected())
+    import pyarrow as pa
+
+    everybody = Apart(audience, acknowledged, None, People())
     # A replace sends everybody or nobody.
     if acknowledged is None or wanted.mode is Mode.REPLACE:
         yield everybody
         return
     workdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=workdir, prefix="changes-") as folder:
-        said_no = marks_of(suppressions)
-        divider = _Divider((audience, acknowledged), said_no, wanted, refresh, Path(folder))
         try:
-            apart = divider.divided()
+            # Not held by a name: the marks of a divider are 32 MB, and the SQL comes after it.
+            apart = _Divider((audience, acknowledged), marks_of(suppressions), wanted, refresh, Path(folder)).divided()
         except UnsortedError:
             apart = None
+        pa.default_memory_pool().release_unused()
         yield apart or everybody
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Judged:
+    """Masks of people who are unaffected or new, and of old records that are known or go. SQL decides about others."""
+
+    unaffected: Any
+    comes: Any
+    known: Any
+    goes: Any
 
 
 class _Divider:
@@ -119,42 +118,62 @@ class _Divider:
         self._wanted, self._refresh, self._folder = wanted, refresh, folder
         self._lanes = lanes_of(wanted)
         self._suppressed = suppressed
-        self._people = Unaffected()
-        self._leaving = Shared(wanted)
+        self._people = People()
+        self._is_plain_possible = Plain.is_possible(wanted)
+        self._leaving, self._staying = Shared(wanted), Bits()
         self._witnesses: list[tuple[Lane, pa.RecordBatch]] = []
 
     def divided(self) -> Apart | None:
         """None where a record is not what its cells say: made under another choice of keys, or by another version."""
+        import pyarrow as pa
+
         audience, acknowledged = self._tables
         named_by = frozenset() if self._suppressed.is_empty else NAMED_BY
         ours = filled(audience, {"member_id", "eligibility", *self._wanted.forms, *named_by})
         theirs = filled(acknowledged, set(acknowledged.schema.names))
-        schemas = HASHED_AUDIENCE.arrow_schema(), ACKNOWLEDGED.arrow_schema()
-        people = Kept(self._folder / "audience.arrow", schemas[0], ours)
-        records = Kept(self._folder / "acknowledged.arrow", schemas[1], theirs)
-        for rows, keys, old, old_keys in side_by_side((audience, ours), (acknowledged, theirs), "member_id"):
-            unaffected, known = self._judged(rows, keys, old, old_keys)
-            people.add(rows, ~unaffected)
-            self._leaving.add(records.add(old, ~known))
+        people, comers = (self._kept(name, HASHED_AUDIENCE, ours) for name in ("audience", "comers"))
+        records, leavers = (self._kept(name, ACKNOWLEDGED, theirs) for name in ("acknowledged", "leavers"))
+        # Judged by another thread: numpy and Arrow let go of the interpreter while they work on a column.
+        for rows, old, judged in ahead(self._judged_ranges((audience, ours), (acknowledged, theirs))):
+            people.add(rows, ~(judged.unaffected | judged.comes))
+            comers.add(rows, judged.comes)
+            self._leaving.add(records.add(old, ~(judged.known | judged.goes)))
+            self._leaving.add(leavers.add(old, judged.goes))
+            self._staying.add(judged.known)
         if not self._records_are_what_they_say():
             return None
-        return Apart(people.dataset(), records.dataset(), self._holders(acknowledged, theirs), self._people)
+        plain = Plain(self._wanted, self._folder)
+        holders = self._holders(theirs, plain, comers, people)
+        for old in leavers.batches(leavers.columns):
+            may_share = holders.by.found(old)
+            records.add(old, may_share)
+            plain.add_leavers(old.filter(pa.array(~may_share)))
+            self._people.removes += int((~may_share).sum())
+        return Apart(people.dataset(), records.dataset(), holders.dataset(), self._people, plain)
 
-    def _judged(self, rows: Any, keys: Any, old: Any, old_keys: Any) -> tuple[Any, Any]:
-        """Masks of the people, and of the old records, of whom nothing has to be decided."""
+    def _kept(self, name: str, table: Table, columns: Sequence[str]) -> Kept:
+        return Kept(self._folder / f"{name}.arrow", table.arrow_schema(), columns)
+
+    def _judged_ranges(self, left: _Side, right: _Side) -> Iterator[tuple[Any, Any, _Judged]]:
+        for rows, keys, old, old_keys in side_by_side(left, right, "member_id", coded=("eligibility", "standing")):
+            yield rows, old, self._judged(rows, keys, old, old_keys)
+
+    def _judged(self, rows: Any, keys: Any, old: Any, old_keys: Any) -> _Judged:
         import numpy as np
 
         count, doors = len(keys), self._doors(rows)
-        if not count:
-            return np.zeros(0, np.bool_), np.zeros(len(old_keys), np.bool_)
-        wants = [doors & usable(rows, lane, count) for lane in self._lanes]
-        owner, is_owned = owners(rows, keys, old, old_keys)
         standing = old.column("standing")
         is_acknowledged, is_rejected = is_value(standing, "acknowledged"), is_value(standing, "rejected")
+        if not count:
+            nobody = np.zeros(0, np.bool_)
+            goes = self._goes(old, old_keys, is_acknowledged)
+            return _Judged(nobody, nobody, np.zeros(len(old_keys), np.bool_), goes)
+        wants = [doors & usable(rows, lane, count) for lane in self._lanes]
+        owner, is_owned = owners(rows, keys, old, old_keys)
         is_quiet = is_owned & (is_acknowledged | is_rejected) & ~self._is_due(old, is_acknowledged)
         same = np.zeros(len(old_keys), np.bool_)
         for lane, wanted in zip(self._lanes, wants, strict=True):
-            equal = is_quiet & wanted[owner] & same_records(rows, old, owner, lane)
+            equal = is_quiet & np.take(wanted, owner) & same_records(rows, old, owner, lane)
             self._note_witness(lane, old, equal)
             same |= equal
         due = sum(wanted.astype(np.int64) for wanted in wants)
@@ -162,11 +181,25 @@ class _Divider:
         has_same = np.bincount(owner[same], minlength=count)
         refused = np.bincount(owner[same & is_rejected], minlength=count)
         is_alike = (refused == 0) | (refused == has)
-        unaffected = (has == due) & (has_same == due) & is_alike & ~twins(keys) & ~may_be_named(rows, self._suppressed)
-        known = is_owned & unaffected[owner]
-        self._count(rows, unaffected, due > 0, refused > 0)
+        is_one = ~twins(keys) & ~may_be_named(rows, self._suppressed)
+        unaffected = (has == due) & (has_same == due) & is_alike & is_one
+        comes = (has == 0) & (due > 0) & is_one & self._is_plain_possible
+        known = is_owned & np.take(unaffected, owner)
+        goes = self._goes(old, old_keys, is_acknowledged & (np.take(keys, owner) != old_keys))
+        self._count(rows, unaffected, comes, due > 0, refused > 0)
         self._note_due(old, known & is_acknowledged)
-        return unaffected, known
+        return _Judged(unaffected, comes, known, goes)
+
+    def _goes(self, old: Any, old_keys: Any, is_gone: Any) -> Any:
+        """A numpy mask: of the gone, those who have one record, and in it an identifying key."""
+        import numpy as np
+
+        has_key = np.zeros(len(old_keys), np.bool_)
+        if self._is_plain_possible and is_gone.any():
+            for form in self._wanted.identifying():
+                if form in old.schema.names:
+                    has_key |= validity(old.column(form))
+        return is_gone & has_key & ~twins(old_keys)
 
     def _doors(self, rows: Any) -> Any:
         import numpy as np
@@ -196,50 +229,57 @@ class _Divider:
         micros = answered.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
         return np.where(validity(answered), micros / 1e6, undated)
 
-    def _count(self, rows: Any, unaffected: Any, is_wanted: Any, is_refused: Any) -> None:
+    def _count(self, rows: Any, unaffected: Any, comes: Any, is_wanted: Any, is_refused: Any) -> None:
         import pyarrow as pa
 
         people = self._people
-        doors = rows.column("eligibility").filter(pa.array(unaffected)).value_counts().to_pylist()
-        people.doors.update({door["values"]: door["counts"] for door in doors})
-        people.wanted += int((unaffected & is_wanted).sum())
+        people.doors.update(counted_values(rows.column("eligibility"), unaffected | comes))
+        people.adds += int(comes.sum())
+        people.wanted += int((unaffected & is_wanted).sum() + comes.sum())
         people.known_refused += int((unaffected & is_refused).sum())
         people.unchanged += int((unaffected & is_wanted & ~is_refused).sum())
+        if self._refresh is not None and comes.any():
+            members = rows.column("member_id").filter(pa.array(comes))
+            self._people.due_at(due_dates(members, self._refresh.now, self._wanted.contract).min())
 
     def _note_due(self, old: Any, chosen: Any) -> None:
-        if self._refresh is None or self._wanted.contract.expiry_days is None or not chosen.any():
-            return
-        due = due_dates(old.column("member_id"), self._answered(old), self._wanted.contract)[chosen].min()
-        self._people.refresh_due = min(float(due), self._people.refresh_due or float(due))
+        if self._refresh is not None and chosen.any():
+            due = due_dates(old.column("member_id"), self._answered(old), self._wanted.contract)
+            self._people.due_at(due[chosen].min())
 
     def _note_witness(self, lane: Lane, old: Any, equal: Any) -> None:
         if equal.any():
+            asked = old.select(["record_id", *(form for form in lane.forms if form in old.schema.names)])
             # Taken, not sliced: a slice would keep its whole range in memory.
-            self._witnesses.append((lane, old.take([int(equal.argmax())])))
+            self._witnesses.append((lane, asked.take([int(equal.argmax())])))
 
     def _records_are_what_they_say(self) -> bool:
         """Whether ids of records are made as ours are: asked of one record of every range and lane."""
         import pyarrow as pa
 
-        with engine.connect(self._folder) as db:
-            for lane in self._lanes:
-                rows = [row for of, row in self._witnesses if of is lane]
-                if not rows:
-                    continue
-                absent = "".join(f", NULL AS {form}" for form in lane.forms if form not in rows[0].schema.names)
-                db.register("witness", pa.Table.from_batches(rows))
-                made = f"SELECT record_id AS noted, {record_id(lane.forms)} AS made"
-                sql = f"SELECT count(*) FROM ({made} FROM (SELECT *{absent} FROM witness)) WHERE noted <> made"
-                if engine.number(db, sql):
-                    return False
+        arrow: Any = pa
+        for lane in self._lanes:
+            asked = [row for of, row in self._witnesses if of is lane]
+            if asked and not (rows := arrow.concat_batches(asked)).column("record_id").equals(
+                record_ids(rows, lane.forms)
+            ):
+                return False
         return True
 
-    def _holders(self, acknowledged: pads.Dataset, columns: Sequence[str]) -> pads.Dataset | None:
-        """Records that may share an identifier with one that somebody may lose."""
-        wanted = self._leaving.columns(columns)
-        if not wanted:
-            return None
-        holders = Kept(self._folder / "holders.arrow", ACKNOWLEDGED.arrow_schema(), ["member_id", *wanted])
-        for rows in stream(acknowledged, holders.columns):
-            holders.add(rows, self._leaving.found(rows))
-        return holders.dataset()
+    def _holders(self, columns: Sequence[str], plain: Plain, comers: Kept, people: Kept) -> Holders:
+        """Who may share an identifier with one that somebody may lose. The newcomers' records are made on the way."""
+        import pyarrow as pa
+
+        acknowledged = self._tables[1]
+        asked = self._leaving.columns(columns)
+        holders = Holders(self._kept("holders", ACKNOWLEDGED, asked) if asked else None, self._wanted)
+        staying = self._staying.read()
+        for rows in stream(acknowledged, asked) if asked else ():
+            holders.add(rows, self._leaving.found(rows) & staying.next(rows.num_rows))
+        for rows in comers.batches(comers.columns):
+            for records in plain.add_newcomers(rows):
+                holders.add(records, self._leaving.found(records))
+        for rows in people.batches(people.columns):
+            # Not kept: the SQL knows what they have.
+            holders.by.add(rows.filter(pa.array(self._leaving.found(rows))))
+        return holders

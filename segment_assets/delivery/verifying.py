@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import PermanentError, SegmentAssetsError
 from segment_assets.delivery.approvals import approvals_of
 from segment_assets.delivery.ledger import AudienceLedger, Chain, DeliveryLog, canonical, checksum
+from segment_assets.delivery.ledger_rows import receipt_rows, rejection_rows
 from segment_assets.delivery.overlay import OverlayLake
 from segment_assets.delivery.redacting import redacted_digests, redactions_of
 from segment_assets.delivery.settling import balanced, settle
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
+
+    import pyarrow as pa
 
     from segment_assets.contracts import Lake, Snapshot
     from segment_assets.delivery.ledger import Entry, Pair
@@ -39,6 +42,8 @@ _PARTS_OF_AN_ENTRY = {"number", "kind", "at", "previous", "body"}
 # What there is of what a delivery was computed from.
 _AGAIN, _GONE, _REDACTED = "as it was", "past its retention", "without people who asked to be forgotten"
 _RESTORE = "restore it from the backup of the lake"
+# A backup has whoever was forgotten since.
+_AND_REDACT = ", and materialize erasure/platforms, which takes those out again who were forgotten"
 # Kept in the partition of their delivery's number; snapshots of changes and state are named by entries.
 _OF_A_DELIVERY = [
     table.name
@@ -146,17 +151,38 @@ class Verifier:
 
     def _settled_again(self, pair: Pair, log: DeliveryLog) -> str:
         """Prove the rows and the state of a closed delivery, as far as its changes and states are what they were."""
+        import pyarrow as pa
+
         closed = log.closed
         assert closed is not None
         row = self._row(pair, log, closed)
+        # Of these the ledger says every value, whatever there is of the changes.
+        for table, made in ((RECEIPTS, receipt_rows), (REJECTIONS, rejection_rows)):
+            said = pa.Table.from_pylist(list(made(log.header["delivery_id"], log)), table.arrow_schema())
+            self._same_rows(pair, log, closed, table.name, said)
+        found = self._found_of(pair, log, closed)
+        if found != _AGAIN:
+            return found
+        try:
+            self._compute_again(pair, log, closed, row)
+        except Exception:
+            # People may have been taken out of what it is computed from since it was looked at.
+            if self._found_of(pair, log, closed) != _REDACTED:
+                raise
+            return _REDACTED
+        return _AGAIN
+
+    def _found_of(self, pair: Pair, log: DeliveryLog, closed: Entry) -> str:
+        """What there is of the changes and states of a delivery."""
         named = [(CHANGES.name, log.header["changes"]), (ACKNOWLEDGED.name, closed.body["state"])]
         if log.header["from_state"]:
             named.append((ACKNOWLEDGED.name, log.header["from_state"]))
         # All are looked at, also behind one that is past its retention.
         found = {self._found(pair, log, closed, table, version) for table, version in named}
-        for what in (_GONE, _REDACTED):
-            if what in found:
-                return what
+        return next((what for what in (_GONE, _REDACTED) if what in found), _AGAIN)
+
+    def _compute_again(self, pair: Pair, log: DeliveryLog, closed: Entry, row: Mapping[str, Any]) -> None:
+        """Settle a delivery once more, and compare."""
         folder = f"{pair.prefix}/deliveries"
         with self.scratch() as above:
             hidden = f"{folder}/{log.number:06d}/{closed.number:06d}.json"
@@ -169,7 +195,6 @@ class Verifier:
             except SegmentAssetsError as error:
                 raise MisfitError(f"{pair}: delivery {log.number} cannot be settled again: {error}") from error
             self._same(pair, log, closed, above, chain.entries[-1])
-        return _AGAIN
 
     def _row(self, pair: Pair, log: DeliveryLog, closed: Entry) -> Mapping[str, Any]:
         """The delivery's own row, which must say what its header and its closing entry say, and add up."""
@@ -201,28 +226,23 @@ class Verifier:
                 return _GONE
             said = f"{table}[{pair.partition}] lacks version {version[:12]} of delivery {log.number}, before its time"
             raise MisfitError(f"{said}; {_RESTORE}") from None
-        noted = redacted_digests(self.lake, table, pair.partition, lambda: self.now).get(version, [])
+        # The digest before the notes: whoever replaces the rows meanwhile has noted it by then.
         digest = _digest(self.lake, snapshot)
+        noted = redacted_digests(self.lake, table, pair.partition, lambda: self.now).get(version, [])
         if digest == version and not snapshot.redacted:
             return _AGAIN
-        if digest not in noted:
+        if digest not in _may_have(snapshot, noted):
             said = f"{table}[{pair.partition}]: version {version[:12]} of delivery {log.number} was altered"
-            raise MisfitError(f"{said}; {_RESTORE}")
+            raise MisfitError(f"{said}; {_RESTORE}{_AND_REDACT if noted else ''}")
         return _REDACTED
 
     def _same(self, pair: Pair, log: DeliveryLog, closed: Entry, again: Lake, entry: Entry) -> None:
         """What was settled again against what there is: tables row by row, the state, the closing entry."""
         partition = f"{pair.partition}/{log.number:06d}"
         for table in _OF_A_DELIVERY:
-            made, there = again.current(table, partition), self.lake.current(table, partition)
-            if made is None:
-                continue
-            if there is None:
-                if self.now - closed.at > TABLES[table].retention_days * _DAY:
-                    continue
-                raise MisfitError(f"{table}[{partition}] is missing; {_RESTORE}")
-            if again.dataset(made).to_table() != self.lake.dataset(there).to_table():
-                raise MisfitError(f"{table}[{partition}] is not what changes and receipts add up to; {_RESTORE}")
+            made = again.current(table, partition)
+            if made is not None:
+                self._same_rows(pair, log, closed, table, again.dataset(made).to_table())
         state = closed.body["state"]
         if entry.body["state"] != state:
             rows = again.dataset(again.snapshot(ACKNOWLEDGED.name, pair.partition, entry.body["state"]))
@@ -234,6 +254,17 @@ class Verifier:
                 raise MisfitError(f"{said} is not what changes and receipts add up to; {_RESTORE}")
         if {**entry.body, "state": state} != closed.body:
             raise MisfitError(f"{pair}: the closing entry of delivery {log.number} is not what its receipts add up to")
+
+    def _same_rows(self, pair: Pair, log: DeliveryLog, closed: Entry, table: str, made: pa.Table) -> None:
+        """A table's rows of a delivery, which may be missing only when their retention has passed."""
+        partition = f"{pair.partition}/{log.number:06d}"
+        there = self.lake.current(table, partition)
+        if there is None:
+            if self.now - closed.at > TABLES[table].retention_days * _DAY:
+                return
+            raise MisfitError(f"{table}[{partition}] is missing; {_RESTORE}")
+        if made != self.lake.dataset(there).to_table():
+            raise MisfitError(f"{table}[{partition}] is not what changes and receipts add up to; {_RESTORE}")
 
     def _no_strangers(self, pair: Pair, deliveries: int) -> None:
         """Rows of a delivery that the ledger does not know: a folder of it is gone, or the rows were put there."""
@@ -252,6 +283,13 @@ def _follows(pair: Pair, log: DeliveryLog, before: DeliveryLog | None) -> None:
     previous = before.header["delivery_id"] if before is not None else ""
     if log.header["previous_delivery"] != previous or log.header["from_state"] not in {left, ""}:
         raise MisfitError(f"{pair}: delivery {log.number} does not follow delivery {log.number - 1}; {_RESTORE}")
+
+
+def _may_have(snapshot: Snapshot, noted: list[str]) -> list[str]:
+    """The digests that a redacted version may have: what it says itself, or a later note whose run was interrupted."""
+    known = [snapshot.id, *noted]
+    last = snapshot.redacted or snapshot.id
+    return known[len(known) - 1 - known[::-1].index(last) :] if last in known else []
 
 
 def _digest(lake: Lake, snapshot: Snapshot) -> str:

@@ -36,6 +36,7 @@ from segment_assets.contracts import (
 from segment_assets.destinations.criteo_answers import accepted, counted, is_gone, listed, size_report
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.templates import holders_once, json_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,25 +139,35 @@ class CriteoContactLists:
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch of one kind of identifier, each of which goes once, whoever shares it."""
+        sent = self.contract.match_keys[self._key(session)]
+        people = holders_once(members, sent.form)
         attributes = {
             "operation": _OPERATIONS[operation],
-            "identifierType": self.contract.match_keys[self._key(session)].field,
-            "identifiers": list(self._holders(members, session)),
+            "identifierType": sent.field,
+            "identifiers": json_records(people, lambda one: self._cell(one.keys.get(sent.form), sent.encoding)),
         }
         body = {"data": {"type": "ContactlistAmendment", "attributes": attributes}}
         return Request("PATCH", f"{self._base}/{audience_id}/contact-list", json=body)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Count what the answer proves. Criteo shows some of the invalid; whose the others are is unproven."""
-        holders = self._holders(members, session)
         valid, invalid, shown = counted(accepted(response, self.account, has_people=True), self.account)
+        if valid >= len(members) and not shown:
+            # As many as nobody shares: there is nothing to look for.
+            return self._answer(members, session, response, {}, 0)
+        holders = self._holders(members, session)
         found = shown & holders.keys()
         named = found if len(found) <= invalid else frozenset[str]()
         rejected = {place: "invalid_identifier" for one in named for place in holders[one]}
         unknown = max(0, len(holders) - valid - len(named))
         # At worst those that most people share.
         shares = sorted((len(places) for one, places in holders.items() if one not in named), reverse=True)
-        unproven = sum(shares[:unknown])
+        return self._answer(members, session, response, rejected, sum(shares[:unknown]))
+
+    @staticmethod
+    def _answer(
+        members: Sequence[Member], session: Session, response: Response, rejected: Mapping[int, str], unproven: int
+    ) -> Answer:
         return Answer(
             received=len(members),
             accepted=len(members) - len(rejected) - unproven,

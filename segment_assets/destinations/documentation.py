@@ -146,6 +146,8 @@ def _limits(contract: Contract) -> Iterator[list[str]]:
     if contract.replacing:
         told = f"{contract.replacing.most_members:,} members, {contract.replacing.window_seconds:,.0f} s"
         yield ["a replace takes at most", told]
+        if contract.replacing.rest_seconds:
+            yield ["the next list after one", f"after {_time(contract.replacing.rest_seconds)}"]
     if contract.follow:
         follow = contract.follow
         yield ["jobs are asked about", f"after {_time(follow.first)}, at the longest every {_time(follow.longest)}"]

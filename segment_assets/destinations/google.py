@@ -35,6 +35,7 @@ from segment_assets.destinations import google_size
 from segment_assets.destinations.google_answers import accepted, items, job_report, not_understood, warnings
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.templates import json_records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -169,20 +170,14 @@ class GoogleDataManager:
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch. Raises NeedsHumanError when people would be added without the plan's statements."""
         del session  # a request stands alone here
-        body: dict[str, Any] = {
-            "destinations": [self._destination(audience_id)],
-            "encoding": "HEX",
-            "audienceMembers": [{"userData": {"userIdentifiers": self._identifiers(member)}} for member in members],
-        }
+        body: dict[str, Any] = {"destinations": [self._destination(audience_id)], "encoding": "HEX"}
         if operation is Operation.REMOVE:
+            body["audienceMembers"] = json_records(members, lambda member: self._record(member, {}))
             return Request("POST", "/v1/audienceMembers:remove", json=body)
         terms = self._stated("terms_of_service", self.statements)
-        body["termsOfService"] = {"customerMatchTermsOfServiceStatus": terms}
         stated = {column: self._stated(column, self.statements) for column in self.contract.consent}
-        for sent, member in zip(body["audienceMembers"], members, strict=True):
-            consent = _consent(member, stated)
-            if consent:
-                sent["consent"] = consent
+        body["audienceMembers"] = json_records(members, lambda member: self._record(member, stated))
+        body["termsOfService"] = {"customerMatchTermsOfServiceStatus": terms}
         return Request("POST", "/v1/audienceMembers:ingest", json=body)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
@@ -238,6 +233,12 @@ class GoogleDataManager:
             kind = self.login_account_type or self.account_type
             place["loginAccount"] = {"accountType": kind, "accountId": self.login_account}
         return place
+
+    def _record(self, member: Member, stated: Mapping[str, str]) -> dict[str, Any]:
+        """One person. `stated` is what the plan states of consent, nothing for a removal, which has no consent."""
+        consent = _consent(member, stated)
+        identifiers = {"userData": {"userIdentifiers": self._identifiers(member)}}
+        return {**identifiers, "consent": consent} if consent else identifiers
 
     def _identifiers(self, member: Member) -> list[dict[str, Any]]:
         """E-mail, phone and address, of which the address goes with all of its parts or not at all."""

@@ -32,6 +32,7 @@ from segment_assets.destinations.linkedin_answers import accepted, element_codes
 from segment_assets.destinations.linkedin_size import size_report
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.templates import json_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -136,7 +137,7 @@ class LinkedInSegments:
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch: an element for each person, with every identifier of theirs."""
         del session  # a request stands alone here
-        elements = [self._element(operation, member) for member in members]
+        elements = json_records(members, lambda member: self._element(operation, member))
         path = f"{_SEGMENTS}/{audience_id}/users"
         return Request("POST", path, json={"elements": elements}, headers=self._headers("BATCH_CREATE"))
 

@@ -15,9 +15,10 @@ for deletion files, `removals_prefix` is the documented way. Another vendor tell
 fails, and whoever says no usually comes alone: so every file ends with 24 digests of nobody, who is not in the field.
 
 By SFTP a file is written under a name with a dot in front and `.part` behind, and renamed. That LiveRamp fetches no
-such name is ours to assume; whoever is in doubt has it wait for the marker. The server's key is not published: it goes
-into the plan or into the account's secret on LiveRamp's own word. For EMEA another vendor tells that a private key is
-needed; a password does for others.
+such name is ours to assume; whoever is in doubt has it wait for the marker. What a process that was killed leaves under
+such a name is removed when a file is put into that folder a day later. The server's key is not published: on LiveRamp's
+own word it goes into the account's secret, which is believed before the plan; a plan that names a `server` of its own
+needs it there. For EMEA another vendor tells that a private key is needed; a password does for others.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ CONTRACT = Contract(
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NO_BUCKET = re.compile("")
-_PREFIX = re.compile(r"[\w.-]+(?:/[\w.-]+){0,9}")
+# No folder begins with a dot: `..` would be somebody else's.
+_PREFIX = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){0,9}", re.ASCII)
 _KEY = "audience_key"
 _DIGEST_BYTES = 32
 # A segment's name at LiveRamp has at most 250 characters, of which "=1" are its own.
@@ -230,8 +232,8 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
     `removals_prefix`, where LiveRamp has set up a place for deletion files. For SFTP only: `server`, a host and, where
     it is not 22, its port (files.liveramp.com without one); `host_key`, its public keys, each on a line of its own.
 
-    By SFTP the account's secret holds `user`, `password` or `private_key` (without a passphrase), and `host_key`
-    where the plan has none.
+    By SFTP the account's secret holds `user`, `password` or `private_key` (without a passphrase), and `host_key`; that
+    of the plan is for a secret without one, and for no `server` of the plan's.
     """
     del statements
     given = known_settings("liveramp", settings, _SETTINGS)

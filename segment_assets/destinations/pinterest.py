@@ -40,6 +40,7 @@ from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.pinterest_answers import accepted, code_of, page_of
 from segment_assets.destinations.pinterest_size import size_report
 from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.templates import joined_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -138,7 +139,7 @@ class PinterestCustomerLists:
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch: all digests of its people in one text, with commas between them."""
         del session  # a request stands alone here
-        records = ",".join(record for member in members for record in self._records(member))
+        records = joined_texts(members, lambda member: ",".join(self._records(member)))
         path = f"{self._lists}/{audience_id.partition('/')[0]}"
         return Request("PATCH", path, json={"operation_type": _OPERATIONS[operation], "records": records})
 

@@ -30,6 +30,7 @@ from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.reddit_answers import accepted, data, data_list, next_page, size_report
 from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.templates import json_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +123,7 @@ class RedditCustomAudiences:
         body = {
             "action_type": _ACTIONS[operation],
             "column_order": [sent.field],
-            "user_data": [[digest] for digest in _digests(members, sent.form)],
+            "user_data": json_records(members, lambda member: [_digest(member, sent.form)]),
         }
         return self._asked("PATCH", f"{_AUDIENCES}/{audience_id}/users", {"data": body})
 
@@ -173,13 +174,12 @@ class RedditCustomAudiences:
         return told
 
 
-def _digests(members: Sequence[Member], form: str) -> list[str]:
-    """The digest of each member, in their order. A raw value never passes for one."""
-    values = [member.keys.get(form) for member in members]
-    digests = [value.hex() for value in values if isinstance(value, bytes) and len(value) == _DIGEST_BYTES]
-    if len(digests) != len(members):
+def _digest(member: Member, form: str) -> str:
+    """The digest of a member. A raw value never passes for one."""
+    value = member.keys.get(form)
+    if not isinstance(value, bytes) or len(value) != _DIGEST_BYTES:
         raise PermanentError("reddit: a member of the batch has no SHA-256 digest of its kind; nothing was sent")
-    return digests
+    return value.hex()
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> RedditCustomAudiences:

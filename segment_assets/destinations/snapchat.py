@@ -31,6 +31,7 @@ from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.snapchat_answers import entities, next_page, size_report, uploaded_users
+from segment_assets.destinations.templates import holders_once, json_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -116,7 +117,8 @@ class SnapchatCustomerLists:
         """One batch of one kind of identifier, each identifier once. A removal is a DELETE with a body."""
         (key,) = session.lane
         sent = self.contract.match_keys[key]
-        data = [[digest] for digest in dict.fromkeys(_digests(members, sent.form))]
+        people = holders_once(members, sent.form)
+        data = json_records(people, lambda member: [_digest(member, sent.form)])
         user: dict[str, Any] = {"schema": [sent.field], "data": data}
         if operation is Operation.REMOVE:
             user["id"] = audience_id
@@ -129,10 +131,11 @@ class SnapchatCustomerLists:
         """
         uploaded = uploaded_users(response, self.account)
         (key,) = session.lane
-        owners = collections.Counter(_digests(members, self.contract.match_keys[key].form))
-        lacking = max(0, len(owners) - uploaded)
+        form = self.contract.match_keys[key].form
+        lacking = max(0, len(holders_once(members, form)) - uploaded)
         # An identifier that two people share may be the one that lacks: the most that can be unproven.
-        unproven = sum(people for _, people in owners.most_common(lacking)) if lacking else 0
+        owners = collections.Counter(member.keys[form] for member in members) if lacking else collections.Counter()
+        unproven = sum(people for _, people in owners.most_common(lacking))
         return Answer(
             received=len(members) - unproven,
             accepted=len(members) - unproven,
@@ -179,13 +182,12 @@ class SnapchatCustomerLists:
         return told
 
 
-def _digests(members: Sequence[Member], form: str) -> list[str]:
-    """The digest of each member, in their order. A raw value never passes for one."""
-    values = [member.keys.get(form) for member in members]
-    digests = [value.hex() for value in values if isinstance(value, bytes) and len(value) == _DIGEST_BYTES]
-    if len(digests) != len(members):
+def _digest(member: Member, form: str) -> str:
+    """The digest of a member. A raw value never passes for one."""
+    value = member.keys.get(form)
+    if not isinstance(value, bytes) or len(value) != _DIGEST_BYTES:
         raise PermanentError("snapchat: a member of the batch has no SHA-256 digest of its kind; nothing was sent")
-    return digests
+    return value.hex()
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> SnapchatCustomerLists:

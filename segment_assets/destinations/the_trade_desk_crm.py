@@ -15,7 +15,10 @@ tells: everybody is unproven, and a wrong row is passed over.
 
 Uncertain, with a setting each: the word for adding (`append_word`: Add, or Append), the path on which segments are made
 (`segment_path`: targeting/segment, or segment), and whether files of a segment are worked on in the order in which they
-come (`files_in_order`: unknown, or yes); as long as it is unknown, a list that replaces is one file of at most 100,000.
+come (`files_in_order`: unknown, or yes). As long as it is unknown, a list that replaces is one file of at most 100,000,
+and six hours pass between a file that replaces and the next one. Only a file of nobody goes at once when somebody says
+no; a file from before that is worked on after it would bring them back until the list which follows has taken its
+place. Were The Trade Desk ever more than six hours late, it would be until the next list.
 
 E-mails of Europe (EEA, UK, Switzerland) want EUIDs, and how these are asked for by file was not read: an account of
 `the_trade_desk` sends them. The Trade Desk's deletion call takes ids only, so whoever is to be forgotten leaves the
@@ -76,8 +79,8 @@ CONTRACT = Contract(
     expiry_days=180,
     first_party_only=True,
     modes=(Mode.ADD_ONLY, Mode.REPLACE),
-    # One file, see above; so the time is ours.
-    replacing=Replacing(window_seconds=3_600.0, most_members=_MEMBERS_OF_A_FILE),
+    # One file, see above; so the times are ours.
+    replacing=Replacing(window_seconds=3_600.0, most_members=_MEMBERS_OF_A_FILE, rest_seconds=21_600.0),
     # The segment is emptied, and filled again by the next run.
     on_refused_removal="delete",
     evidence="none of any person: The Trade Desk takes a file, and what it makes of it nothing tells",
@@ -147,7 +150,8 @@ class TradeDeskFiles:
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """Put nobody in the place of everybody. The segment stays; one that is gone is fine."""
         response = transport.send(self._file(audience_id, _REPLACE, _digests_of_nobody(self.contract.minimum_members)))
-        if response.status != HTTPStatus.NOT_FOUND:
+        # A 404 of those who keep the files says that nobody was emptied out.
+        if response.status != HTTPStatus.NOT_FOUND or not drops.is_refused_by_the_platform(response):
             drops.must_be_received(response, self._us)
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:

@@ -66,7 +66,7 @@ class DropTransport:
             )
         wanted = {"PiiType": self.pii_type, MODE: mode}
         where = self.inner.send(Request("POST", request.path, json=wanted))
-        if where.status >= HTTPStatus.BAD_REQUEST:
+        if not _is_success(where):
             return where
         return self.inner.send(
             Request("PUT", _address(where), content=request.content, content_type=request.content_type)
@@ -88,14 +88,24 @@ def accepted(response: Response, account: str) -> Mapping[str, Any]:
 
 
 def must_be_received(response: Response, account: str) -> None:
-    """Raise as `accepted` for a file that was not taken. Who refuses in no JSON is where the files are kept."""
-    if response.status >= HTTPStatus.BAD_REQUEST and not isinstance(response.json, dict):
-        refusal = TransientError(
-            f"{account}: answer {response.status}: the file was not taken; it is sent again, to a new address"
-        )
-        refusal.code = str(response.status)
-        raise refusal
-    _must_not_be_refused(response, account)
+    """Raise as `accepted` for a file that was not taken. Who refuses in no JSON is where the files are kept.
+
+    A redirect is no success either: nobody follows it, so the file is nowhere.
+    """
+    if is_refused_by_the_platform(response):
+        _must_not_be_refused(response, account)
+    if _is_success(response):
+        return
+    refusal = TransientError(
+        f"{account}: answer {response.status}: the file was not taken; it is sent again, to a new address"
+    )
+    refusal.code = str(response.status)
+    raise refusal
+
+
+def is_refused_by_the_platform(response: Response) -> bool:
+    """Whether it is The Trade Desk that refuses, and not where the files are kept."""
+    return response.status >= HTTPStatus.BAD_REQUEST and isinstance(response.json, dict)
 
 
 def segments(body: Mapping[str, Any]) -> tuple[Sequence[Mapping[str, Any]], str]:
@@ -111,6 +121,10 @@ def segment_id(segment: Mapping[str, Any], account: str) -> str:
     if not isinstance(told, str) or not _ID.fullmatch(told):
         raise TransientError(f"{account}: a segment came without its id; it is looked for again")
     return told
+
+
+def _is_success(response: Response) -> bool:
+    return HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def _address(response: Response) -> str:

@@ -34,6 +34,7 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
+from segment_assets.destinations.templates import json_records, one_of_each_kind
 from segment_assets.destinations.tiktok_answers import GONE, accepted, audience_list, is_throttle, told_code
 
 if TYPE_CHECKING:
@@ -127,16 +128,18 @@ class TikTokSegments:
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch: the fields that anybody in it has, and for each person a cell per field, unknown ones empty."""
         del session  # a request stands alone here
-        people = [self._digests(operation, member) for member in members]
-        schema = [field for field in self._fields(operation) if any(field in person for person in people)]
+        known = set[str]().union(*(self._digests(operation, member) for member in one_of_each_kind(members)))
+        schema = [field for field in self._fields(operation) if field in known]
+
+        def row(member: Member) -> list[dict[str, Any]]:
+            person = self._digests(operation, member)
+            return [{"id": person[field], "audience_ids": [audience_id]} if field in person else {} for field in schema]
+
         body = {
             "advertiser_ids": [self.account],
             "action": _ACTIONS[operation],
             "id_schema": schema,
-            "batch_data": [
-                [{"id": person[field], "audience_ids": [audience_id]} if field in person else {} for field in schema]
-                for person in people
-            ],
+            "batch_data": json_records(members, row),
         }
         return Request("POST", _MAPPING, json=body)
 

@@ -229,8 +229,9 @@ class AwsDoctor:
         else:
             secret = f"{account.destination}.{account.account}"
             fields = dict(account_probes.fields_of(self._secrets("delivery"), secret))
-            # A server's public key is no secret: the plan may have it.
-            fields |= {key: "" for key in ("host_key",) if fields and key in account.settings}
+            # A server's public key is no secret: the plan may have it, but not of a server that the plan chose.
+            is_planned = "host_key" in account.settings and "server" not in account.settings
+            fields |= {"host_key": ""} if fields and is_planned else {}
             found = list(judge_secret(f"{self.settings.secrets_prefix}/{secret}", fields, contract, subject))
             yield from found
             if any(finding.level is Level.WRONG for finding in found):

@@ -5,6 +5,7 @@ Belongs here: YAML, and the way from a mistake to its line. Not here: what a mis
 
 from __future__ import annotations
 
+import contextlib
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,19 +42,16 @@ def load_plan(path: Path | None = None) -> Plan:
     except UnicodeDecodeError:
         raise PlanError(f"{file.name}: not UTF-8 text; save the plan as UTF-8") from None
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
+        tree, repeated, document = _read(text)
     except yaml.MarkedYAMLError as failure:
         line = failure.problem_mark.line + 1 if failure.problem_mark else 1
         raise PlanError(f"{file.name}, line {line}: not YAML: {failure.problem}; correct the line") from None
     except yaml.reader.ReaderError as failure:
         line = text.count("\n", 0, failure.position) + 1
         raise PlanError(f"{file.name}, line {line}: a character that YAML does not allow; remove it") from None
-    repeated = [
-        f"{file.name}, line {line}: {key!r} is written twice; keep one of them" for key, line in _repeated(tree)
-    ]
     if repeated:
-        raise PlanError("\n".join(repeated))
+        told = (f"{file.name}, line {line}: {key!r} is written twice; keep one of them" for key, line in repeated)
+        raise PlanError("\n".join(told))
     written = write_out(document)
     if written.problems:
         raise PlanError("\n".join(_told(file.name, tree, place, said) for place, said in written.problems))
@@ -61,6 +59,17 @@ def load_plan(path: Path | None = None) -> Plan:
         return Plan.model_validate(written.document)
     except pydantic.ValidationError as failure:
         raise PlanError("\n".join(_lines(file.name, tree, failure, written.origins))) from None
+
+
+def _read(text: str) -> tuple[yaml.Node | None, Sequence[tuple[str, int]], Any]:
+    """The nodes with their lines, keys that are written twice, and the document, from one pass over the text."""
+    with contextlib.ExitStack() as stack:
+        loader = yaml.SafeLoader(text)
+        stack.callback(loader.dispose)
+        tree = loader.get_single_node()
+        # Before the document is made, which writes merged keys (`<<`) into the nodes.
+        repeated = list(_repeated(tree))
+        return tree, repeated, None if tree is None else loader.construct_document(tree)
 
 
 def _repeated(tree: yaml.Node | None) -> Iterator[tuple[str, int]]:
@@ -133,7 +142,8 @@ def _line(tree: yaml.Node | None, where: tuple[str, ...]) -> int:
 
 def _child(node: yaml.Node | None, step: str) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == step), None)
+        # What is written beside a merge (`<<`) comes after what is merged, and wins.
+        return next(((key, value) for key, value in reversed(node.value) if key.value == step), None)
     if isinstance(node, yaml.SequenceNode) and step.isdigit() and int(step) < len(node.value):
         item: Any = node.value[int(step)]
         return item, item

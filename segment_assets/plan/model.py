@@ -27,9 +27,9 @@ class Plan(Strict):
 
     `naming` is the template for the names of audiences that have none of their own: {tenant}, {segment}, {account} (the
     plan's name of it), {purpose}, {use}. `opt_out_deadline_hours` is from a person's request to the platform's word
-    that they are out, on every account. `max_opt_out_drop` is the share by which account A's opt-outs may be fewer than
-    when the suppressions were last made of them; above it these stay as they were. `uncertain_queries` are the clean
-    room's queries, by name, that run although AWS's documentation does not settle whether they may.
+    that they are out, on every account. `max_opt_out_drop` is the share of account A's opt-outs, and of those whom they
+    name, that may be gone since the suppressions were last made of them; above it nobody is let go. `uncertain_queries`
+    are the clean room's queries, by name, that run although AWS's documentation does not settle whether they may.
     """
 
     tenant: str = pydantic.Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")

@@ -83,8 +83,18 @@ def _unstated(contract: Contract, activation: Activation) -> Iterator[str]:
 
 
 def _not_adoptable(contract: Contract, activation: Activation) -> Iterator[str]:
-    """What an adopted audience of several lists lacks: one id would be taken for all kinds of identifiers."""
-    if activation.adopt is None or not contract.list_per_lane:
+    """Where nothing can be adopted, and what an adopted audience of several lists lacks.
+
+    One id would be taken for all kinds of identifiers.
+    """
+    if activation.adopt is None:
+        return
+    if not contract.takes_people_out:
+        yield (
+            f"adopt: {contract.platform} takes nobody out of an audience but all at once, also whom somebody else put "
+            "there; leave adopt out, so that one is made"
+        )
+    if not contract.list_per_lane:
         return
     wanted = [key.value for key in activation.match_keys or contract.match_keys]
     kinds = [kind for part in activation.adopt.split() for kind, _, number in [part.partition(":")] if number]

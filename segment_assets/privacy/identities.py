@@ -59,8 +59,11 @@ def local_limits(
                 "with an aggregation threshold, subqueries as values are not run here; join instead", block.select
             )
     for window in telling_windows(query, lineage, withheld) if withheld else []:
-        message = "with an aggregation threshold a window is run here with PARTITION BY the identity column, or as SUM,"
-        yield _limit(f"{message} COUNT or AVG without ORDER BY of rows that are not grouped; rewrite it", window)
+        message = (
+            "with an aggregation threshold a window is run here with PARTITION BY the identity column, if no table"
+        )
+        message += " meets itself by another, or as SUM, COUNT or AVG without ORDER BY over rows of one person each"
+        yield _limit(f"{message}; rewrite it", window)
 
 
 def _limit(message: str, node: exp.Expression) -> Reason:

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from segment_assets.privacy.redaction import reason
 from segment_assets.privacy.refusals import Refusal
-from segment_assets.privacy.relations import Block, Field, Relation, made_of, merged
+from segment_assets.privacy.relations import Block, Field, Relation, made_of, merged, once
 from segment_assets.privacy.verdicts import Documented, Reason, Weight
 
 if TYPE_CHECKING:
@@ -121,9 +121,11 @@ class Lineage:
             self._problem(Refusal.SYNTAX, "the two sides have different numbers of columns", query)
             return one
         fields = tuple(merged(a, b) for a, b in zip(one.fields, other.fields, strict=True))
+        steps = once([*one.steps, *other.steps])
         if query.args.get("distinct") or not isinstance(query, exp.Union):
             self.combined.append((query, fields))
-        return Relation(fields, one.tables | other.tables, grouped=one.grouped and other.grouped)
+            steps = (*steps, query)
+        return Relation(fields, one.tables | other.tables, grouped=one.grouped and other.grouped, steps=steps)
 
     def _output_names(self, query: exp.SetOperation, relation: Relation) -> None:
         order = query.args.get("order")
@@ -210,7 +212,7 @@ class Lineage:
         for clause in ("group", "having", "qualify", "order", "distribute", "sort", "cluster"):
             for part in _list(select.args.get(clause)):
                 self._columns(block, part, known, outputs, outputs_first=clause in ("order", "sort"))
-        return Relation(tuple(fields), block.tables, grouped=block.grouped)
+        return Relation(tuple(fields), block.tables, grouped=block.grouped, steps=(*block.steps, block))
 
     def _outputs(self, block: Block, known: dict[str, Relation], outputs: dict[str, Field]) -> Iterator[Field]:
         for position, item in enumerate(block.select.expressions):

@@ -6,7 +6,7 @@ Belongs here: plain values about origins. Not here: following names (`lineage`).
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from sqlglot import exp
 
@@ -37,12 +37,16 @@ class Field:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Relation:
-    """What stands in FROM: its columns, the configured tables below it, and the table itself where it is one."""
+    """What stands in FROM: its columns, the configured tables below it, and the table itself where it is one.
+
+    `steps` are the SELECTs that its rows come through, and the set operations that keep equal rows once.
+    """
 
     fields: tuple[Field, ...]
     tables: frozenset[str] = frozenset()
     base: Table | None = None
     grouped: bool = False
+    steps: tuple[Step, ...] = dataclasses.field(default=(), compare=False, repr=False)
 
     def field(self, name: str) -> Field | None:
         """A column by name."""
@@ -71,6 +75,19 @@ class Block:
         own = any(self.select.args.get(part) for part in ("group", "distinct"))
         aggregates = any(is_aggregate(node) for item in self.select.expressions for node in own_nodes(item))
         return own or aggregates or all(relation.grouped for relation in self.relations.values() if relation.tables)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What the rows of this SELECT come through, itself not."""
+        return once(step for relation in self.relations.values() for step in relation.steps)
+
+
+Step: TypeAlias = Block | exp.SetOperation
+
+
+def once(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Each step once, in order: a CTE can be named many times."""
+    return tuple({id(step): step for step in steps}.values())
 
 
 def own_nodes(node: exp.Expression) -> Iterator[exp.Expression]:

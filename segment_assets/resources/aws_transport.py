@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from segment_assets.contracts import NeedsHumanError, Response, TransientError
-from segment_assets.resources.transport import refuse_plain_http
+from segment_assets.resources.transport import refuse_plain_http, trusted_authorities
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class AwsTransport:
         import httpx
 
         if self._client is None:
-            self._client = httpx.Client(timeout=self.timeout, transport=self.carrier)
+            self._client = httpx.Client(timeout=self.timeout, transport=self.carrier, verify=trusted_authorities())
         service, url = self._addressed(request)
         headers = dict(request.headers)
         if request.json is not None or request.content is not None:

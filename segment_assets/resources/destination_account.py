@@ -131,8 +131,14 @@ class DestinationAccount(dg.ConfigurableResource):
                 f"{self.destination}: its address is not the platform's own, and is none of SFTP, which this account "
                 f"is for; name {_SFTP}host:port in SEGMENT_ASSETS_ENDPOINTS"
             )
-        address = self.endpoint if self.is_diverted else published
-        return transport_to(address, self.kept(), self._secret, host_keys=self.settings.get("host_key", ""))
+        address, kept = self.endpoint if self.is_diverted else published, self.kept()
+        if "server" in self.settings and not self.is_diverted and kept and not kept.get("host_key"):
+            # The plan alone could have the account's password, and its people, sent to anybody.
+            raise NeedsHumanError(
+                f"{self.destination}: the plan names a server of its own, so the key of that server has to be in the "
+                f"secret {self._secret}; put host_key there, on the platform's word"
+            )
+        return transport_to(address, kept, self._secret, host_keys=self.settings.get("host_key", ""))
 
     @property
     def _stores(self) -> Stores:
@@ -246,7 +252,10 @@ def _renewal(token: AccountToken | None) -> Callable[[], str] | None:
 def always_due(destination: D) -> D:
     """The same for the sandbox: it has no quota worth saving, and its clock is moved by hand."""
     contract = destination.contract
-    if contract.follow is None:
+    follow, replacing = contract.follow, contract.replacing
+    if follow is None and replacing is None:
         return destination
-    follow = dataclasses.replace(contract.follow, first=0.0, longest=0.0)
-    return dataclasses.replace(destination, contract=dataclasses.replace(contract, follow=follow))  # type: ignore[type-var,no-any-return]
+    follow = dataclasses.replace(follow, first=0.0, longest=0.0) if follow else None
+    replacing = dataclasses.replace(replacing, rest_seconds=0.0) if replacing else None
+    changed = dataclasses.replace(contract, follow=follow, replacing=replacing)
+    return dataclasses.replace(destination, contract=changed)  # type: ignore[type-var,no-any-return]

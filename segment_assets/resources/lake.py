@@ -58,7 +58,7 @@ class LocalLake:
         return self.snapshot(table, partition, snapshot_id)
 
     def snapshot(self, table: str, partition: str, snapshot_id: str) -> Snapshot:
-        """One retained version. Raises PermanentError when it was removed by retention."""
+        """One retained version. Raises GoneError when it was removed by retention."""
         folder = self._partition_folder(table, partition) / snapshot_id
         try:
             manifest = json.loads((folder / MANIFEST).read_text())
@@ -72,10 +72,13 @@ class LocalLake:
         return sorted(str(path.parent.relative_to(base)) for path in base.glob(f"**/{POINTER}"))
 
     def dataset(self, snapshot: Snapshot) -> pads.Dataset:
-        """The rows in declared columns."""
+        """The rows in declared columns. Raises GoneError when they were removed by retention."""
         import pyarrow.dataset as pads
 
-        return pads.dataset(snapshot.uri, format="parquet", schema=TABLES[snapshot.table].arrow_schema())
+        try:
+            return pads.dataset(snapshot.uri, format="parquet", schema=TABLES[snapshot.table].arrow_schema())
+        except FileNotFoundError:
+            raise not_retained(snapshot.table, snapshot.partition, snapshot.id) from None
 
     def versions(self, table: str, partition: str) -> list[str]:
         """The ids of all retained versions of a partition, sorted."""
@@ -177,7 +180,11 @@ class LocalRewrite:
         return self._digest
 
     def replace(self) -> Snapshot:
-        """Move the rows over the version's own, then say so: whoever has the old file open reads it to its end."""
+        """Move the rows over the version's own, then say so.
+
+        A scan that has begun reads the old file to its end. A dataset that was scanned before and is scanned again
+        knows where the columns of the old file were: that raises OSError, and whoever asks the lake anew reads on.
+        """
         digest, told = self.close(), self._snapshot
         target = self._folder / told.id
         manifest: dict[str, Any] = {"rows": self._file.rows, "stats": dict(told.stats), "redacted": digest}

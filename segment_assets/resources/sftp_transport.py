@@ -7,7 +7,8 @@ Source: draft-ietf-secsh-filexfer-02 (SFTP 3, status codes), RFC 4251 (4.1, host
 A file is written under a temporary name in the same folder (a dot in front, the digest of its content and `.part`
 behind) and renamed. Whoever comes back after a lost connection finds what is there of the same content and goes on with
 it; two who write the same file write the same bytes in the same places. A rename in SFTP 3 replaces nothing, so of two
-renames one succeeds and the other finds the file.
+renames one succeeds and the other finds the file. A process that is killed in between and whose file nobody wants any
+more leaves it there with the digests in it: such files are removed a day later.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import contextlib
 import dataclasses
 import hashlib
 import re
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -34,6 +36,10 @@ _SSH_PORT = 22
 # multiple, whatever the order in which a server did the writes behind it.
 _PIECE = 1 << 18
 _TO_CONNECT = 30.0
+_TO_CLEAR_UP = 30.0
+_STAGED = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+# Seconds. Longer than any process waits to go on with a file of its own.
+_LEFT_BEHIND = 86_400.0
 # What SFTP 3 says, as a status that the gate before a transport understands: 5xx is the server's own trouble.
 _FINE, _EXISTS, _OTHER = 200, 409, 500
 _STATUS = {
@@ -76,6 +82,7 @@ class SftpTransport:
     _loop: asyncio.AbstractEventLoop | None = dataclasses.field(default=None, repr=False)
     _connection: SSHClientConnection | None = dataclasses.field(default=None, repr=False)
     _sftp: SFTPClient | None = dataclasses.field(default=None, repr=False)
+    _cleared: set[str] = dataclasses.field(default_factory=set, repr=False)
 
     def send(self, request: Request) -> Response:
         """Put one file. A connection that broke is not used again."""
@@ -118,12 +125,24 @@ class SftpTransport:
 
         sftp = await self._connected()
         try:
-            return await _placed(sftp, path, content)
+            answer = await _placed(sftp, path, content)
         except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
             raise
         except asyncssh.SFTPError as refusal:
             name = _name(refusal)
             return Response(_STATUS.get(name, _OTHER), {"sftp-status": name}, None)
+        await self._clear_up(sftp, path.rpartition("/")[0])
+        return answer
+
+    async def _clear_up(self, sftp: SFTPClient, folder: str) -> None:
+        """Remove what was left behind in a folder, once. Whatever comes of it, the file of now is in its place."""
+        import asyncssh
+
+        if folder in self._cleared:
+            return
+        self._cleared.add(folder)
+        with contextlib.suppress(asyncssh.Error, OSError, TimeoutError):
+            await asyncio.wait_for(_remove_what_was_left(sftp, folder), _TO_CLEAR_UP)
 
     # ── the connection ──
 
@@ -143,7 +162,8 @@ class SftpTransport:
             client_keys=self._own_keys(),
             known_hosts=(keys, [], []),
             # Kinds of keys that we know first; another is shown to us all the same, so that we, who know why, refuse.
-            server_host_key_algs="^" + ",".join(kind.decode() for key in keys for kind in key.sig_algorithms),
+            # Of a server that had none to show we heard at times that the connection was lost, and tried again.
+            server_host_key_algs=",".join([*(kind.decode() for key in keys for kind in key.sig_algorithms), "*"]),
             # Nothing of whoever runs this process: no configuration, no agent, no other keys.
             config=[],
             agent_path=None,
@@ -170,11 +190,12 @@ class SftpTransport:
                 f"{self.host}: a host key is not in the form of OpenSSH (kind, blank, base64); correct `host_key`"
             ) from None
 
-    def _own_keys(self) -> list[SSHKey]:
+    def _own_keys(self) -> list[SSHKey] | None:
         import asyncssh
 
         if not self.login.private_key:
-            return []
+            # No list: an empty one has asyncssh offer the keys in ~/.ssh of whoever runs this process.
+            return None
         try:
             return [asyncssh.import_private_key(self.login.private_key)]
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
@@ -198,7 +219,7 @@ class SftpTransport:
 
 
 def transport_to(address: str, secret: Mapping[str, str], name: str, *, host_keys: str = "") -> SftpTransport:
-    """The way to `sftp://host[:port]`. `secret`: the fields of the secret `name`; `host_keys` go before those in it.
+    """The way to `sftp://host[:port]`. `secret`: the fields of the secret `name`; `host_keys`: where it has none.
 
     Raises NeedsHumanError where it lacks the user, or a password and a key.
     """
@@ -209,7 +230,8 @@ def transport_to(address: str, secret: Mapping[str, str], name: str, *, host_key
         )
     parts = urlsplit(address)
     given = {field: secret.get(field, "") for field in ("user", "password", "private_key")}
-    keys = host_keys or secret.get("host_key", "")
+    # Whoever may write the plan may not read the secret, and would otherwise choose who is told what is in it.
+    keys = secret.get("host_key") or host_keys
     return SftpTransport(parts.hostname or "", parts.port or _SSH_PORT, SftpLogin(**given), keys)
 
 
@@ -255,6 +277,13 @@ async def _written(sftp: SFTPClient, staged: str, content: bytes, *, resume: boo
     async with sftp.open(staged, asyncssh.FXF_WRITE | asyncssh.FXF_CREAT, encoding=None) as file:
         for start in range(max(have - 1, 0) // _PIECE * _PIECE, len(content), _PIECE):
             await file.write(content[start : start + _PIECE], start)
+
+
+async def _remove_what_was_left(sftp: SFTPClient, folder: str) -> None:
+    async for entry in sftp.scandir(folder):
+        name, at = str(entry.filename), entry.attrs.mtime
+        if _STAGED.fullmatch(name) and at is not None and time.time() - at > _LEFT_BEHIND:
+            await sftp.remove(f"{folder}/{name}")
 
 
 async def _size(sftp: SFTPClient, path: str) -> int | None:

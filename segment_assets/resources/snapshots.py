@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import PermanentError, Snapshot
+from segment_assets.contracts import GoneError, PermanentError, Snapshot
 from segment_assets.identity.hashing import DIGEST_BYTES
 from segment_assets.tables import TABLES
 
@@ -51,7 +51,7 @@ class SnapshotFile:
         """Append rows; columns are put into declared order.
 
         A wrong type is refused, and so is a row without a column: only of a sparse table those that may be null can be
-        left out.
+        left out. There a column that is not declared is refused, since its rows are without the one that was meant.
         """
         import pyarrow as pa
 
@@ -75,6 +75,11 @@ class SnapshotFile:
         missing = [f.name for f in self._schema if f.name not in there and not (is_sparse and f.nullable)]
         if missing:
             raise PermanentError(f"rows for table {self._table!r} come without its columns {', '.join(missing)}")
+        unknown = sorted(set(there) - set(self._schema.names)) if is_sparse else []
+        if unknown:
+            raise PermanentError(
+                f"rows for table {self._table!r} come with columns that are not declared: {', '.join(unknown)}"
+            )
 
     def _flush(self, *, final: bool) -> None:
         import pyarrow as pa
@@ -146,8 +151,8 @@ def declared(table: str) -> str:
     return table
 
 
-def not_retained(table: str, partition: str, snapshot_id: str) -> PermanentError:
+def not_retained(table: str, partition: str, snapshot_id: str) -> GoneError:
     """For whoever asks for a version that is not there."""
-    return PermanentError(
+    return GoneError(
         f"{table}[{partition}] has no version {snapshot_id[:12]}: it is past its retention or of another lake"
     )

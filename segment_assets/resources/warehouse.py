@@ -7,6 +7,7 @@ on this kind of machine, so nothing here claims that Athena ran. Not here: the S
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 from segment_assets import engine
@@ -36,6 +37,8 @@ class LocalWarehouse:
             return db.sql(duckdb_sql).to_arrow_table().select(schema.names).cast(schema)
 
 
+# The statements of the assets, each for some weeks: to translate one takes longer than to run it over a few rows.
+@functools.lru_cache(256)
 def transpiled(sql: str) -> str:
     """Athena SQL -> DuckDB SQL for a single SELECT; anything else is refused."""
     import sqlglot

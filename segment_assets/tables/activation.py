@@ -55,8 +55,8 @@ AUDIENCE_FLOW = Table(
         Column("place", Type.INTEGER, "The door's place on the way, from 1", nullable=False),
         text(
             "door",
-            "suppressed, no_consent, held_out, no_usable_key (not sent, in this order), refused, unsent, unproven or "
-            "acknowledged (on the platform)",
+            "suppressed, no_consent, held_out, no_usable_key (not sent, in this order), refused, unsent, unproven, "
+            "taken_out (since the last delivery of the audience) or acknowledged (on the platform)",
             nullable=False,
         ),
         Column("people", Type.INTEGER, "Of audience; its doors add up to all of it, but never add up audiences"),
@@ -64,7 +64,11 @@ AUDIENCE_FLOW = Table(
     ),
     invariants=(
         "people >= 0",
-        "(SELECT sum(people) FROM this_table) = (SELECT sum(audience) FROM this_table WHERE place = 1)",
+        # An error in one audience must not be made good by another's.
+        (
+            "NOT EXISTS (SELECT 1 FROM this_table GROUP BY destination, account, segment"
+            " HAVING sum(people) <> max(audience))"
+        ),
     ),
 )
 
@@ -82,7 +86,12 @@ SEGMENT_SIZE_BY_DESTINATION = Table(
             "acknowledged",
             Type.INTEGER,
             "Of wanted, proven by the platform to be there",
-            of=("deliveries.unchanged", "deliveries.accepted"),
+            of=(
+                "deliveries.unchanged",
+                "deliveries.accepted",
+                "deliveries.removes_acknowledged",
+                "deliveries.removes_unproven",
+            ),
         ),
         Column(
             "size_low",

@@ -186,10 +186,17 @@ DELIVERY_SUMMARY = Table(
         Column("held_out", Type.INTEGER, "Of the audience, kept back by an experiment"),
         Column("no_usable_key", Type.INTEGER, "Of the audience, without anything this platform can match"),
         Column("wanted", Type.INTEGER, "People who should be there: the rest of the audience"),
-        Column("acknowledged", Type.INTEGER, "Of wanted, proven by the platform to be there, last time or before"),
+        Column(
+            "acknowledged",
+            Type.INTEGER,
+            "Of wanted, proven by the platform to be there, last time or before, and not taken out since",
+        ),
         Column("refused", Type.INTEGER, "Of wanted, refused by the platform, last time or before"),
         Column("unproven", Type.INTEGER, "Of wanted, sent without evidence either way"),
         Column("unsent", Type.INTEGER, "Of wanted, not sent before the last delivery ended"),
+        Column(
+            "taken_out", Type.INTEGER, "Of wanted, taken out since that delivery: opted out, withdrew, or all deleted"
+        ),
         Column("accepted_in_total", Type.INTEGER, "Adds and changes accepted over all deliveries"),
         Column("rejected_in_total", Type.INTEGER, "Adds and changes rejected over all deliveries"),
         Column("unproven_in_total", Type.INTEGER, "Adds and changes without evidence over all deliveries"),
@@ -199,6 +206,6 @@ DELIVERY_SUMMARY = Table(
     ),
     invariants=(
         "audience = suppressed + no_consent + held_out + no_usable_key + wanted",
-        "wanted = acknowledged + refused + unproven + unsent",
+        "wanted = acknowledged + refused + unproven + unsent + taken_out",
     ),
 )

@@ -169,8 +169,9 @@ ERASED = Table(
         Column("record_id", Type.DIGEST, "Digest of all identifiers of the record", PSEUDONYM, nullable=False),
         text(
             "standing",
-            "acknowledged, refused (by name or as a whole), in_doubt (no answer), or taken_out (of every audience of a "
-            "platform that has no erasure call)",
+            "acknowledged, unproven (acknowledged without evidence for every record of the request), refused (by name "
+            "or as a whole), in_doubt (no answer), or taken_out (of every audience of a platform that has no erasure "
+            "call)",
             nullable=False,
         ),
         text("code", "The platform's code, where it refused"),

@@ -161,8 +161,8 @@ AUDIENCE_INCREMENTALITY = Table(
             "spend_eur",
             Type.DOUBLE,
             "Spend on this account on the days whose orders count, outcomes_from to outcomes_to; additive over "
-            "accounts. Empty: no spend of these days has landed, or none of any segment of the account to outcomes_to "
-            "(a row of 0 says that a campaign has ended), or a currency has no rate",
+            "accounts. Empty: no spend of these days has landed, or a day has no row of any segment of the account "
+            "(0 says that nothing was spent), or a currency has no rate",
             of=_SPENT,
         ),
         Column(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segment_assets.audience import AudiencePolicy, HoldOut, Regime
+from segment_assets.audience import AudiencePolicy, HoldOut, Regime, building
 from segment_assets.contracts import ColumnState, PermanentError
 from segment_assets.identity import pseudonym
 from segment_assets.tables import HASHED_AUDIENCE
@@ -47,6 +47,16 @@ def test_people_are_written_in_order_of_their_member_id(build):
     ids = [one["member_id"] for one in build([person(n) for n in range(200)]).people]
     assert ids == sorted(ids)
     assert len(ids) == 200
+
+
+def test_people_are_the_same_however_many_buckets_are_merged_at_once(build, monkeypatch):
+    rows = [person(n, phone=f"+1 212 555 {2300 + n // 2}") for n in range(8)] * 2
+    at_once = build(rows)
+    monkeypatch.setattr(building, "TOGETHER_BYTES", 0)
+    one_by_one = build(rows)
+    assert len({one["member_id"][0] // 16 for one in at_once.people}) > 3, "all are in a few buckets"
+    assert (one_by_one.people, one_by_one.counts) == (at_once.people, at_once.counts)
+    assert (at_once.counts.members, at_once.counts.duplicates_merged, at_once.counts.shared_clusters) == (8, 8, 4)
 
 
 @pytest.mark.parametrize("word", ["null", "NaN", "None", "n/a", " ", ""])

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segment_assets.audience import AudiencePolicy, HoldOut
+from segment_assets_tests.examples import examples
 
 from .conftest import members, sha
 
-FEW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=examples(5), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 POLICY = AudiencePolicy(experiments=(HoldOut("autumn", "salt", 0.4),))
 KEPT = ("member_id", "cluster_id", "eligibility")
 FORMS = ("email", "phone_digits", "first_name", "last_name", "postal_code", "mobile_ad_id")

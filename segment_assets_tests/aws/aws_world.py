@@ -226,6 +226,4 @@ def reached_by(proxy: Proxy) -> Iterator[None]:
 
 def forget_clients() -> None:
     """Clients keep the addresses that they were made with."""
-    for cached in vars(sessions).values():
-        if hasattr(cached, "cache_clear"):
-            cached.cache_clear()
+    sessions._forget()

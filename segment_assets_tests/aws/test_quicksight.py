@@ -343,7 +343,7 @@ def test_what_somebody_else_made_under_our_id_is_not_changed(world: World, kind:
     assert world.changes == []
 
 
-def test_a_copy_is_loaded_once_for_each_version_of_its_table(world: World) -> None:
+def test_a_copy_is_loaded_again_where_its_newest_load_is_of_another_version(world: World) -> None:
     copies = spice(world)
     versions = dict.fromkeys(copies.bundle().data_sets, "a" * 64)
     copies.publish(versions=versions)
@@ -351,13 +351,26 @@ def test_a_copy_is_loaded_once_for_each_version_of_its_table(world: World) -> No
     assert set(copies.publish(versions=versions).values()) == {"unchanged"}
     assert copies.changes == []
 
-    newer = versions | {"reach_forecast": "b" * 64}
-    assert {what for what, done in copies.publish(versions=newer).items() if done == "loading"} == {
-        "data set reach_forecast"
-    }
-    assert copies.changes == ["CreateIngestion"]
-    copies.publish(versions=newer)
+    for digest in ("b", "a", "b"):  # A correction is taken back, and made again.
+        other = versions | {"reach_forecast": digest * 64}
+        loading = {what for what, done in copies.publish(versions=other).items() if done == "loading"}
+        assert loading == {"data set reach_forecast"}
+        assert copies.changes == ["CreateIngestion"]
+        copies.publish(versions=other)
+        assert copies.changes == []
+
+
+def test_a_failed_load_is_not_what_a_copy_holds(world: World) -> None:
+    copies = spice(world)
+    for digest in ("a", "b", "c"):
+        copies.publish(versions={"reach_forecast": digest * 64})
+    kept = world.service.find("DataSet", "segment-assets-lumen_shop-reach_forecast")
+    kept.loads[0]["IngestionStatus"] = "FAILED"
+
+    copies.publish(versions={"reach_forecast": "b" * 64})
     assert copies.changes == []
+    copies.publish(versions={"reach_forecast": "c" * 64})
+    assert copies.changes == ["CreateIngestion"]
 
 
 def test_a_load_whose_answer_was_lost_is_started_once(world: World) -> None:

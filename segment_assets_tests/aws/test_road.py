@@ -114,7 +114,7 @@ def test_equal_inputs_make_equal_receipts(account: Account) -> None:
 def test_the_platform_holds_the_same_people(account: Account) -> None:
     running = process.running(account.world.home / "sandbox")
     assert running is not None
-    with httpx.Client(base_url=running.url, trust_env=False) as http:
+    with httpx.Client(base_url=running.url, trust_env=False, verify=False) as http:
         platforms = Platforms(http)
         members = {name: platforms.members(name) for name in platforms.audiences()}
     assert {name: len(people) for name, people in members.items()} == {
@@ -137,7 +137,7 @@ def test_a_second_walk_makes_no_new_version_and_sends_nothing(account: Account) 
     before = {name: {p: world.lake.current(name, p).id for p in world.lake.partitions(name)} for name in ("hashed_audience", "segment_members", "suppressions", "acknowledged")}  # fmt: skip
     running = process.running(world.home / "sandbox")
     assert running is not None
-    with httpx.Client(base_url=running.url, trust_env=False) as http, world.opened() as instance:
+    with httpx.Client(base_url=running.url, trust_env=False, verify=False) as http, world.opened() as instance:
         sent = len(Platforms(http).requests())
         road = world.road(instance)
         for name, planned in world.plan.accounts.items():
@@ -204,7 +204,7 @@ def test_an_activation_that_is_killed_is_ended_exactly_by_the_next_run(wider: Aw
     running = process.running(wider.home / "sandbox")
     assert running is not None
     planned = wider.plan.accounts[name]
-    with httpx.Client(base_url=running.url, trust_env=False, timeout=60) as http:
+    with httpx.Client(base_url=running.url, trust_env=False, verify=False, timeout=60) as http:
         platforms = Platforms(http)
         known = len(platforms.requests())
         killed_in_the_middle = _killed_at_the_next_request(wider, name, platforms)

@@ -30,12 +30,12 @@ MIB = 1024 if sys.platform != "darwin" else 1024**2
 
 
 def contestant(name: str) -> Callable[[Path], dict[str, float]]:
-    if not name.startswith("road/"):
+    kind = name.partition("/")[0]
+    if kind not in ("road", "body"):
         return carriers.CONTESTANTS[name]
     # The room and the sandbox are imported for a road only: they would count as the peak of all others.
-    from segment_assets_tests.benchmarks import roads
-
-    return roads.CONTESTANTS[name]
+    module = importlib.import_module(f"segment_assets_tests.benchmarks.{'roads' if kind == 'road' else 'bodies'}")
+    return module.CONTESTANTS[name]
 
 
 def measured(name: str, folder: Path) -> dict[str, float]:
@@ -137,6 +137,19 @@ def upload(folder: Path, repeat: int) -> dict[str, object]:
     }
 
 
+def bodies(folder: Path) -> dict[str, object]:
+    """What a record costs in the body of each platform that writes it from columns."""
+    from segment_assets_tests.benchmarks.bodies import PLATFORMS
+
+    print(f"\n{'bodies, microseconds of CPU a record':44} {'columns':>8} {'one by one':>10}")
+    found = {}
+    for platform in PLATFORMS:
+        of = found[platform] = in_a_process_of_its_own(f"body/{platform}", folder)
+        print(f"{platform:44} {of['columns']:8.2f} {of['one_by_one']:10.2f}")
+    ratios = [of["one_by_one"] / of["columns"] for of in found.values()]
+    return {"results": found, "ratios": {"body_one_by_one_over_columns_at_least": min(ratios)}}
+
+
 def road(folder: Path, people: int, people_alone: int) -> dict[str, object]:
     """The whole room: changes, batches, ledger, sending, settling, for each of five accounts.
 
@@ -178,10 +191,15 @@ def main() -> None:
         print(f"median of {options.repeat}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
         found = changes(folder, options.people, options.repeat, options.pandas_people)
         sent = upload(folder / f"changes-{options.people}", options.repeat)
+        made = bodies(folder)
         whole = road(folder / "road", options.road_people, options.alone_people)
-    ratios = {key: round(value, 3) for key, value in {**found["ratios"], **sent["ratios"]}.items()}
+    ratios = {key: round(value, 3) for key, value in {**found["ratios"], **sent["ratios"], **made["ratios"]}.items()}
     asked = {name: getattr(options, name) for name in ("people", "road_people", "alone_people", "repeat")}
-    print(json.dumps({"ratios": ratios, **asked, "changes": found["results"], "upload": sent, "road": whole}))
+    print(
+        json.dumps(
+            {"ratios": ratios, **asked, "changes": found["results"], "upload": sent, "bodies": made, "road": whole}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -53,7 +53,8 @@ def changes_set_apart(folder: Path) -> dict[str, float]:
     lake = LocalLake(folder / "lake")
     audience, state = (_dataset(lake, table) for table in ("hashed_audience", "acknowledged"))
     with set_apart(audience, state, None, meta()[2], refresh=None, workdir=folder / "work") as apart:
-        came, went = apart.audience.count_rows(), apart.acknowledged.count_rows()
+        came = apart.people.adds + apart.audience.count_rows()
+        went = apart.people.removes + apart.acknowledged.count_rows()
     return {"came": came, "went": went}
 
 

@@ -93,20 +93,18 @@ class _Watched:
 
 
 class _TakesEverybody:
-    """Answers as Meta does where every row is good, by the rows of the body."""
+    """Answers as Meta does where every row is good. Reading the bodies is left to the sandbox: it would count as ours."""
 
     def __init__(self) -> None:
         self._running = 0
 
     def send(self, request: Request) -> Response:
-        body = request.body()
-        if request.method == "GET" or body is None:
+        if request.method == "GET" or not isinstance(request.json, dict):
             return Response(200, {}, {"data": []})
         if request.path.endswith("/customaudiences"):
             return Response(200, {}, {"id": "1"})
-        # A row ends where the next begins, and the last with the list.
-        rows = body.count(b"],[") + 1
-        self._running = rows if b'"batch_seq":1,' in body else self._running + rows
+        rows = len(request.json["payload"]["data"])
+        self._running = rows if request.json["session"]["batch_seq"] == 1 else self._running + rows
         return Response(200, {}, {"num_received": self._running, "num_invalid_entries": 0})
 
     def close(self) -> None:

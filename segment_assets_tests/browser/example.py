@@ -30,7 +30,7 @@ def delivery(of: Audience, *, destination: str = "meta", refused: int = 0, unpro
         "last_closed_at": dt.datetime(2026, 10, 20, 12, 30, tzinfo=dt.UTC), "audience": of.counts["members"],
         **{door: of.counts[door] for door in ("suppressed", "no_consent", "held_out")},
         "no_usable_key": 0, "wanted": wanted, "acknowledged": wanted - refused - unproven, "refused": refused,
-        "unproven": unproven, "unsent": 0, "accepted_in_total": wanted - refused - unproven,
+        "unproven": unproven, "unsent": 0, "taken_out": 0, "accepted_in_total": wanted - refused - unproven,
         "rejected_in_total": refused, "unproven_in_total": unproven, "removed_in_total": 3, "requests_in_total": 4,
         "deliverable_share": wanted / of.counts["members"],
     }  # fmt: skip

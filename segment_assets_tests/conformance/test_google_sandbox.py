@@ -8,44 +8,48 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from google.ads import datamanager_v1 as dm
-from google.ads.datamanager_v1.services.ingestion_service.transports import IngestionServiceRestTransport
-from google.ads.datamanager_v1.services.user_list_service.transports import UserListServiceRestTransport
-from google.api_core import exceptions
-from google.auth import credentials
-from google.protobuf import duration_pb2, field_mask_pb2, json_format, timestamp_pb2
-from google.rpc import error_details_pb2, status_pb2
 
 from segment_assets.sandbox import process
 from segment_assets.sandbox.platforms.google import messages, wire
+from segment_assets_tests.conformance.vendors.late import Late
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+dm = Late("google.ads.datamanager_v1")
+ingestion_transports = Late("google.ads.datamanager_v1.services.ingestion_service.transports")
+list_transports = Late("google.ads.datamanager_v1.services.user_list_service.transports")
+credentials, exceptions = Late("google.auth.credentials"), Late("google.api_core.exceptions")
+duration_pb2, field_mask_pb2 = Late("google.protobuf.duration_pb2"), Late("google.protobuf.field_mask_pb2")
+json_format, timestamp_pb2 = Late("google.protobuf.json_format"), Late("google.protobuf.timestamp_pb2")
+error_details_pb2, status_pb2 = Late("google.rpc.error_details_pb2"), Late("google.rpc.status_pb2")
+
 ACCOUNT = "1234567890"
 PARENT = f"accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}"
-GRANTED = dm.ConsentStatus.CONSENT_GRANTED
 
 
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Token(credentials.Credentials):
-    """A token that the sandbox knows, instead of an OAuth exchange."""
+def fixed_token(token: str) -> Any:
+    """Credentials with a token that the sandbox knows, instead of an OAuth exchange."""
 
-    def __init__(self, token: str) -> None:
-        super().__init__()
-        self.token = token
-        self.refreshes = 0
+    class Token(credentials.Credentials):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = token
+            self.refreshes = 0
 
-    def refresh(self, request: object) -> None:
-        """Get the same token again."""
-        self.refreshes += 1
+        def refresh(self, request: object) -> None:
+            """Get the same token again."""
+            self.refreshes += 1
+
+    return Token()
 
 
 class Official:
@@ -54,11 +58,13 @@ class Official:
     def __init__(self, url: str, token: str = "sandbox-google-token") -> None:
         host = url.removeprefix("http://")
         headers = {"Authorization": "Bearer sandbox-google-token"}
-        self.http = httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=20)
-        self.token = Token(token)
+        self.http = httpx.Client(base_url=url, headers=headers, trust_env=False, verify=False, timeout=20)
+        self.token = fixed_token(token)
         settings = {"credentials": self.token, "host": host, "url_scheme": "http"}
-        self.ingestion = dm.IngestionServiceClient(transport=IngestionServiceRestTransport(**settings))
-        self.lists = dm.UserListServiceClient(transport=UserListServiceRestTransport(**settings))
+        over_rest = ingestion_transports.IngestionServiceRestTransport(**settings)
+        self.ingestion = dm.IngestionServiceClient(transport=over_rest)
+        lists_over_rest = list_transports.UserListServiceRestTransport(**settings)
+        self.lists = dm.UserListServiceClient(transport=lists_over_rest)
         for client in (self.ingestion, self.lists):
             client.transport._session.trust_env = False
 
@@ -128,7 +134,9 @@ def ingestion(made: dm.UserList, *members: dm.AudienceMember, **more: object) ->
     return dm.IngestAudienceMembersRequest(
         destinations=[destination(made)],
         audience_members=members,
-        consent=dm.Consent(ad_user_data=GRANTED, ad_personalization=GRANTED),
+        consent=dm.Consent(
+            ad_user_data=dm.ConsentStatus.CONSENT_GRANTED, ad_personalization=dm.ConsentStatus.CONSENT_GRANTED
+        ),
         encoding=dm.Encoding.HEX,
         terms_of_service=dm.TermsOfService(
             customer_match_terms_of_service_status=dm.TermsOfServiceStatus.ACCEPTED,
@@ -157,7 +165,9 @@ def test_the_client_creates_reads_lists_updates_and_deletes_a_list(official: Off
 
 def test_the_client_adds_follows_removes_and_empties(official: Official):
     made = official.create()
-    denied = dm.Consent(ad_user_data=dm.ConsentStatus.CONSENT_DENIED, ad_personalization=GRANTED)
+    denied = dm.Consent(
+        ad_user_data=dm.ConsentStatus.CONSENT_DENIED, ad_personalization=dm.ConsentStatus.CONSENT_GRANTED
+    )
     request = ingestion(made, member("a"), member("b"), member("c", "DE", consent=denied))
     request_id = official.ingestion.ingest_audience_members(request=request).request_id
     (told,) = official.status(request_id)
@@ -256,14 +266,14 @@ def test_a_composite_status_parses_strictly(official: Official):
 @pytest.mark.parametrize(
     ("declared", "official_message"),
     [
-        (messages.INGEST, dm.IngestAudienceMembersRequest),
-        (messages.REMOVE, dm.RemoveAudienceMembersRequest),
-        (messages.REMOVE_ALL, dm.RemoveAllAudienceMembersRequest),
-        (messages.USER_LIST, dm.UserList),
+        (messages.INGEST, "IngestAudienceMembersRequest"),
+        (messages.REMOVE, "RemoveAudienceMembersRequest"),
+        (messages.REMOVE_ALL, "RemoveAllAudienceMembersRequest"),
+        (messages.USER_LIST, "UserList"),
     ],
 )
-def test_the_declared_messages_are_googles(declared: wire.Message, official_message: type):
-    compare(declared, official_message.pb().DESCRIPTOR)
+def test_the_declared_messages_are_googles(declared: wire.Message, official_message: str):
+    compare(declared, getattr(dm, official_message).pb().DESCRIPTOR)
 
 
 def compare(declared: wire.Message, descriptor: object) -> None:
@@ -327,6 +337,7 @@ def details(answer: httpx.Response) -> list[object]:
     """The details of a refusal, parsed strictly as Google's own messages."""
     error = answer.json()["error"]
     del error["status"]  # the name of the code, which only the HTTP form has
+    assert error_details_pb2.DESCRIPTOR, "the messages of details are known before one is parsed"
     parsed = json_format.ParseDict(error, status_pb2.Status(), ignore_unknown_fields=False)
     assert parsed.code == answer.status_code
     found = []

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from google.ads.datamanager_v1 import types
 
 from segment_assets.cli import main
 from segment_assets.contracts import Session
-from segment_assets_tests.conformance.test_google_connector import FORMATTER, parsed
 from segment_assets_tests.conformance.test_meta_connector import MARY, MAX, add_by_sdk, cells_of, sdk
+from segment_assets_tests.conformance.vendors.official_google import formatter, parsed, types
 
 __all__ = ["sdk"]
 
@@ -95,9 +94,8 @@ def test_a_file_for_google_parses_strictly_as_the_official_messages(file, tmp_pa
         [request] = requests
         message = parsed(types.RemoveAudienceMembersRequest, request["body"])
     emails = {i.email_address for one in message.audience_members for i in one.user_data.user_identifiers}
-    wanted = {
-        FORMATTER.hex_encode(FORMATTER.hash_string(FORMATTER.format_email_address(raw[0][1]))) for raw in (MARY, MAX)
-    }
+    google = formatter()
+    wanted = {google.hex_encode(google.hash_string(google.format_email_address(raw[0][1]))) for raw in (MARY, MAX)}
     assert emails - {""} == wanted
     assert summary["records"][mode] == len(message.audience_members) == 2
 

@@ -11,7 +11,6 @@ import random
 
 import phonenumbers as pn
 import pytest
-from google.ads.datamanager_util import Formatter
 from uid2_client.input_util import (
     is_phone_number_normalized,
     normalize_and_hash_email,
@@ -23,6 +22,7 @@ from segment_assets.contracts import MatchKey, Reason
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.match_keys.preparing import prepare
 from segment_assets.identity import NORMAL_FORMS
+from segment_assets_tests.conformance.vendors.official_google import formatter
 
 ROUNDS = 10_000
 SENT = route("the_trade_desk").sent()
@@ -98,16 +98,16 @@ def test_an_accepted_phone_is_normalised_to_the_client_and_is_what_phonenumbers_
 
 def test_google_s_formatter_meets_the_same_unicode():
     draw, agreed, other = random.Random("google unicode"), 0, []
-    formatter = Formatter()
+    official = formatter()
     for _ in range(ROUNDS):
         raw = an_email(draw)
         ours = NORMAL_FORMS["email_gmail_folded"].normalise(raw)
         if isinstance(ours, Reason):
             continue
         # Its lower-casing knows all scripts; what we compose and make half-width before, it takes as it comes.
-        theirs = formatter.format_email_address(NORMAL_FORMS["email"].normalise(raw))
+        theirs = official.format_email_address(NORMAL_FORMS["email"].normalise(raw))
         agreed += ours == theirs
-        if ours != theirs or (raw.isascii() and ours != formatter.format_email_address(raw)):
+        if ours != theirs or (raw.isascii() and ours != official.format_email_address(raw)):
             other.append((raw, ours, theirs))
     assert other == []
     assert agreed > ROUNDS / 10

@@ -11,8 +11,9 @@ import pytest
 from segment_assets.contracts import NeedsHumanError, TransientError
 from segment_assets.delivery.deadlines import OptOutTimes, opt_out_times
 from segment_assets.delivery.ledger import AudienceLedger
+from segment_assets.delivery.redacting import redact
 from segment_assets.resources.lake import LocalLake
-from segment_assets.tables import SUPPRESSIONS
+from segment_assets.tables import ERASURES, SUPPRESSIONS
 from segment_assets_tests.delivery.test_saying_no import PAIR, Road, not_approved, somebody
 from segment_assets_tests.fakes import digest, person
 
@@ -120,3 +121,18 @@ def test_removals_before_the_window_are_not_counted(road):
     assert road.times().taken_out == 1
     road.later(WEEK + 1)
     assert road.times() == OptOutTimes(0, 0, 0, 0, None, None)
+
+
+def test_times_of_people_who_were_forgotten_since_are_not_lost_without_a_word(road):
+    road.wants(*map(somebody, "abc"))
+    road.run()
+    road.opted_out(("email", digest("a@x")), hours_ago=30)
+    road.run()
+    road.wants(*map(somebody, "bd"))
+    road.run()
+    assert road.times() == OptOutTimes(1, 0, 0, 0, None, 30.0)
+    asked = road.lake.writer("erasures", "all")
+    row = {"kind": "email", "digest": digest("a@x"), "opted_out_at": dt.datetime.fromtimestamp(NOON, dt.UTC)}
+    asked.write(pa.Table.from_pylist([row], ERASURES.arrow_schema()))
+    redact(road.lake, asked.publish({}), (), workdir=road.workdir, clock=lambda: road.now)
+    assert road.times() == OptOutTimes(0, 0, 0, 0, None, None, redacted=1)

@@ -19,6 +19,7 @@ from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.settling import balanced
 from segment_assets.delivery.wanted import LATE_SECONDS, Wanted
 from segment_assets.resources.lake import LocalLake
+from segment_assets_tests.examples import examples
 from segment_assets_tests.fakes import (
     CONTRACT,
     FakeDestination,
@@ -315,7 +316,9 @@ def histories(draw):
 
 
 @settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(4),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(history=histories())
 def test_any_history_of_changes_and_crashes_converges_to_who_is_wanted(history, tmp_path_factory):

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from segment_assets.contracts import MatchKey, NeedsHumanError, TransientError
-from segment_assets.delivery.erasing import ErasurePair, Forgotten
+from segment_assets.delivery.erasing import ErasurePair, Forgotten, standing_unasked
 from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.redacting import redact
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, ERASED
@@ -231,6 +231,15 @@ def test_an_answer_that_proves_nothing_of_somebody_is_never_done(make):
     assert found.unfinished == found.members
     house.outside.later(400 * DAY)
     assert house.forgets([1, 2]).standing == "unproven"
+    # Whoever is asked about with an answer that proves it is through, whatever was said of others.
+    house.line.after = lambda call, answer: answer
+    house.opt_out(3)
+    house.run()
+    before, of_others = len(house.asked()), found.members
+    found = house.forgets([1, 2, 3])
+    assert (found.standing, found.people, found.acknowledged) == ("unproven", 3, 3)
+    assert found.unfinished == of_others
+    assert whom(house, house.asked()[before:]) == names_of(house, [3])
 
 
 def test_amazon_names_whom_it_does_not_forget_and_they_are_asked_about_again(make):
@@ -286,6 +295,19 @@ def test_a_platform_without_a_call_is_sent_nothing_and_says_so(make):
     house.opt_out(1, 2)
     house.run()
     assert house.forgets([1, 2]).standing == "no_call"
+
+
+def test_an_account_that_is_out_of_reach_is_still_known_to_have_been_sent_whom_we_keep_no_copy_of(make):
+    house = make("snapchat")
+    house.wants(range(PEOPLE))
+    house.run()
+    house.opt_out(1, 2)
+    house.run()
+    erasures, workdir = publish_erasures(house, [1, 2]), house.folder / "work"
+    for _ in range(2):
+        found = standing_unasked(house.lake, house.record.contract, house.account, erasures, workdir=workdir)
+        assert (found.standing, found.people) == ("no_call", 2)
+        redact(house.lake, erasures, found.unfinished, workdir=workdir, clock=time.time)
 
 
 def test_nothing_is_done_while_an_audience_holds_somebody(make):

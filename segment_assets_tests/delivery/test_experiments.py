@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+import pyarrow as pa
 import pyarrow.dataset as pads
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,14 +15,15 @@ from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.experiments import hold_out_people
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, Pair
+from segment_assets.delivery.redacting import redact
 from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.wanted import Wanted
 from segment_assets.queries import read
 from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.ports import Source
 from segment_assets.resources.warehouse import LocalWarehouse
-from segment_assets.tables import HOLD_OUT_PEOPLE, HOLD_OUTS
-from segment_assets_tests.fakes import CONTRACT, FakeDestination, FakePlatform, person, publish_audience
+from segment_assets.tables import ERASURES, HOLD_OUT_PEOPLE, HOLD_OUTS
+from segment_assets_tests.fakes import CONTRACT, FakeDestination, FakePlatform, digest, person, publish_audience
 
 # A Wednesday.
 START = dt.datetime(2026, 11, 4, 12, tzinfo=dt.UTC)
@@ -35,6 +37,7 @@ class Trial:
     folder: object
     platforms: dict = dataclasses.field(default_factory=dict)
     now: float = START.timestamp()
+    lacking: set[dt.date] = dataclasses.field(default_factory=set)
 
     @property
     def lake(self):
@@ -60,7 +63,7 @@ class Trial:
         """Rows of the readers' table, as tuples after the name of the experiment."""
         writer = self.lake.writer(HOLD_OUT_PEOPLE.name, "all")
         ledgers = [self.ledger(*pair) for pair in sorted(self.platforms)]
-        hold_out_people("it's autumn", ledgers, write=writer, workdir=self.folder / "work")
+        self.lacking = hold_out_people("it's autumn", ledgers, write=writer, workdir=self.folder / "work")
         people = self.lake.dataset(writer.publish({}))
         sql = read(HOLD_OUTS.query)
         rows = LocalWarehouse(self.folder).select(
@@ -124,6 +127,21 @@ def test_whom_the_platform_refused_was_not_delivered(trial):
     platform.refuse = {treated("t2")["email"].hex()}
     trial.deliver("one", "a", *map(treated, ("t1", "t2", "t3")), held("h1"))
     assert trial.counted() == [(WEEKS[0], 1, 3, 2, 0)]
+
+
+def test_weeks_whose_arms_lack_people_who_were_forgotten_since_are_told(trial):
+    trial.deliver("one", "a", treated("t1"), treated("t2"), held("h1"))
+    trial.later(1)
+    trial.deliver("one", "a", treated("t2"), treated("t3"), held("h1"))
+    assert (trial.counted(), trial.lacking) == ([(WEEKS[0], 1, 2, 2, 0), (WEEKS[1], 1, 2, 2, 0)], set())
+    asked = trial.lake.writer("erasures", "all")
+    asked.write(
+        pa.Table.from_pylist(
+            [{"kind": "email", "digest": digest("t1@x"), "opted_out_at": START}], ERASURES.arrow_schema()
+        )
+    )
+    redact(trial.lake, asked.publish({}), (), workdir=trial.folder / "work", clock=lambda: trial.now)
+    assert (trial.counted()[0], trial.lacking) == ((WEEKS[0], 1, 1, 1, 0), {WEEKS[0]})
 
 
 def test_an_experiment_without_deliveries_has_no_weeks(trial):

@@ -195,18 +195,56 @@ def test_late_failures_are_forgotten_when_a_job_ends_well(road):
     assert stopped(road) == ""
 
 
-def test_opt_outs_that_fail_late_are_sent_again_without_end(road):
+@pytest.mark.parametrize("trouble", [{"fail": True}, {"denied": 1}], ids=["failed", "short"])
+def test_opt_outs_that_fail_late_ask_a_human_after_three_times_and_go_again_without_end(road, trouble):
+    def tried():
+        calls = len(road.platform.calls)
+        road.run()
+        road.works(**trouble)
+        assert road.follow().row["outcome"] == "failed"
+        return road.platform.calls[calls:]
+
+    def rests():
+        calls = len(road.platform.calls)
+        with pytest.raises(NeedsHumanError, match="did not take out 1 people who said no"):
+            road.run()
+        return len(road.platform.calls) == calls
+
     road.wants(*crowd("abcde"))
     road.run()
     road.works()
     road.follow()
     road.suppressions = publish_suppressions(road.lake, [("email", digest("a@x"))])
-    for _ in range(LATE_FAILURES + 1):
-        road.run()
-        assert road.platform.calls[-1] == ("DELETE", 1)
-        road.works(fail=True)
-        road.follow()
+    assert [tried() for _ in range(LATE_FAILURES)] == [[("DELETE", 1)]] * LATE_FAILURES
+    assert rests()
+    road.now += 6 * 3_600
+    assert tried() == [("DELETE", 1)]
+    assert rests()
+    # Somebody else's no is not held up by it.
+    road.suppressions = publish_suppressions(road.lake, [("email", digest(f"{n}@x")) for n in "ab"])
+    assert tried() == [("DELETE", 2)]
     assert late_failures(AudienceLedger(road.lake, PAIR, lambda: road.now)) == 0
+    road.now += 6 * 3_600
+    road.run()
+    road.works()
+    assert road.follow().row["outcome"] == "done"
+    assert road.run().deliveries == []
+
+
+def test_a_removal_that_stays_short_goes_once_in_each_delivery_and_then_needs_a_human(road):
+    road.wants(*crowd("abcde"))
+    road.run()
+    road.works()
+    road.follow()
+    road.wants(*crowd("abcd"))
+    calls = len(road.platform.calls)
+    for _ in range(LATE_FAILURES):
+        road.run()
+        road.works(denied=1)
+        row = road.follow().row
+        assert (row["outcome"], row["removes_unproven"]) == ("failed", 1)
+    assert road.platform.calls[calls:] == [("DELETE", 1)] * LATE_FAILURES
+    assert "took this audience 3 times" in stopped(road)
 
 
 def test_an_audience_that_lets_nobody_out_late_three_times_is_deleted_where_the_contract_says_so(road, tmp_path):

@@ -30,6 +30,7 @@ from segment_assets.delivery.settling import balanced
 from segment_assets.delivery.verifying import Verifier
 from segment_assets.delivery.wanted import Wanted
 from segment_assets.resources.lake import LocalLake
+from segment_assets_tests.examples import examples
 from segment_assets_tests.fakes import (
     CONTRACT,
     FakeDestination,
@@ -341,7 +342,9 @@ def histories(draw):
 
 
 @settings(
-    max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=examples(3),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(history=histories())
 def test_whatever_happens_the_people_add_up_and_the_end_is_who_is_wanted(history, tmp_path_factory):

@@ -15,6 +15,7 @@ from segment_assets.contracts import (
 from segment_assets.delivery.refreshing import ask_for_resync
 from segment_assets.delivery.settling import acknowledged_state
 from segment_assets_tests.delivery.replacing_road import Crash, ReplacingPlatform, Road, crowd
+from segment_assets_tests.examples import examples
 from segment_assets_tests.fakes import (
     digest,
     marked,
@@ -140,7 +141,7 @@ def histories(draw):
 
 
 @settings(
-    max_examples=8,
+    max_examples=examples(4),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
-from segment_assets.contracts import Consent, SegmentAssetsError
+from segment_assets.contracts import Consent, NeedsHumanError, SegmentAssetsError
+from segment_assets.delivery.following import LATE_FAILURES
 from segment_assets_tests.conformance.kit import people
 from segment_assets_tests.conformance.kit.forgetting import forgets, publish_erasures
 from segment_assets_tests.conformance.kit.house import House
@@ -92,6 +94,28 @@ def test_an_upload_that_fails_loads_nobody_and_all_are_sent_again(house):
     assert (failed["outcome"], failed["accepted"]) == ("failed", 0)
     assert (done["outcome"], done["accepted"]) == ("done", PEOPLE)
     house.holds_exactly(range(PEOPLE))
+    house.is_balanced()
+
+
+def test_a_removal_of_which_no_row_is_loaded_is_uploaded_a_few_times_and_asks_a_person(house):
+    def lacking(call: Any, answer: httpx.Response) -> httpx.Response:
+        told = answer.json() if call.method == "GET" and "/uploads/" in call.path else {}
+        if told.get("upload", {}).get("status") not in {"SUCCESS", "COMPLETED"}:
+            return answer
+        return httpx.Response(200, json={"upload": {**told["upload"], "metrics": {"OutputRowCount": 0.0}}})
+
+    def uploads() -> int:
+        return sum(call.method == "POST" and "/uploads/" in call.path for call in house.line.calls)
+
+    house.wants(range(PEOPLE))
+    house.run()
+    before = uploads()
+    house.opt_out(3)
+    house.line.after = lacking
+    for _ in range(2):
+        with pytest.raises(NeedsHumanError, match="did not take out 1 people who said no"):
+            house.run()
+    assert uploads() - before == LATE_FAILURES
     house.is_balanced()
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import json
+import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
+import asyncssh
 import pytest
 
 from segment_assets.contracts import NeedsHumanError, SegmentAssetsError, Session
@@ -141,6 +145,22 @@ def test_a_process_that_is_killed_leaves_a_file_that_counts_once(made):
     house.is_balanced()
 
 
+def test_what_a_killed_process_left_under_a_name_with_a_dot_goes_a_day_later(made, place):
+    house, folder = made(BY_FILE), place.server.home / "liveramp_sftp" / "uploads" / "lumen_onboarding"
+    for name, days in (("ours", 2), ("of_now", 0)):
+        staged = folder / f".{name}_add_1_0001.csv.0123456789abcdef.part"
+        staged.write_text("a digest")
+        os.utime(staged, (time.time() - days * 86_400,) * 2)
+    others = (".profile", "theirs.part")
+    for name in others:
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    house.wants(range(PEOPLE))
+    house.run()
+    left = {name for name in place.server.all() if not name.endswith(".csv")}
+    assert left == {".of_now_add_1_0001.csv.0123456789abcdef.part", *others}
+
+
 def test_whoever_writes_under_a_file_s_own_name_may_see_half_of_it_fetched(made, place):
     """The sandbox would notice a connector that does not rename."""
     house = made(BY_FILE)
@@ -160,11 +180,24 @@ class TestTheAccount:
         (tmp_path / "secrets").mkdir()
         (tmp_path / "secrets" / "liveramp.lumen.json").write_text(text)
 
+    def test_a_plan_with_a_server_and_a_key_of_its_own_is_told_no_password(self, tmp_path, place):
+        other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+        there = place.server.told
+        settings = {"transport": "sftp", "server": there["address"].partition("://")[2], "host_key": there["host_key"]}
+        login = {"user": there["user"], "password": there["password"]}
+        self.keeps(tmp_path, json.dumps({**login, "host_key": other}))
+        destination, way = self.account(tmp_path, settings=settings).connect()
+        with contextlib.closing(way), pytest.raises(NeedsHumanError, match="another key than the one that we know"):
+            way.send(destination.step_request("commit", "vip", "add", _whole()))
+        (tmp_path / "secrets" / "liveramp.lumen.json").write_text(json.dumps(login))
+        with pytest.raises(NeedsHumanError, match=r"key of that server has to be in the secret liveramp\.lumen"):
+            self.account(tmp_path, settings=settings).connect()
+
     def test_the_secret_says_who_we_are_and_the_plan_which_server_it_is(self, tmp_path):
         self.keeps(tmp_path, '{"user": "u", "password": "p", "host_key": "of the secret"}')
         settings = {"transport": "sftp", "server": "files.example:2222", "host_key": "of the plan"}
         _, way = self.account(tmp_path, endpoint="https://s3.example", region="eu-west-1", settings=settings).connect()
-        assert (way.host, way.port, way.login.user, way.host_keys) == ("files.example", 2222, "u", "of the plan")
+        assert (way.host, way.port, way.login.user, way.host_keys) == ("files.example", 2222, "u", "of the secret")
         _, way = self.account(tmp_path).connect()
         assert (way.host, way.port, way.host_keys) == ("files.liveramp.com", 22, "of the secret")
 

@@ -12,6 +12,7 @@ from segment_assets.contracts import (
     Member,
     NeedsHumanError,
     Operation,
+    Pattern,
     PermanentError,
     RefusedRemovalError,
     Response,
@@ -61,8 +62,13 @@ class TestSettings:
     def test_a_list_is_one_file_unless_the_plan_knows_of_an_order(self):
         assert CONTRACT.replacing.most_members == CONTRACT.batch_members
         ordered = connect("the_trade_desk_crm", "adv1", {"files_in_order": "yes"}).contract
-        assert ordered.replacing.most_members == 10_000_000
-        assert connect("the_trade_desk_crm", "adv1", {"files_in_order": "unknown"}).contract is CONTRACT
+        assert (ordered.replacing.most_members, ordered.replacing.rest_seconds) == (10_000_000, 0.0)
+        for unknown in ({}, {"files_in_order": "unknown"}):
+            assert connect("the_trade_desk_crm", "adv1", unknown).contract is CONTRACT
+        assert ordered.replacing.window_seconds == CONTRACT.replacing.window_seconds == 3_600
+
+    def test_the_plan_has_to_say_that_nobody_lives_in_europe(self):
+        assert (CONTRACT.pattern, CONTRACT.statements) == (Pattern.MULTI_STEP, {"residents": ("OUTSIDE_EUROPE",)})
 
 
 class TestSegments:
@@ -106,6 +112,8 @@ class TestSegments:
         assert len(set(nobody)) == len(nobody) == 1_500
         assert nobody[0] == base64.b64encode(hashlib.sha256(b"segment_assets: nobody 0").digest()).decode()
         CRM.delete_audience(CRM.carried(Kept(Response(404, {}, {}))), "crm1")
+        with pytest.raises(TransientError, match="new address"):
+            CRM.delete_audience(Kept(Response(404, {}, None, b"<Error><Code>NoSuchBucket</Code></Error>")), "crm1")
         with pytest.raises(NeedsHumanError):
             CRM.delete_audience(CRM.carried(Kept(Response(403, {}, {}))), "crm1")
 
@@ -137,6 +145,13 @@ class TestFiles:
             ("PUT", ADDRESS),
         ]
         assert (wire.requests[1].content, wire.requests[1].content_type) == (request.content, "text/plain")
+
+    def test_a_redirect_in_the_place_of_an_address_sends_no_file(self):
+        wire = Kept(Response(307, {}, {"Url": ADDRESS}))
+        answer = CRM.carried(wire).send(CRM.request("crm1", Operation.ADD, PEOPLE, place()))
+        assert len(wire.requests) == 1
+        with pytest.raises(TransientError, match="answer 307"):
+            CRM.read(PEOPLE, place(), answer)
 
     @pytest.mark.parametrize("body", [None, {}, {"Url": ""}, {"Url": "ftp://x"}, {"Url": 7}])
     def test_without_an_address_it_is_asked_again(self, body):
@@ -175,7 +190,7 @@ class TestAnswers:
             assert error.value.code == str(status)
             assert "jane" not in str(error.value)
 
-    @pytest.mark.parametrize("status", [400, 403, 404, 503])
+    @pytest.mark.parametrize("status", [300, 307, 399, 400, 403, 404, 503])
     def test_who_keeps_the_files_is_asked_again_with_a_new_address(self, status):
         with pytest.raises(TransientError, match="new address") as error:
             CRM.read(PEOPLE, place(), Response(status, {}, None, b"<Error><Code>AccessDenied</Code></Error>"))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
-from segment_assets.contracts import Mode, NeedsHumanError
+from segment_assets.contracts import Mode, NeedsHumanError, TransientError
 from segment_assets_tests.conformance.kit.house import House
-from segment_assets_tests.conformance.kit.outside import InProcess, Outside
+from segment_assets_tests.conformance.kit.outside import InProcess, KilledError, Outside
 from segment_assets_tests.conformance.kit.platforms.the_trade_desk_crm import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from segment_assets.delivery.errands import Report
 
 PEOPLE = 7
 
@@ -47,6 +51,75 @@ def test_a_no_empties_the_segment_tells_a_person_and_the_next_run_fills_it_again
     house.holds_exactly(set(range(PEOPLE)) - {3})
     assert len(house.outside.audiences()) == 1
     house.is_balanced()
+
+
+@pytest.mark.parametrize("how", [httpx.ReadTimeout("nobody knows"), KilledError()], ids=["timeout", "killed"])
+def test_a_file_without_an_answer_is_followed_by_the_whole_list_also_when_somebody_left(made, how):
+    def cut(call: Any, answer: httpx.Response) -> httpx.Response:
+        if call.method == "PUT":
+            raise how
+        return answer
+
+    house = made()
+    house.wants(range(PEOPLE))
+    house.run()
+    house.wants(range(1, PEOPLE + 1))
+    house.line.after = cut
+    with pytest.raises((TransientError, KilledError)):
+        house.run()
+    house.line.after = lambda call, answer: answer
+    house.run()
+    house.holds_exactly(range(1, PEOPLE + 1))
+    assert house.run().deliveries == []
+    house.is_balanced()
+
+
+def test_a_segment_that_is_to_be_emptied_gets_a_file_of_nobody(made):
+    house = made()
+    house.wants(range(PEOPLE))
+    house.run()
+    house.delete(delete=False)
+    assert house.held() == set()
+
+
+def later(house: House, hours: float) -> Report:
+    house.outside.later(hours * 3_600)
+    with house._room() as (room, errand):
+        return room.run(errand, house.audience, house.suppressions)
+
+
+@pytest.mark.parametrize("mode", [Mode.REPLACE, Mode.ADD_ONLY])
+def test_a_no_goes_at_once_and_the_list_behind_it_waits_and_takes_out_whom_an_older_file_brings_back(made, mode):
+    house = made(mode=mode)
+    house.batch = PEOPLE
+    house.wants(range(PEOPLE))
+    house.run()
+    house.opt_out(3)
+    with pytest.raises(NeedsHumanError, match="deleted"):
+        house.run()
+    assert house.held() == set()
+    assert "UTC" in later(house, 5.9).held_until
+    before = len(house.line.calls)
+    assert later(house, 0.2).deliveries[0]["mode"] == "replace"
+    asked = [call.body.decode() for call in house.line.calls[before:] if b"MergeMode" in call.body]
+    assert [json.loads(one)["MergeMode"] for one in asked] == ["Replace"]
+    house.holds_exactly(set(range(PEOPLE)) - {3})
+
+
+def test_of_two_lists_the_second_waits_until_the_first_has_been_worked_on(made):
+    house = made()
+    house.wants(range(PEOPLE))
+    house.run()
+    house.wants(range(1, PEOPLE))
+    assert later(house, 5.9).held_until
+    house.holds_exactly(range(PEOPLE))
+    later(house, 0.2)
+    house.holds_exactly(range(1, PEOPLE))
+    assert not later(house, 0).held_until, "nothing is left to be sent"
+    with house._room() as (room, errand):
+        assert room.withdraw(errand, delete=True).held_until
+    house.delete()
+    assert house.held() == set()
 
 
 def test_few_people_who_are_added_are_in_a_file_of_as_many_rows_as_one_must_have(made):

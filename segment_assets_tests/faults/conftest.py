@@ -1,4 +1,4 @@
-"""One sandbox per module, as on a first start for each test, and a delivery room in front of it."""
+"""One sandbox per worker, as on a first start for each test, and a delivery room in front of it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("sandbox")
     with pytest.MonkeyPatch.context() as patch:

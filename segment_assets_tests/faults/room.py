@@ -55,7 +55,7 @@ class Sandbox:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(base_url=url, trust_env=False, timeout=300)
+        self._http = httpx.Client(base_url=url, trust_env=False, timeout=300, verify=False)
 
     def close(self) -> None:
         self._http.close()

@@ -20,6 +20,7 @@ from segment_assets.assets.activation_tables import (
 )
 from segment_assets.assets.experiments import hold_outs
 from segment_assets.assets.insights import delivery_summary
+from segment_assets.assets.invariants import broken_invariants
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import Pair
@@ -98,9 +99,49 @@ def test_the_last_answer_of_a_day_counts_and_is_compared_with_the_day_before(lak
 def test_everybody_of_an_audience_is_at_one_door(lake: LocalLake, tmp_path: Path) -> None:
     [summary] = made(lake, tmp_path / "work", delivery_summary, DELIVERY_SUMMARY.name)
     rows = made(lake, tmp_path / "work", audience_flow, AUDIENCE_FLOW.name)
-    assert [row["place"] for row in rows] == list(range(1, 9))
+    assert [row["place"] for row in rows] == list(range(1, 10))
     assert {row["door"]: row["people"] for row in rows} == {row["door"]: summary[row["door"]] for row in rows}
     assert sum(row["people"] for row in rows) == summary["audience"] > 0
+
+
+@pytest.mark.parametrize(
+    ("later", "acknowledged", "unproven", "taken_out"),
+    [
+        ([("opt_out", 3, 0)], 47, 10, 3),
+        ([("opt_out", 3, 0), ("opt_out", 0, 2)], 45, 10, 5),
+        ([("opt_out", 55, 0)], 0, 5, 55),
+        ([("opt_out", 3, 0), ("withdrawal", 60, 0)], 0, 0, 60),
+    ],
+)
+def test_who_was_taken_out_since_the_last_delivery_is_not_on_the_platform(
+    later: list[tuple[str, int, int]], acknowledged: int, unproven: int, taken_out: int, tmp_path: Path
+) -> None:
+    lake = LocalLake(tmp_path / "lake")
+    sent = {"audience": 60, "wanted": 60, "accepted": 50, "unproven": 10}
+    earlier = {"lane": "opt_out", "removes": 9, "removes_acknowledged": 9}
+    leaving = [
+        {"lane": lane, "removes": known + open_, "removes_acknowledged": known, "removes_unproven": open_}
+        for lane, known, open_ in later
+    ]
+    delivered(lake, [earlier, sent, *leaving])
+    delivered(lake, [{"account": "2002", **sent}], "meta/2002/list")
+    [summary, other] = made(lake, tmp_path / "work", delivery_summary, DELIVERY_SUMMARY.name)
+    rows = made(lake, tmp_path / "work", audience_flow, AUDIENCE_FLOW.name)
+    told = {row["door"]: row["people"] for row in rows if row["account"] == "1001"}
+    assert (told["acknowledged"], told["unproven"], told["taken_out"]) == (acknowledged, unproven, taken_out)
+    assert (summary["acknowledged"], summary["removed_in_total"]) == (acknowledged, 9 + sum(row[1] for row in later))
+    assert (other["acknowledged"], other["unproven"], other["taken_out"]) == (50, 10, 0)
+
+
+def test_an_error_in_one_audience_is_not_made_good_by_anothers(tmp_path: Path) -> None:
+    def audience(account: str, people: int) -> dict[str, Any]:
+        return {"destination": "meta", "account": account, "segment": "list", "place": 1, "door": "unsent",
+                "people": people, "audience": 10}  # fmt: skip
+
+    for counted, broken in (((9, 11), 1), ((10, 10), 0)):
+        rows = [audience(str(number), people) for number, people in enumerate(counted)]
+        table = pa.Table.from_pylist(rows, AUDIENCE_FLOW.arrow_schema())
+        assert len(broken_invariants(AUDIENCE_FLOW, table, tmp_path)) == broken
 
 
 class Paid(LocalWarehouse):

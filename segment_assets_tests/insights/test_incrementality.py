@@ -33,8 +33,8 @@ from segment_assets_tests.insights.test_arms import SPEND, START, order, table
 
 SEGMENT = "exposed_non_converters"
 TREATED, HELD = 3600, 400
-# Another campaign of the account, on the last day of the orders: its spend has landed that far.
-THAT_FAR = "2026-10-18,meta,1001,newsletter_subscribers,7,EUR\n"
+# Another campaign of the account, on every day of the orders: its spend has landed that far.
+THAT_FAR = "".join(f"2026-10-{day},meta,1001,newsletter_subscribers,7,EUR\n" for day in range(12, 19))
 
 
 class World:
@@ -164,7 +164,7 @@ def test_a_delivery_after_the_newest_orders_has_no_outcomes_whatever_was_spent_b
 
 def test_only_spend_of_the_days_whose_orders_count_is_held_against_them(sold: World) -> None:
     days = ("2026-10-13", "2026-10-18", "2026-10-19", "2026-12-01")
-    sold.land("spend.csv", SPEND + "".join(f"{day},meta,1001,{SEGMENT},100,EUR\n" for day in days))
+    sold.land("spend.csv", SPEND + "".join(f"{day},meta,1001,{SEGMENT},100,EUR\n" for day in days) + THAT_FAR)
     found = sold.caused()
     assert (found["outcomes_from"], found["outcomes_to"]) == (dt.date(2026, 10, 13), dt.date(2026, 10, 18))
     assert (found["spend_eur"], found["segment_spend_eur"]) == (200, 200)
@@ -183,6 +183,18 @@ def test_spend_that_has_landed_in_part_is_not_held_against_the_orders_of_all_day
     assert found["incremental_revenue_eur"] is not None
     money = ("spend_eur", "segment_spend_eur", "iroas", "cost_per_incremental_customer_eur")
     assert [found[name] for name in money] == [None] * len(money)
+
+
+@pytest.mark.parametrize(("nothing", "spent"), [("", None), (f"2026-10-15,meta,1001,{SEGMENT},0,EUR\n", 600)])
+def test_a_day_without_a_row_in_the_middle_of_the_spend_leaves_it_unknown_and_a_row_of_nothing_does_not(
+    sold: World, nothing: str, spent: float | None
+) -> None:
+    days = (12, 13, 14, 16, 17, 18)
+    rows = "".join(f"2026-10-{day},meta,1001,{SEGMENT},100,EUR\n" for day in days)
+    sold.land("spend.csv", SPEND + rows + nothing)
+    found = sold.caused()
+    assert (found["spend_eur"], found["segment_spend_eur"]) == (spent, spent)
+    assert (found["iroas"] is None) == (spent is None)
 
 
 def test_an_audience_past_its_retention_leaves_no_effect_of_who_is_left(sold: World) -> None:

@@ -171,7 +171,7 @@ def test_a_reader_chooses_the_week_of_every_weekly_visual_that_shows_one(page: s
     chosen = {
         visual
         for group, _, body in reading.filters(told)
-        if body["Column"]["ColumnName"] == fields.WEEK
+        if body["Column"]["ColumnName"] == fields.SHOWN
         for _, ids in reading.scope(group)
         for visual in ids
     }
@@ -292,7 +292,7 @@ def unknown_column(told: Json, pick: Pick) -> None:
 
 def unknown_reference(told: Json, pick: Pick) -> None:
     field = pick(told["CalculatedFields"])
-    field["Expression"] = re.sub(r"\{\w+\}", "{nobody}", field["Expression"], count=1)
+    field["Expression"] = re.sub(r"(?<!\$)\{\w+\}", "{nobody}", field["Expression"], count=1)
 
 
 def wrong_type(told: Json, pick: Pick) -> None:

@@ -6,7 +6,9 @@ Belongs here: the handling that several tests of this folder share. Not here: an
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
+import functools
 import os
 import shutil
 import tempfile
@@ -46,7 +48,7 @@ Change = Callable[[dict[str, Any]], object]
 
 def write_plan(file: Path, change: Change = lambda _document: None) -> Path:
     """Three segments of the shipped plan on one account, limits that fit a small world, and what a test changes."""
-    document = yaml.safe_load(default_plan().read_text(encoding="utf-8"))
+    document = copy.deepcopy(_shipped())
     segments = (EXPOSED, VALUABLE, NEWSLETTER)
     document["segments"] = {name: document["segments"][name] for name in segments}
     document["accounts"] = {ACCOUNT: document["accounts"][ACCOUNT]}
@@ -57,6 +59,11 @@ def write_plan(file: Path, change: Change = lambda _document: None) -> Path:
     change(document)
     file.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return file
+
+
+@functools.cache
+def _shipped() -> dict[str, Any]:
+    return yaml.safe_load(default_plan().read_text(encoding="utf-8"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +111,7 @@ class LocalWorld:
             patch.setenv("SEGMENT_ASSETS_SANDBOX_LATENCY_MS", "0")
             running = process.start(self.deployment.sandbox_home)
         try:
-            with httpx.Client(base_url=running.url, trust_env=False) as http:
+            with httpx.Client(base_url=running.url, trust_env=False, verify=False) as http:
                 yield Platforms(http)
         finally:
             process.stop(self.deployment.sandbox_home)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import socket
 import socketserver
@@ -287,3 +288,30 @@ def test_a_failure_that_nobody_took_is_told_when_somebody_does(instance, tmp_pat
         for _ in range(2):
             taking.tell_kept()
     assert ["the reason" in post["text"] for post in Webhook.taken[tried:]] == [True], "once"
+
+
+def test_what_one_way_does_not_take_is_told_once_by_the_other_and_holds_up_nothing(tmp_path):
+    told = Alerts(tmp_path, mail_from="house@x.example", mail_to="ops@x.example")
+    with listening(Webhook) as port, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        away = f"127.0.0.1:{nobody.getsockname()[1]}"
+        half = dataclasses.replace(told, webhook=f"http://127.0.0.1:{port}/200", mail_host=away)
+        refusing = dataclasses.replace(half, webhook=f"http://127.0.0.1:{port}/400")
+        for name, alerts in (("one", half), ("two", refusing), ("three", refusing)):
+            with pytest.raises(TransientError):
+                alerts.alert(name, "text")
+            alerts.keep(name, "text")
+        for alerts in (refusing, half, half):
+            with pytest.raises(TransientError, match="the mail host"):
+                alerts.tell_kept()
+        posts = [post["text"].partition("\n")[0] for post in Webhook.taken]
+        assert sorted(posts) == ["*one*", *["*three*"] * 3, *["*two*"] * 3], "each until the webhook took it"
+        with listening(Mailbox) as mail:
+            for _ in range(2):
+                dataclasses.replace(half, mail_host=f"127.0.0.1:{mail}").tell_kept()
+    assert sorted(line for line in Mailbox.taken if line.startswith("Subject")) == [
+        "Subject: one",
+        "Subject: three",
+        "Subject: two",
+    ]
+    assert len(Webhook.taken) == len(posts)

@@ -9,6 +9,7 @@ import functools
 import json
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,7 +231,7 @@ def test_our_own_copies_stay_while_an_account_is_not_through(house: Forgetting):
     assert "changes" in house.copies_of("ben@example.com")
     cursor, wanted = house.tick(None)
     assert wanted == []
-    house.now += starting.SWEEP + 60
+    house.now = time.time() + starting.SWEEP + 60
     assert house.tick(cursor)[1] == [starting.PLATFORMS], "what was in use then is looked at again"
 
 
@@ -390,6 +391,21 @@ class Denied(Failing):
     """As where one object has a key of its own."""
 
     trouble = NeedsHumanError("S3 bucket landing: AccessDenied; look at the role, the policies, the key and the clock")
+
+
+def test_a_request_is_heard_without_the_customers_and_read_again_with_them(house: Forgetting):
+    assert house.makes(starting.REQUESTS, audiences.SUPPRESSED).success
+    customers = house.folder / "accounts" / "a" / CUSTOMERS.name / "part-00000.parquet"
+    rows = customers.read_bytes()
+    customers.unlink()
+    house.lands("email\nann@example.com\n")
+    assert not house.makes(starting.REQUESTS).success
+    assert not house.makes(audiences.SUPPRESSED).success
+    assert house.named(ERASURES) == house.named(SUPPRESSIONS) == {marked("ann@example.com")}
+    assert house.tick(None)[1] == [starting.REQUESTS, starting.PLATFORMS]
+    customers.write_bytes(rows)
+    assert house.makes(starting.REQUESTS).success
+    assert house.tick(None)[1] == [starting.PLATFORMS]
 
 
 def test_a_file_of_which_the_storage_fails_is_left_for_later(house: Forgetting):
@@ -565,20 +581,50 @@ def test_an_account_is_asked_again_while_that_helps(house: Forgetting, standing:
     assert bool(asked_of(house, standing)) is asks
 
 
+class TakesDays(Meta):
+    """An account whose platform takes five days."""
+
+    def connect(self, *given: Any, **to_follow: bool) -> tuple[Any, Any]:
+        made, transport = super().connect(*given, **to_follow)
+        slow = dataclasses.replace(made.contract.erasure, within_days=5)
+        return dataclasses.replace(made, contract=dataclasses.replace(made.contract, erasure=slow)), transport
+
+
 def test_what_a_platform_has_taken_on_rests_until_its_time(house: Forgetting):
-    done_by = dt.datetime.fromtimestamp(house.now, dt.UTC) + dt.timedelta(days=30)
-    assert asked_of(house, "asked", done_by) == []
-    house.now = done_by.timestamp() + 1
-    assert asked_of(house, "asked", done_by) == [starting.PLATFORMS]
+    house.accounts = {**house.accounts, ACCOUNT: TakesDays("1001")}
+    house.wants(EXPOSED, "ann")
+    house.run(ACCOUNT, EXPOSED)
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED)
+    house.run(ACCOUNT, EXPOSED)
+    assert house.makes(starting.PLATFORMS).success
+    assert house.told()["meta/1001"]["standing"] == "asked"
+    assert "Our own retained versions still have those" in house.shows().output
+    cursor, begun = None, time.time()
+    for after in (0, 3_600, 4 * 86_400):
+        house.now = begun + after
+        cursor, wanted = house.tick(cursor)
+        assert wanted == []
+    house.now = house.told()["meta/1001"]["done_by"].timestamp() + 1
+    assert house.tick(cursor)[1] == [starting.PLATFORMS]
 
 
-def asked_of(house: Forgetting, standing: str, done_by: dt.datetime | None = None) -> list[dg.AssetKey]:
+def test_an_account_whose_connector_is_no_more_holds_up_no_other_and_is_told(house: Forgetting):
+    house.lake.put_if_absent("ledger/gone/1/segment/deliveries/00000001/00000001", b"")
+    house.lands("email\nann@example.com\n")
+    house.makes(starting.REQUESTS, audiences.SUPPRESSED)
+    assert not house.makes(starting.PLATFORMS).success
+    assert house.told()["meta/1001"]["standing"] == "nobody"
+    assert "put the connector back" in house.told()["gone/1"]["said"]
+
+
+def asked_of(house: Forgetting, standing: str) -> list[dg.AssetKey]:
     """What a first tick asks for where one account stands so, and everything else is done."""
     import pyarrow as pa
 
     house.lands("email\nann@example.com\n")
     house.makes(starting.REQUESTS, audiences.SUPPRESSED)
-    row = {"destination": "meta", "account": "1001", "standing": standing, "done_by": done_by, "said": ""}
+    row = {"destination": "meta", "account": "1001", "standing": standing, "said": ""}
     writer = house.lake.writer(PLATFORM_ERASURES.name, "all")
     writer.write(pa.Table.from_pylist([row], PLATFORM_ERASURES.arrow_schema()))
     wanted = house.lake.current(ERASURES.name, "all").id

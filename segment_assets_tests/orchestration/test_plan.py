@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHIPPED = default_plan().read_text(encoding="utf-8")
+SHIPPED_DOCUMENT = yaml.safe_load(SHIPPED)
 
 
 def told(file: Path) -> list[str]:
@@ -284,6 +285,16 @@ def test_a_segment_that_is_written_twice_is_refused(tmp_path: Path) -> None:
     assert "twice" in lines[0]
 
 
+def test_a_mistake_beside_a_merge_has_its_own_line(tmp_path: Path) -> None:
+    """YAML's `<<` takes over another entry's keys, here with a value that is replaced by a wrong one."""
+    first = "  newsletter_subscribers:\n"
+    text = SHIPPED.replace(first, first.replace(":", ": &shipped"), 1)
+    text = text.replace("\naccounts:\n", "\n  another:\n    <<: *shipped\n    sensitive: perhaps\n\naccounts:\n", 1)
+    file = tmp_path / "ours.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert [line.split(": ")[0] for line in told(file)] == [f"ours.yaml, line {line_of(text, 'sensitive: perhaps')}"]
+
+
 PARTS = ["tenant", "author", "naming", "experiments", "segments", "accounts", "activations", "matrices"]
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -295,9 +306,8 @@ PLAIN = st.recursive(
 @settings(deadline=None, max_examples=50)
 @given(name=st.sampled_from(PARTS), value=PLAIN)
 def test_whatever_a_part_of_the_plan_is_it_is_read_or_refused(tmp_path_factory, name: str, value: Any) -> None:
-    document = yaml.safe_load(SHIPPED) | {name: value}
     file = tmp_path_factory.mktemp("plan") / "ours.yaml"
-    file.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    file.write_text(yaml.safe_dump(SHIPPED_DOCUMENT | {name: value}, allow_unicode=True), encoding="utf-8")
     refusals = []
     try:
         load_plan(file)

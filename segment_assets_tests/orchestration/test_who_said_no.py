@@ -17,14 +17,16 @@ from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets.road import QUIET
 from segment_assets.tables import CUSTOMERS, OPT_OUTS, SUPPRESSIONS
+from segment_assets_tests import fakes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from segment_assets.plan import Plan
 
 PEOPLE = [f"person.{number}@example.com" for number in range(20)]
+NEW = "new@example.com"
 
 
 class Tables:
@@ -46,6 +48,10 @@ class Tables:
         self.file(name).parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(rows, self.file(name))
 
+    def renames(self, name: str, column: str) -> None:
+        rows = pq.read_table(self.file(name))
+        self.write(name, rows.rename_columns([f"{n}_" if n == column else n for n in rows.column_names]))
+
     def makes(self, plan: Plan | None = None) -> str:
         """What the run says, empty when it succeeded."""
         made = dg.materialize(
@@ -65,8 +71,12 @@ class Tables:
         return "" if made.success else str(failures[0].step_failure_data.error_display_string)
 
     def suppressed(self) -> int:
+        return len(self.named())
+
+    def named(self) -> set[bytes]:
+        """The e-mails of whoever is suppressed."""
         rows = self.lake.dataset(self.lake.current(SUPPRESSIONS.name, "all")).to_table().to_pylist()
-        return sum(row["kind"] == "email" for row in rows)
+        return {row["digest"] for row in rows if row["kind"] == "email"}
 
 
 @pytest.fixture
@@ -86,8 +96,7 @@ def test_a_table_of_opt_outs_that_is_gone_takes_nobodys_no_back(tables: Tables):
 
 @pytest.mark.parametrize(("table", "column"), [(OPT_OUTS.name, "email_address"), (CUSTOMERS.name, "phone_number")])
 def test_a_column_that_was_renamed_takes_nobodys_no_back(tables: Tables, table: str, column: str):
-    rows = pq.read_table(tables.file(table))
-    tables.write(table, rows.rename_columns([f"{name}_" if name == column else name for name in rows.column_names]))
+    tables.renames(table, column)
     assert f"{column} is missing" in tables.makes()
     assert tables.suppressed() == len(PEOPLE)
 
@@ -101,6 +110,37 @@ def test_many_fewer_opt_outs_wait_for_somebody_who_raises_the_limit(tables: Tabl
     assert tables.makes(tables.plan.model_copy(update={"max_opt_out_drop": 1.0})) == ""
     assert tables.suppressed() < len(PEOPLE)
     assert tables.makes() == "", "what somebody let through is what the next one is compared with"
+
+
+def test_as_many_opt_outs_of_other_people_are_refused_too(tables: Tables):
+    others = [f"other.{number}@example.com" for number in range(20)]
+    before = tables.named()
+    tables.opt_out(others)
+    assert "nothing names 20 of the 20 pseudonyms any more" in tables.makes()
+    assert tables.named() == before | {fakes.digest(other) for other in others}, "whoever says no is heard meanwhile"
+    tables.opt_out([*PEOPLE, NEW])
+    assert tables.makes() == "", "the table that is mended is compared with what was made of the last sound one"
+    assert tables.named() == before | {fakes.digest(NEW)}
+
+
+BROKEN: dict[str, Callable[[Tables], object]] = {
+    "few opt-outs": lambda tables: tables.opt_out([*PEOPLE[:5], NEW]),
+    "opt-outs without a moment": lambda tables: tables.renames(OPT_OUTS.name, "opted_out_at"),
+    "no customers": lambda tables: tables.file(CUSTOMERS.name).unlink(),
+    "customers of another type": lambda tables: tables.write(
+        CUSTOMERS.name, pa.table({"customer_id": ["1"], "date_created": ["no date"]})
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_whoever_says_no_in_tables_that_are_refused_is_suppressed_at_once(tables: Tables, how: str):
+    tables.opt_out([*PEOPLE, NEW])
+    before = tables.named()
+    BROKEN[how](tables)
+    assert tables.makes() != ""
+    assert tables.named() == before | {fakes.digest(NEW)}
+    assert tables.makes() != "", "a refusal is not forgotten by what was added"
 
 
 def test_a_few_may_take_their_no_back(tables: Tables):

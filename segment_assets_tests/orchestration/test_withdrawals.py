@@ -180,6 +180,19 @@ def test_whoever_says_no_leaves_a_kept_audience_too(house: Withdrawn, account: s
     assert house.due() == []
 
 
+def test_whoever_takes_their_consent_back_leaves_a_kept_audience_too(house: Withdrawn) -> None:
+    house.delivers("keep", NEWSLETTER)
+    house.plan = naming_none(ACCOUNT, ADS)
+    assert isinstance(tick(house), str)
+    ann, ben = (fakes.person(name, email=f"{name}@example.com") for name in (f"{NEWSLETTER}-ann", f"{NEWSLETTER}-ben"))
+    silent = {"eligibility": "no_consent"}
+    fakes.publish_audience(house.lake, NEWSLETTER, [ann | silent | {"consent_ad_user_data": "denied"}, ben | silent])
+    assert len(tick(house)) == 1
+    assert house.withdraw() == []
+    assert house.meta.people[NEWSLETTER] == {fakes.marked(f"{NEWSLETTER}-ben@example.com")}, "silence is no withdrawal"
+    assert isinstance(tick(house), str)
+
+
 def test_what_was_left_open_for_a_kept_audience_adds_nobody(house: Withdrawn) -> None:
     def killed() -> Response:
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from segment_assets.plan import Plan, default_plan
-from segment_assets_tests.conformance.kit.platforms import amazon_ads, amc, tiktok_file
+from segment_assets_tests.conformance.kit.platforms import amazon_ads, amc, the_trade_desk_crm, tiktok_file
 
 
 def complaints(
@@ -55,6 +55,14 @@ def test_a_removal_signal_has_to_be_stated(record):
 def test_an_adopted_audience_of_several_lists_is_named_list_by_list(adopt, is_fine):
     said = complaints(tiktok_file.RECORD, {}, {"adopt": adopt})
     assert ("name each of them (email:ID phone:ID mobile_ad_id:ID)" in said) is not is_fine
+
+
+@pytest.mark.parametrize("mode", ["add_only", "replace"])
+def test_a_segment_of_the_trade_desk_s_that_was_there_before_is_not_adopted(mode):
+    """A no could be heard there only by taking out also whom somebody else put in."""
+    words = "adopt: the_trade_desk_crm takes nobody out of an audience but all at once"
+    assert words in complaints(the_trade_desk_crm.RECORD, {}, {"mode": mode, "adopt": "7038"})
+    assert "adopt" not in complaints(the_trade_desk_crm.RECORD, {}, {"mode": mode, "on_removal": "empty"})
 
 
 def test_only_the_lists_of_the_planned_match_keys_have_to_be_named():

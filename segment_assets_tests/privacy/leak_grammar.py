@@ -189,17 +189,27 @@ class Custom(Drawn):
         return exp.Count(this=exp.Distinct(expressions=[self.pick(*ids).copy()]))
 
     def windowed(self):
-        """A window over rows of people that a query around it groups, or beside groups, or beside distinct rows."""
-        where = self.pick("below", "below", "below", "beside groups", "beside rows")
+        """A window over rows of people that a query around it groups, beside groups or distinct rows, or over groups."""
+        where = self.pick("below", "below", "below", "beside groups", "beside rows", "over groups")
+        if where == "over groups":
+            return self.over_groups()
         texts = [exp.column(name, table="e") for name in ("campaign", "channel")]
         text = self.pick(*texts)
         person = exp.column("user_id", table="e")
+        joined = self.pick("", "", "people AS p", "events AS o")
+        if joined == "events AS o":
+            texts = [self.pick(exp.column("campaign", table="o"), texts[0]), texts[1]]
         kind, window = self.window(
             person, [text] if where == "beside groups" else texts, grouped=where == "beside groups"
         )
         select = exp.select(exp.alias_(text.copy(), "text_0"), exp.alias_(window, f"{kind}_1")).from_("events AS e")
-        if self.pick(0, 1):
-            select = select.join("people AS p", on="e.user_id = p.user_id", join_type=self.pick("", "LEFT"))
+        if joined:
+            others = (
+                "e.channel = o.channel AND (e.user_id = o.user_id OR o.campaign = 'lone_campaign')",
+                "e.channel = o.channel",
+            )
+            on = self.pick("e.user_id = {0}.user_id", *(others if joined == "events AS o" else ())).format(joined[-1])
+            select = select.join(joined, on=on, join_type=self.pick("", "LEFT"))
         if where == "beside groups":
             return select.select(exp.alias_(self.people([person]), "reach_2")).group_by(text.copy())
         if where == "beside rows":
@@ -207,6 +217,25 @@ class Custom(Drawn):
         key = self.pick("text_0", f"{kind}_1")
         inner = select.select(exp.alias_(person.copy(), "person")).subquery("q")
         return exp.select(key, "COUNT(DISTINCT q.person) AS reach_2").from_(inner).group_by(key)
+
+    def over_groups(self):
+        """A sum of what groups hold, of all or of one: beside a large group it tells how many people a small one has."""
+        keys = self.pick(["campaign"], ["campaign", "channel"], ["user_id", "campaign"])
+        groups = exp.select(*keys, "COUNT(DISTINCT user_id) AS n").from_("events").group_by(*keys)
+        value = self.pick(
+            "n", "CASE WHEN campaign = 'lone_campaign' THEN n END", "CASE WHEN campaign <> 'common' THEN n END"
+        )
+        summed = f"{self.pick('SUM', 'AVG')}({value}) OVER ({self.pick('', f'PARTITION BY {keys[-1]}')})"
+        if keys[0] == "user_id":
+            inner = exp.select("user_id", "campaign", f"{summed} AS number_1").from_("g").subquery("q")
+            outer = exp.select("campaign AS text_0", "number_1", "COUNT(DISTINCT user_id) AS reach_2").from_(inner)
+            return outer.group_by("campaign", "number_1").with_("g", as_=groups)
+        less = self.pick("", " - n")
+        return (
+            exp.select("campaign AS text_0", "n AS reach_1", f"{summed}{less} AS reach_2")
+            .from_("g")
+            .with_("g", as_=groups)
+        )
 
     def window(self, person, texts, *, grouped):
         """(kind, a value of another row, a place among rows, or a sum of several), of one person, of one text or all."""

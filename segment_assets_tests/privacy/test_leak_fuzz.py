@@ -177,6 +177,12 @@ LEAKING = [
     ("columns only", "SELECT campaign AS text_0, COUNT(DISTINCT user_id) AS reach_1, LEAD(campaign) OVER (ORDER BY campaign) AS text_2 FROM events WHERE campaign NOT LIKE 'rare%' GROUP BY campaign"),
     ("any expression", "SELECT campaign AS text_0, COUNT(DISTINCT user_id) AS number_1, LAG(COUNT(DISTINCT user_id)) OVER (ORDER BY campaign) AS reach_2 FROM events WHERE campaign IN ('common', 'lone_campaign', 'wide') GROUP BY campaign"),
     ("any expression", "SELECT q.campaign AS text_0, COUNT(DISTINCT q.user_id) AS reach_1, MIN(q.before) AS text_2 FROM (SELECT campaign, user_id, LAG(campaign) OVER (ORDER BY campaign) AS before FROM events) AS q WHERE q.campaign = 'wide' GROUP BY q.campaign"),
+    ("any expression", "WITH g AS (SELECT campaign, COUNT(DISTINCT user_id) AS n FROM events GROUP BY campaign) SELECT campaign AS text_0, n AS reach_1, SUM(CASE WHEN campaign = 'lone_campaign' THEN n END) OVER () AS reach_2 FROM g"),
+    ("any expression", "WITH g AS (SELECT campaign, COUNT(DISTINCT user_id) AS n FROM events GROUP BY campaign) SELECT campaign AS text_0, n AS reach_1, AVG(CASE WHEN campaign = 'lone_campaign' THEN n END) OVER () AS reach_2 FROM g"),
+    ("any expression", "WITH g AS (SELECT campaign, channel, COUNT(DISTINCT user_id) AS n FROM events GROUP BY campaign, channel) SELECT campaign AS text_0, n AS reach_1, SUM(n) OVER (PARTITION BY channel) - n AS reach_2 FROM g"),
+    ("any expression", "SELECT d.campaign AS text_0, COUNT(*) OVER (PARTITION BY d.channel) - 1 AS reach_1 FROM (SELECT DISTINCT campaign, channel FROM events) AS d"),
+    ("columns only", "SELECT q.c AS text_0, COUNT(DISTINCT q.u) AS reach_1 FROM (SELECT a.user_id AS u, LEAD(b.campaign) OVER (PARTITION BY a.user_id ORDER BY b.campaign) AS c FROM events AS a JOIN events AS b ON a.channel = b.channel AND (a.user_id = b.user_id OR b.campaign = 'lone_campaign') WHERE a.campaign = 'common') AS q GROUP BY q.c"),
+    ("any expression", "WITH j AS (SELECT a.user_id AS u, b.campaign AS c FROM events AS a JOIN events AS b ON a.channel = b.channel AND (a.user_id = b.user_id OR b.campaign = 'lone_campaign') WHERE a.campaign = 'common') SELECT q.c AS text_0, COUNT(DISTINCT q.u) AS reach_1 FROM (SELECT u, LEAD(c) OVER (PARTITION BY u ORDER BY c) AS c FROM j) AS q GROUP BY q.c"),
 ]  # fmt: skip
 
 
@@ -203,6 +209,10 @@ WINDOWS = [
     ("LAG(p.tier) OVER (PARTITION BY e.user_id ORDER BY e.cost)", "LEFT " + JOINED, True),
     ("ROW_NUMBER() OVER (PARTITION BY p.user_id ORDER BY e.cost)", JOINED, True),
     ("COUNT(e.user_id) OVER (PARTITION BY e.campaign)", "", True),
+    ("LAG(o.campaign) OVER (PARTITION BY e.user_id ORDER BY e.cost)", "LEFT JOIN events AS o ON o.user_id = e.user_id", True),
+    # A row of a table that meets itself in another way is of two people.
+    ("LAG(o.campaign) OVER (PARTITION BY e.user_id ORDER BY e.cost)", "JOIN events AS o ON o.channel = e.channel", False),
+    ("LAG(o.campaign) OVER (PARTITION BY o.user_id ORDER BY e.cost)", "CROSS JOIN events AS o", False),
     # Of people without a row in `people` there is no identity to tell them apart.
     ("LAG(e.campaign) OVER (PARTITION BY p.user_id ORDER BY e.cost)", "LEFT " + JOINED, False),
     ("LAG(p.tier) OVER (PARTITION BY e.user_id ORDER BY e.cost)", "FULL " + JOINED, False),
@@ -231,6 +241,33 @@ def test_no_window_runs_here_beside_groups_of_several_people(window):
     sql = f"SELECT e.campaign, COUNT(*) AS n, {window} AS w FROM events AS e GROUP BY e.campaign"
     verdict = ask("any expression", sql)
     assert (verdict.accepted, verdict.runnable) == (True, False)
+
+
+OVER_GROUPS = "WITH g AS ({}) SELECT g.c AS c, COUNT(g.n) AS k FROM (SELECT c, SUM(n) OVER (PARTITION BY c) AS n FROM g) AS g GROUP BY g.c"
+GROUPS = [
+    ("SELECT campaign AS c, user_id AS u, COUNT(*) AS n FROM events GROUP BY campaign, user_id", True),
+    ("SELECT DISTINCT campaign AS c, user_id AS u, 1 AS n FROM events", True),
+    ("SELECT campaign AS c, COUNT(*) AS n FROM events GROUP BY campaign", False),
+    ("SELECT DISTINCT campaign AS c, 1 AS n FROM events", False),
+    ("SELECT campaign AS c, 1 AS n FROM events UNION SELECT channel AS c, 1 AS n FROM events", False),
+    ("SELECT DISTINCT c, n FROM (SELECT campaign AS c, COUNT(*) AS n FROM events GROUP BY campaign, user_id) AS x", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("groups", "runs"), GROUPS)
+def test_a_sum_over_groups_runs_here_where_each_of_them_is_of_one_person(groups, runs):
+    verdict = ask("any expression", OVER_GROUPS.format(groups))
+    assert (verdict.accepted, verdict.runnable) == (True, runs), verdict.explain()
+
+
+def test_any_expression_tells_of_few_people_in_a_row_of_many_with_a_window_as_without(world):
+    """What is counted are the people of a row. Who does not want this writes COLUMNS_ONLY into the rule."""
+    alone = "SUM(CASE WHEN campaign = 'lone_campaign' THEN 1 ELSE 0 END)"
+    plain = f"SELECT COUNT(DISTINCT user_id) AS people, {alone} AS number_1 FROM events"
+    window = f"SELECT COUNT(DISTINCT user_id) AS people, MAX(t) AS number_1 FROM (SELECT user_id, {alone} OVER () AS t FROM events) AS e"
+    for sql in (plain, window):
+        assert leaked(world, "any expression", sql, ask("any expression", sql)) == ([], [(12, 9)])
+        assert not ask("columns only", sql).runnable
 
 
 def test_tables_that_one_join_ties_and_another_does_not_are_not_of_one_person():

@@ -71,7 +71,7 @@ def test_columns_are_put_into_their_declared_order(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_left_out_of_a_sparse_table_is_null_and_the_id_is_the_same(tmp_path: Path) -> None:
-    """Also where only some batches bring it; one that may not be null is missed."""
+    """Also where only some batches bring it; one that may not be null is missed, and one by another name is refused."""
     ids_of_rows = [bytes([n]) * 32 for n in range(3)]
     cells = {"member_id": ids_of_rows, "record_id": ids_of_rows, "standing": ["acknowledged"] * 3}
     cells["email"] = [ids_of_rows[0], None, None]
@@ -90,6 +90,8 @@ def test_a_column_that_is_left_out_of_a_sparse_table_is_null_and_the_id_is_the_s
     assert len(set(ids)) == 1
     with pytest.raises(PermanentError, match="member_id"):
         LocalLake(tmp_path / "bad").writer(ACKNOWLEDGED.name, WEEK).write(rows.drop_columns(["member_id"]))
+    with pytest.raises(PermanentError, match="e_mail"):
+        LocalLake(tmp_path / "misspelt").writer(ACKNOWLEDGED.name, WEEK).write(rows.rename_columns({"email": "e_mail"}))
 
 
 def test_rows_of_any_other_table_must_bring_every_column(lake: LocalLake) -> None:

@@ -197,8 +197,40 @@ class TestTheSameFileTwice:
         assert server.all() == {"vip_add_1.csv": CONTENT}
 
 
+class Listening(asyncssh.SSHServer):
+    """Notes all that it is told of who is there, and lets in whoever has the password."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def begin_auth(self, username: str) -> bool:
+        self.told.append(username)
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        self.told.append("a key")
+        return False
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self.told.append("a password")
+        return True
+
+
+@pytest.fixture
+def listening(monkeypatch) -> Listening:
+    listening = Listening()
+    monkeypatch.setattr("segment_assets.sandbox.platforms.liveramp.sftp.Login", lambda store: listening)
+    return listening
+
+
 class TestWhoIsThere:
-    def test_a_server_with_another_key_is_told_nothing(self, server):
+    def test_a_server_with_another_key_is_told_nothing(self, server, listening):
         other = MADE.export_public_key().decode()
         with (
             contextlib.closing(server.transport(host_key=other)) as way,
@@ -206,7 +238,16 @@ class TestWhoIsThere:
         ):
             put(way)
         assert server.all() == {}
+        assert listening.told == []
         assert not any(secret in str(error.value) for secret in SECRETS)
+
+    def test_a_server_is_told_of_no_key_of_whoever_runs_the_process(self, server, listening, tmp_path, monkeypatch):
+        (tmp_path / ".ssh").mkdir()
+        MADE.write_private_key(tmp_path / ".ssh" / "id_ed25519")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        with contextlib.closing(server.transport()) as way:
+            assert is_fine(put(way, b"x"), b"x")
+        assert listening.told == [server.told["user"], "a password"]
 
     def test_a_server_without_a_key_of_a_kind_that_we_know_is_told_nothing(self, server):
         other = asyncssh.generate_private_key("ecdsa-sha2-nistp256").export_public_key().decode()
@@ -280,11 +321,13 @@ class TestWhoIsThere:
         with pytest.raises(NeedsHumanError, match=r"liveramp\.lumen"):
             transport_to("sftp://files.example", secret, "liveramp.lumen")
 
-    def test_the_plan_s_key_goes_before_the_secret_s_and_the_port_is_that_of_ssh(self):
+    def test_the_secret_s_key_goes_before_the_plan_s_and_the_port_is_that_of_ssh(self):
         secret = {"user": "u", "password": "p", "host_key": "of the secret"}
         made = transport_to("sftp://files.example", secret, "s", host_keys="of the plan")
-        assert (made.host, made.port, made.host_keys) == ("files.example", 22, "of the plan")
-        assert transport_to("sftp://files.example:2222", secret, "s").host_keys == "of the secret"
+        assert (made.host, made.port, made.host_keys) == ("files.example", 22, "of the secret")
+        del secret["host_key"]
+        made = transport_to("sftp://files.example:2222", secret, "s", host_keys="of the plan")
+        assert (made.port, made.host_keys) == (2222, "of the plan")
 
 
 class TestRefusals:

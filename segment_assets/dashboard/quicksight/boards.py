@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from segment_assets.dashboard.quicksight.place import Place
     from segment_assets.tables import Table
 
-PARAMETER = "Week"
 CHARTS, NUMBERS = "charts", "numbers"
 # The numbers at the top of the overview, which stand above the planning page too.
 CARDS = (
@@ -57,18 +56,21 @@ def computed(page: Page, tables: Sequence[Table]) -> Mapping[str, Mapping[str, C
     found: dict[str, dict[str, Calculated]] = {table.name: {} for table in _used(contents(page, tables))}
     for drawn in _all(contents(page, tables)):
         found[drawn.table.name] |= {field.name: field for field in drawn.computed}
+    chosen = _chosen_from(contents(page, tables))
+    if chosen is not None:
+        found[chosen.name][fields.WEEK] = fields.choices(chosen)
     return found
 
 
 def definition(page: Page, tables: Sequence[Table], place: Place) -> Json:
     """The definition of a page's dashboard, as CreateDashboard takes it."""
     sheets = contents(page, tables)
-    weekly = [drawn.table for drawn in _all(sheets) if any(one.column == fields.WEEK for one in drawn.where)]
+    chosen = _chosen_from(sheets)
     made: Json = {
         "DataSetIdentifierDeclarations": [
             {"Identifier": table.name, "DataSetArn": place.arn("dataset", table.name)} for table in _used(sheets)
         ],
-        "Sheets": [_sheet(name, page, drawn, weekly[0] if weekly else None) for name, drawn in sheets.items() if drawn],
+        "Sheets": [_sheet(name, page, drawn, chosen) for name, drawn in sheets.items() if drawn],
         "CalculatedFields": [
             {"DataSetIdentifier": table, "Name": field.name, "Expression": field.expression}
             for table, named in computed(page, tables).items()
@@ -76,12 +78,12 @@ def definition(page: Page, tables: Sequence[Table], place: Place) -> Json:
         ],
         "FilterGroups": list(_filters(page.name, sheets)),
     }
-    if weekly:
+    if chosen is not None:
         made["ParameterDeclarations"] = [
             {
                 "StringParameterDeclaration": {
                     "ParameterValueType": "SINGLE_VALUED",
-                    "Name": PARAMETER,
+                    "Name": fields.PARAMETER,
                     "DefaultValues": {"StaticValues": [fields.NEWEST]},
                 }
             }
@@ -93,11 +95,21 @@ def _all(sheets: Mapping[str, Sequence[Drawn]]) -> list[Drawn]:
     return [drawn for of_sheet in sheets.values() for drawn in of_sheet]
 
 
+def _chosen_from(sheets: Mapping[str, Sequence[Drawn]]) -> Table | None:
+    """The table whose weeks can be chosen: one of several rows a week, which has the newest by name and by date."""
+    weekly = [drawn.table for drawn in _all(sheets) if _is_weekly(drawn)]
+    return next((table for table in weekly if len(table.grain) > 1), weekly[0] if weekly else None)
+
+
+def _is_weekly(drawn: Drawn) -> bool:
+    return any(one.column == fields.SHOWN for one in drawn.where)
+
+
 def _used(sheets: Mapping[str, Sequence[Drawn]]) -> list[Table]:
     return sorted({drawn.table.name: drawn.table for drawn in _all(sheets)}.values(), key=lambda table: table.name)
 
 
-def _sheet(name: str, page: Page, drawn: Sequence[Drawn], weekly: Table | None) -> Json:
+def _sheet(name: str, page: Page, drawn: Sequence[Drawn], chosen: Table | None) -> Json:
     sheet_id = f"{page.name}-{name}"
     sheet: Json = {
         "SheetId": sheet_id,
@@ -107,20 +119,20 @@ def _sheet(name: str, page: Page, drawn: Sequence[Drawn], weekly: Table | None) 
         "Visuals": [one.visual for one in drawn],
         "Layouts": [{"Configuration": {"GridLayout": {"Elements": list(_placed(drawn))}}}],
     }
-    if weekly is not None and any(one.column == fields.WEEK for visual in drawn for one in visual.where):
-        sheet["ParameterControls"] = [{"Dropdown": _control(sheet_id, weekly)}]
+    if chosen is not None and any(map(_is_weekly, drawn)):
+        sheet["ParameterControls"] = [{"Dropdown": _control(sheet_id, chosen)}]
     return sheet
 
 
-def _control(sheet_id: str, weekly: Table) -> Json:
+def _control(sheet_id: str, chosen: Table) -> Json:
     """One week for all tables: their newest weeks may be different ones."""
     return {
         "ParameterControlId": f"{sheet_id}-week",
         "Title": "Reporting week",
-        "SourceParameterName": PARAMETER,
+        "SourceParameterName": fields.PARAMETER,
         "Type": "SINGLE_SELECT",
         "SelectableValues": {
-            "LinkToDataSetColumn": {"DataSetIdentifier": weekly.name, "ColumnName": fields.WEEK},
+            "LinkToDataSetColumn": {"DataSetIdentifier": chosen.name, "ColumnName": fields.WEEK},
         },
         "DisplayOptions": {"SelectAllOptions": {"Visibility": "HIDDEN"}},
     }
@@ -174,9 +186,6 @@ def _filters(page: str, sheets: Mapping[str, Sequence[Drawn]]) -> Iterable[Json]
 
 def _filter(table: str, where: Where, filter_id: str) -> Json:
     common: Json = {"FilterId": filter_id, "Column": {"DataSetIdentifier": table, "ColumnName": where.column}}
-    if where.column == fields.WEEK:
-        chosen = {"MatchOperator": "EQUALS", "ParameterName": PARAMETER, "NullOption": "NON_NULLS_ONLY"}
-        return {"CategoryFilter": common | {"Configuration": {"CustomFilterConfiguration": chosen}}}
     if isinstance(where.values[0], int):
         equals = {"Value": float(where.values[0]), "MatchOperator": "EQUALS", "NullOption": "NON_NULLS_ONLY"}
         return {"NumericEqualityFilter": common | equals}

@@ -44,7 +44,7 @@ _SAID = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Where:
-    """Which rows a visual takes: those whose `column` is one of `values`, or is not (`is_not`), or the week chosen.
+    """Which rows a visual takes: those whose `column` is one of `values`, or is not (`is_not`).
 
     `pins`: columns of which one value is left for whatever else tells rows apart.
     """
@@ -68,7 +68,7 @@ class Drawn:
     low: bool = False
 
 
-_THE_WEEK = Where(fields.WEEK, pins=(WEEK_COLUMN,))
+_THE_WEEK = Where(fields.SHOWN, (1,), pins=(WEEK_COLUMN,))
 
 
 def drawn(panel: Panel) -> tuple[list[Drawn], Drawn]:
@@ -91,7 +91,7 @@ def whole_table(table: Table) -> Drawn:
     weekly = WEEK_COLUMN in table.column_names()
     cells = [Field(table, column, _unit(column), _label(column.name, _unit(column))) for column in table.columns]
     words = Words(f"{table.name}-numbers", table.question or capital(table.name.replace("_", " ")), table.description)
-    where, computed = ((_THE_WEEK,), (fields.week(),)) if weekly else ((), ())
+    where, computed = ((_THE_WEEK,), (fields.shown(),)) if weekly else ((), ())
     return Drawn(words.id, table, visuals.table(words, cells), where, computed, wide=True)
 
 
@@ -110,7 +110,7 @@ def card(table: Table, column: str, words: str) -> Drawn:
     """One number of the week."""
     said = Words(f"{table.name}-{column}-card", words, "")
     visual = visuals.one_number(said, _field(table, column, Unit.PEOPLE))
-    return Drawn(said.id, table, visual, (_THE_WEEK,), (fields.week(),), low=True)
+    return Drawn(said.id, table, visual, (_THE_WEEK,), (fields.shown(),), low=True)
 
 
 def _rows(panel: Panel, table: Table) -> tuple[tuple[Where, ...], tuple[Calculated, ...]]:
@@ -119,7 +119,7 @@ def _rows(panel: Panel, table: Table) -> tuple[tuple[Where, ...], tuple[Calculat
     computed: list[Calculated] = []
     if WEEK_COLUMN in table.column_names() and panel.weeks == 1:
         where.append(_THE_WEEK)
-        computed.append(fields.week())
+        computed.append(fields.shown())
     if panel.only:
         where.append(Where(panel.only[0], (panel.only[1],), pins=(panel.only[0],)))
     if panel.without:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 # An absent number is unknown: neither 0 nor QuickSight's word `null`.
 NOTHING = "\N{EN DASH}"
-WEEK, NEWEST = "week", "newest"
+# What a reader chooses, what it is called there, and the field that says whether a row is of it.
+PARAMETER, WEEK, SHOWN, NEWEST = "Week", "week", "of_the_week", "newest"
+_NEWEST_HERE = "{reporting_week} = maxOver({reporting_week}, [], PRE_FILTER)"
+_WRITTEN = "formatDate({reporting_week}, 'yyyy-MM-dd')"
 # Athena's types as QuickSight calls them: docs.aws.amazon.com/quicksight/latest/user/supported-data-types.html. It has
 # none for bytes.
 TYPES: Mapping[Type, str] = {
@@ -125,11 +128,25 @@ def number(unit: Unit) -> Json:
     return {"NumberDisplayFormatConfiguration": common | {"NumberScale": "NONE"} | suffix}
 
 
-def week() -> Calculated:
-    """The reporting week in words, `newest` for the newest that the table has: weeks differ by table."""
-    newest = "maxOver({reporting_week}, [], PRE_FILTER)"
-    written = "formatDate({reporting_week}, 'yyyy-MM-dd')"
-    expression = f"ifelse({{reporting_week}} = {newest}, '{NEWEST}', {written})"
+def shown() -> Calculated:
+    """1 for rows of the week that a reader chose, of the table's own newest for `newest`, else 0.
+
+    Dates are compared as what they are in every table: where only the newest week had a name instead of its date, a
+    table that was a week behind had no row for a date that others had.
+    """
+    newest, dated = f"${{{PARAMETER}}} = '{NEWEST}' AND {_NEWEST_HERE}", f"${{{PARAMETER}}} = {_WRITTEN}"
+    return Calculated(SHOWN, Type.INTEGER, f"ifelse({newest}, 1, {dated}, 1, 0)", ("reporting_week",))
+
+
+def choices(table: Table) -> Calculated:
+    """What can be chosen: `newest`, and the date of every week.
+
+    A row has one value, so the first row of the newest week has the word and its others have the date. A table of one
+    row a week has no date for its newest.
+    """
+    others = [(name, "ASC") for name in table.grain if name != "reporting_week"]
+    first = f" AND {first_of(('reporting_week',), tuple(others)).expression} = 1" if others else ""
+    expression = f"ifelse({_NEWEST_HERE}{first}, '{NEWEST}', {_WRITTEN})"
     return Calculated(WEEK, Type.STRING, expression, ("reporting_week",))
 
 

@@ -173,6 +173,8 @@ def _references(definition: Json) -> Iterator[Fault]:
         for key in ("ParameterName", "SourceParameterName")
         if key in node
     }
+    for computed in definition.get("CalculatedFields", ()):
+        asked |= set(reading.parameters(computed.get("Expression", "")))
     yield from (Fault("undeclared_parameter", one, "declare it") for one in sorted(asked - set(declared)))
     for sheet in definition.get("Sheets", ()):
         there = {body.get("VisualId", "") for one in sheet.get("Visuals", ()) for body in one.values()}

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from segment_assets.dashboard.quicksight.fields import Calculated, Json
     from segment_assets.tables import Table, Type
 
-_REFERENCE = re.compile(r"\{([^{}]+)\}")
+_REFERENCE = re.compile(r"(?<!\$)\{([^{}]+)\}")
+_PARAMETER = re.compile(r"\$\{([^{}]+)\}")
 _DECLARES = re.compile(r"DimensionField$|MeasureField$")
 
 
@@ -95,6 +96,15 @@ def references(expression: str) -> list[str]:
     ['a', 'b']
     """
     return _REFERENCE.findall(expression)
+
+
+def parameters(expression: str) -> list[str]:
+    """The parameters that an expression asks for.
+
+    >>> parameters("ifelse(${Week} = {a}, 1, 0)")
+    ['Week']
+    """
+    return _PARAMETER.findall(expression)
 
 
 def filters(definition: Json) -> Iterator[tuple[Json, str, Json]]:

@@ -132,7 +132,7 @@ def _made(platform: Platform, key: MatchKey, value: str, country: str) -> Iterat
 def _routes() -> Iterator[str]:
     yield "## Platforms\n"
     for platform in PLATFORMS.values():
-        connected = "" if platform.name in registry() else " (no connector yet)"
+        connected = "" if _is_connected(platform) else " (no connector yet)"
         for variant, route in platform.routes.items():
             default = ", the default" if variant == platform.default_variant and len(platform.routes) > 1 else ""
             yield f"### {platform.name} · {variant}{default}{connected}\n"
@@ -151,6 +151,16 @@ def _routes() -> Iterator[str]:
                 yield f"- Setting `{name}`: {choices} (the first is the default). Why: {setting.why}."
             yield from (f"- {note}" for note in route.notes)
             yield ""
+
+
+def _is_connected(platform: Platform) -> bool:
+    """Whether a connector takes its match keys from the platform: Amazon has three, and none is called `amazon`."""
+    return any(
+        contract.match_keys.get(key) is sent
+        for contract in registry().values()
+        for route in platform.routes.values()
+        for key, sent in route.match_keys.items()
+    )
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ SELECT
     WHEN 'refused' THEN summary.refused
     WHEN 'unsent' THEN summary.unsent
     WHEN 'unproven' THEN summary.unproven
+    WHEN 'taken_out' THEN summary.taken_out
     ELSE summary.acknowledged
   END AS people,
   summary.audience
@@ -21,7 +22,8 @@ FROM delivery_summary AS summary
 CROSS JOIN (
   VALUES
     (1, 'suppressed'), (2, 'no_consent'), (3, 'held_out'), (4, 'no_usable_key'),
-    (5, 'refused'), (6, 'unsent'), (7, 'unproven'), (8, 'acknowledged')
+    (5, 'refused'), (6, 'unsent'), (7, 'unproven'), (8, 'taken_out'),
+    (9, 'acknowledged')
 ) AS doors (place, door)
 WHERE summary.audience IS NOT NULL
 ORDER BY summary.destination, summary.account, summary.segment, doors.place, doors.door

@@ -17,7 +17,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import PermanentError, SegmentAssetsError, TransientError
+from segment_assets.contracts import GoneError, PermanentError, SegmentAssetsError, TransientError
 from segment_assets.processes import aside
 from segment_assets.resources.aws.errors import translated
 from segment_assets.resources.aws.objects import reason
@@ -45,7 +45,7 @@ class Copies:
         """A copy of an object. `mark` tells its versions apart (an ETag, a snapshot id).
 
         `sha256` is the hex digest that the bytes must have. Raises TransientError when the body breaks again and again
-        or the object changes meanwhile, PermanentError when it is gone or has other bytes.
+        or the object changes meanwhile, GoneError when it is gone, PermanentError when it has other bytes.
         """
         target = self._target(bucket, key, mark)
         with contextlib.suppress(FileNotFoundError):
@@ -104,7 +104,7 @@ def fetch(session: AwsSession, bucket: str, key: str, target: Path) -> None:
         raise TransientError(f"{said}: a body broke again and again ({type(failure).__name__}); try later") from None
     except SegmentAssetsError as refusal:
         if refusal.code in GONE:
-            gone = PermanentError(f"{said}: an object that was there is gone; look at the bucket's lifecycle")
+            gone = GoneError(f"{said}: an object that was there is gone; look at the bucket's lifecycle")
             gone.code = refusal.code
             raise gone from None
         if refusal.code in _CHANGED:

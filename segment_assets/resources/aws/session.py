@@ -103,17 +103,16 @@ def _boto_session(session: AwsSession) -> boto3.Session:
     import boto3
 
     if not session.role_arn:
-        return boto3.Session(region_name=session.region)
+        return boto3.Session(botocore_session=_botocore_session(), region_name=session.region)
     return _assumed(session)
 
 
 def _assumed(session: AwsSession) -> boto3.Session:
     """A session whose keys botocore renews by itself before they end."""
     import boto3
-    import botocore.session
     from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
-    base = botocore.session.get_session()
+    base = _botocore_session()
     held = base.get_credentials()
     if held is None:
         raise NeedsHumanError("AWS credentials are not found; give this deployment a role or a profile")
@@ -121,10 +120,27 @@ def _assumed(session: AwsSession) -> boto3.Session:
     fetcher = AssumeRoleCredentialFetcher(
         functools.partial(base.create_client, region_name=session.region), held, session.role_arn, extra_args=extra
     )
-    made = botocore.session.get_session()
+    made = _botocore_session()
     made._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # noqa: SLF001
     made.set_config_variable("region", session.region)
     return boto3.Session(botocore_session=made, region_name=session.region)
+
+
+def _botocore_session() -> Any:
+    """A session that takes AWS's descriptions of its services from those that this process has read already."""
+    import botocore.session
+
+    made = botocore.session.get_session()
+    made.register_component("data_loader", _descriptions())
+    return made
+
+
+@functools.cache
+def _descriptions() -> Any:
+    """The loader of botocore. Each session would have its own, and read megabytes of JSON again for its clients."""
+    import botocore.session
+
+    return botocore.session.get_session().get_component("data_loader")
 
 
 def _forget() -> None:

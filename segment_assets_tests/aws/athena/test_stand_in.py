@@ -41,7 +41,9 @@ def test_the_stand_in_divides_integers_as_trino_does(world: World) -> None:
     ],
 )
 def test_the_stand_in_refuses_what_the_model_does_not_have(world: World, target: str, body: dict[str, str]) -> None:
-    answer = httpx.post(world.athena.endpoint, json=body, headers={"X-Amz-Target": f"AmazonAthena.{target}"})
+    answer = httpx.post(
+        world.athena.endpoint, json=body, headers={"X-Amz-Target": f"AmazonAthena.{target}"}, verify=False
+    )
     assert (answer.status_code, answer.json()["__type"][-9:]) == (400, "Exception")
 
 
@@ -55,7 +57,9 @@ def test_the_stand_in_remembers_tokens_and_how_much_may_run_at_once(world: World
         client.start_query_execution(QueryString="SELECT 2 AS two", ClientRequestToken=token, **asked)
     world.athena.settings.most_active = 0
     body = {"QueryString": "SELECT 3 AS three", "ClientRequestToken": f"{token}!", **asked}
-    answer = httpx.post(world.athena.endpoint, json=body, headers={"X-Amz-Target": "AmazonAthena.StartQueryExecution"})
+    answer = httpx.post(
+        world.athena.endpoint, json=body, headers={"X-Amz-Target": "AmazonAthena.StartQueryExecution"}, verify=False
+    )
     assert answer.json()["__type"] == "TooManyRequestsException"
 
 

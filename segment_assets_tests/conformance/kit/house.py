@@ -103,9 +103,9 @@ class House:
             for _ in range(MOST_LOOKS):
                 report = room.run(errand, self.audience, self.suppressions)
                 self.rows += report.deliveries
-                if not report.waiting:
+                if not report.waiting and not report.held_until:
                     return report
-                self.outside.later(self.record.later)
+                self._waits(report)
         raise AssertionError("the platform's jobs never end")
 
     def until_done(self, runs: int = 5) -> None:
@@ -121,15 +121,19 @@ class House:
                     return
         raise self.errors[-1] if self.errors else AssertionError("a delivery fails again and again")
 
-    def delete(self) -> None:
+    def delete(self, *, delete: bool = True) -> None:
         with self._room() as (room, errand):
             for _ in range(MOST_LOOKS):
-                room.withdraw(errand, delete=True)
+                report = room.withdraw(errand, delete=delete)
                 last = AudienceLedger(self.lake, self.pair, time.time).last()
-                if last is not None and last.closed is not None:
+                if last is not None and last.closed is not None and not report.held_until:
                     return
-                self.outside.later(self.record.later)
+                self._waits(report)
         raise AssertionError("the platform's jobs never end")
+
+    def _waits(self, report: Report) -> None:
+        replacing = self.record.contract.replacing
+        self.outside.later(replacing.rest_seconds if report.held_until and replacing else self.record.later)
 
     @contextlib.contextmanager
     def _room(self):

@@ -54,9 +54,14 @@ def row(contract: Contract, number: int, *, like: Mapping[MatchKey, int] | None 
 
 def member(contract: Contract, number: int, lane: tuple[MatchKey, ...]) -> Member:
     """As the courier makes it, with the match keys of one lane."""
+    return members(contract, [number], lane)[0]
+
+
+def members(contract: Contract, numbers: Iterable[int], lane: tuple[MatchKey, ...]) -> list[Member]:
+    """As `member`, of many: the largest batches have a hundred thousand."""
     forms = [sent.form for key, sent in contract.match_keys.items() if not lane or key in lane]
     consent = dict.fromkeys(contract.consent, Consent.GRANTED.value)
-    return Member(digest(f"id:p{number}"), {form: cell(form, number) for form in forms}, consent)
+    return [Member(digest(f"id:p{n}"), {form: cell(form, n) for form in forms}, consent) for n in numbers]
 
 
 def identifiers(record: Record, number: int, *, like: Mapping[MatchKey, int] | None = None) -> set[str]:

@@ -1,4 +1,4 @@
-"""A running sandbox per module, and a caller that finds it as on a first start."""
+"""A running sandbox per worker, and a caller that finds it as on a first start."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.SandboxProcess]:
     home: Path = tmp_path_factory.mktemp("sandbox")
     with pytest.MonkeyPatch.context() as patch:

@@ -246,12 +246,14 @@ def _create_ingestion(all_: QuickSight, asked: dict[str, Any]) -> dict[str, Any]
 
 
 def _list_ingestions(all_: QuickSight, asked: dict[str, Any]) -> dict[str, Any]:
-    return {"Ingestions": all_.find("DataSet", asked["DataSetId"]).loads[: asked.get("MaxResults", 100)]}
+    # In no order: no page promises one.
+    newest = all_.find("DataSet", asked["DataSetId"]).loads[: asked.get("MaxResults", 100)]
+    return {"Ingestions": sorted(newest, key=lambda one: one["IngestionId"])}
 
 
 def _load(kept: _Kept, name: str, why: str, status: str) -> dict[str, Any]:
-    arn = f"{kept.arn}/ingestion/{name}"
-    return {"Arn": arn, "IngestionId": name, "IngestionStatus": status, "RequestType": why, "CreatedTime": _NOW}
+    arn, at = f"{kept.arn}/ingestion/{name}", _NOW + dt.timedelta(seconds=len(kept.loads))
+    return {"Arn": arn, "IngestionId": name, "IngestionStatus": status, "RequestType": why, "CreatedTime": at}
 
 
 def _tags(all_: QuickSight, asked: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ RECORD = Record(
         "value_field": "LOOKALIKE_VALUE",
         "first_party_only": False,
         # usersreplace: seconds from the first batch, members of an audience.
-        "replacing": (90 * 60, 100_000_000),
+        "replacing": (90 * 60, 100_000_000, 0.0),
         # usersofanyaudience: as many rows as /users.
         "erasure": (10_000, 0, "every audience of the ad account", False),
         "statements": {

@@ -22,8 +22,8 @@ RECORD = Record(
         "batch_bytes": 6_000_000,
         "quota": (1, 1),
         "first_party_only": True,
-        # A list that replaces is one file.
-        "replacing": (3_600.0, 100_000),
+        # A list that replaces is one file, and nothing says in which order The Trade Desk works on two.
+        "replacing": (3_600.0, 100_000, 6 * 3_600.0),
     },
     mode=Mode.REPLACE,
     switches={"minimum_rows": 0},

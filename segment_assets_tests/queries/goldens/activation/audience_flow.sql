@@ -20,6 +20,8 @@ SELECT
     THEN summary.unsent
     WHEN 'unproven'
     THEN summary.unproven
+    WHEN 'taken_out'
+    THEN summary.taken_out
     ELSE summary.acknowledged
   END AS people,
   summary.audience
@@ -32,7 +34,8 @@ CROSS JOIN (VALUES
   (5, 'refused'),
   (6, 'unsent'),
   (7, 'unproven'),
-  (8, 'acknowledged')) AS doors(place, door)
+  (8, 'taken_out'),
+  (9, 'acknowledged')) AS doors(place, door)
 WHERE
   NOT summary.audience IS NULL
 ORDER BY
@@ -69,7 +72,8 @@ LEFT JOIN (
       "acknowledged",
       "refused",
       "unproven",
-      "unsent"
+      "unsent",
+      "taken_out"
     FROM "lake"."delivery_summary"
     WHERE
       "partition" IN ('2026-10-05')
@@ -95,6 +99,8 @@ LEFT JOIN (
         THEN summary.unsent
         WHEN 'unproven'
         THEN summary.unproven
+        WHEN 'taken_out'
+        THEN summary.taken_out
         ELSE summary.acknowledged
       END AS people,
       summary.audience,
@@ -112,7 +118,8 @@ LEFT JOIN (
       (5, 'refused'),
       (6, 'unsent'),
       (7, 'unproven'),
-      (8, 'acknowledged')) AS doors(place, door)
+      (8, 'taken_out'),
+      (9, 'acknowledged')) AS doors(place, door)
     WHERE
       NOT summary.audience IS NULL
   )

@@ -4,6 +4,7 @@ WITH audience_lane AS (
     destination,
     account,
     segment,
+    number,
     audience,
     suppressed,
     no_consent,
@@ -18,6 +19,59 @@ WITH audience_lane AS (
   FROM deliveries
   WHERE
     lane = 'audience'
+), gone AS (
+  SELECT
+    d.destination,
+    d.account,
+    d.segment,
+    SUM(d.removes_acknowledged + d.removes_unproven) AS people
+  FROM deliveries AS d
+  INNER JOIN audience_lane AS a
+    ON a.destination = d.destination
+    AND a.account = d.account
+    AND a.segment = d.segment
+    AND a.newest = 1
+  WHERE
+    d.lane <> 'audience' AND d.number > a.number
+  GROUP BY
+    d.destination,
+    d.account,
+    d.segment
+), last_audience AS (
+  SELECT
+    a.destination,
+    a.account,
+    a.segment,
+    a.audience,
+    a.suppressed,
+    a.no_consent,
+    a.held_out,
+    a.no_usable_key,
+    a.wanted,
+    a.refused,
+    a.unsent,
+    CASE
+      WHEN COALESCE(g.people, 0) < a.acknowledged
+      THEN a.acknowledged - COALESCE(g.people, 0)
+      ELSE 0
+    END AS acknowledged,
+    CASE
+      WHEN COALESCE(g.people, 0) <= a.acknowledged
+      THEN a.unproven
+      WHEN g.people < a.acknowledged + a.unproven
+      THEN a.acknowledged + a.unproven - g.people
+      ELSE 0
+    END AS unproven,
+    CASE
+      WHEN COALESCE(g.people, 0) < a.acknowledged + a.unproven
+      THEN COALESCE(g.people, 0)
+      ELSE a.acknowledged + a.unproven
+    END AS taken_out
+  FROM audience_lane AS a
+  LEFT JOIN gone AS g
+    ON g.destination = a.destination AND g.account = a.account AND g.segment = a.segment
+  WHERE
+    a.newest = 1
 ), totals AS (
   SELECT
     destination,
@@ -52,6 +106,7 @@ SELECT
   a.refused,
   a.unproven,
   a.unsent,
+  a.taken_out,
   t.accepted_in_total,
   t.rejected_in_total,
   t.unproven_in_total,
@@ -59,11 +114,8 @@ SELECT
   t.requests_in_total,
   CAST(a.wanted AS DOUBLE) / NULLIF(a.audience, 0) AS deliverable_share
 FROM totals AS t
-LEFT JOIN audience_lane AS a
-  ON a.destination = t.destination
-  AND a.account = t.account
-  AND a.segment = t.segment
-  AND a.newest = 1
+LEFT JOIN last_audience AS a
+  ON a.destination = t.destination AND a.account = t.account AND a.segment = t.segment
 ORDER BY
   t.destination,
   t.account,
@@ -86,6 +138,7 @@ SELECT
   "segment_assets_numbered"."refused",
   "segment_assets_numbered"."unproven",
   "segment_assets_numbered"."unsent",
+  "segment_assets_numbered"."taken_out",
   "segment_assets_numbered"."accepted_in_total",
   "segment_assets_numbered"."rejected_in_total",
   "segment_assets_numbered"."unproven_in_total",
@@ -119,6 +172,7 @@ LEFT JOIN (
       "unproven",
       "unsent",
       "removes_acknowledged",
+      "removes_unproven",
       "requests"
     FROM "lake"."deliveries"
     WHERE
@@ -129,6 +183,7 @@ LEFT JOIN (
         destination,
         account,
         segment,
+        number,
         audience,
         suppressed,
         no_consent,
@@ -143,6 +198,59 @@ LEFT JOIN (
       FROM deliveries
       WHERE
         lane = 'audience'
+    ), gone AS (
+      SELECT
+        d.destination,
+        d.account,
+        d.segment,
+        SUM(d.removes_acknowledged + d.removes_unproven) AS people
+      FROM deliveries AS d
+      INNER JOIN audience_lane AS a
+        ON a.destination = d.destination
+        AND a.account = d.account
+        AND a.segment = d.segment
+        AND a.newest = 1
+      WHERE
+        d.lane <> 'audience' AND d.number > a.number
+      GROUP BY
+        d.destination,
+        d.account,
+        d.segment
+    ), last_audience AS (
+      SELECT
+        a.destination,
+        a.account,
+        a.segment,
+        a.audience,
+        a.suppressed,
+        a.no_consent,
+        a.held_out,
+        a.no_usable_key,
+        a.wanted,
+        a.refused,
+        a.unsent,
+        CASE
+          WHEN COALESCE(g.people, 0) < a.acknowledged
+          THEN a.acknowledged - COALESCE(g.people, 0)
+          ELSE 0
+        END AS acknowledged,
+        CASE
+          WHEN COALESCE(g.people, 0) <= a.acknowledged
+          THEN a.unproven
+          WHEN g.people < a.acknowledged + a.unproven
+          THEN a.acknowledged + a.unproven - g.people
+          ELSE 0
+        END AS unproven,
+        CASE
+          WHEN COALESCE(g.people, 0) < a.acknowledged + a.unproven
+          THEN COALESCE(g.people, 0)
+          ELSE a.acknowledged + a.unproven
+        END AS taken_out
+      FROM audience_lane AS a
+      LEFT JOIN gone AS g
+        ON g.destination = a.destination AND g.account = a.account AND g.segment = a.segment
+      WHERE
+        a.newest = 1
     ), totals AS (
       SELECT
         destination,
@@ -177,6 +285,7 @@ LEFT JOIN (
       a.refused,
       a.unproven,
       a.unsent,
+      a.taken_out,
       t.accepted_in_total,
       t.rejected_in_total,
       t.unproven_in_total,
@@ -187,11 +296,8 @@ LEFT JOIN (
       t.account AS "order_2",
       t.segment AS "order_3"
     FROM totals AS t
-    LEFT JOIN audience_lane AS a
-      ON a.destination = t.destination
-      AND a.account = t.account
-      AND a.segment = t.segment
-      AND a.newest = 1
+    LEFT JOIN last_audience AS a
+      ON a.destination = t.destination AND a.account = t.account AND a.segment = t.segment
   )
   SELECT
     "destination",
@@ -209,6 +315,7 @@ LEFT JOIN (
     "refused",
     "unproven",
     "unsent",
+    "taken_out",
     "accepted_in_total",
     "rejected_in_total",
     "unproven_in_total",
