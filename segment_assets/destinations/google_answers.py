@@ -146,8 +146,8 @@ def _refusal(
     for_a_person = next((action for reason, action in _FOR_A_PERSON.items() if reason in reasons), "")
     if for_a_person:
         return NeedsHumanError(f"{said}: {for_a_person}")
-    places, others = _places(details, members)
-    if places and not others:
+    places, is_something_else = _places(details, members)
+    if places and not is_something_else:
         return RefusedMembersError(f"{said}: {len(places)} people of the request are at fault", places)
     if not reasons:
         return not_understood(account, response)
@@ -172,18 +172,18 @@ def _reasons(response: Response, details: list[Mapping[str, Any]]) -> list[str]:
     return [reason for reason in dict.fromkeys(codes) if reason != _OTHER_CODE]
 
 
-def _places(details: list[Mapping[str, Any]], members: int) -> tuple[dict[int, str], int]:
-    """Place in the batch -> code, and how many violations are about something else than a member of the batch."""
+def _places(details: list[Mapping[str, Any]], members: int) -> tuple[dict[int, str], bool]:
+    """Place in the batch -> code, and whether anything else than a member of the batch is at fault too."""
     places: dict[int, str] = {}
-    others = 0
+    is_something_else = False
     for detail in details:
         for violation in _list(detail.get("fieldViolations")):
             match = _PLACE.search(str(violation.get("field", "")))
             if match and int(match[1]) < members:
                 places.setdefault(int(match[1]), code(violation.get("reason")))
             else:
-                others += 1
-    return places, others
+                is_something_else = True
+    return places, is_something_else
 
 
 _OTHER_CODE = "OTHER"

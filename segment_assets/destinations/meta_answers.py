@@ -65,9 +65,9 @@ def pause(headers: Mapping[str, str]) -> float:
         return 0.0
     budgets = [usage for usages in said.values() for usage in json_objects(usages)]
     regain = 60 * max((_number(usage.get("estimated_time_to_regain_access")) for usage in budgets), default=0.0)
-    busiest = max((_number(usage.get(name)) for usage in budgets for name in _USAGES), default=0.0)
     # Meta names no pace between "busy" and "refused"; a second per percent above the mark is ours.
-    return regain or max(0.0, busiest - _BUSY_PERCENT)
+    above = (_number(usage.get(name)) - _BUSY_PERCENT for usage in budgets for name in _USAGES)
+    return regain or max([0.0, *above])
 
 
 _USAGES = ("call_count", "total_cputime", "total_time")

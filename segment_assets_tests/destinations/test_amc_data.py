@@ -87,6 +87,7 @@ class TestDataSets:
         assert AMC.create_audience(wire, AudienceSpec("90 days", SPEC.marker, {})) == "s90_days_0123456789abcdef"
         # The first character alone decides; what is around a name is no part of it.
         assert AMC.create_audience(wire, AudienceSpec("_a1 days!", SPEC.marker, {})) == "a1_days_0123456789abcdef"
+        assert AMC.create_audience(wire, AudienceSpec("x max", SPEC.marker, {})) == "x_max_0123456789abcdef"
         assert AMC.create_audience(wire, AudienceSpec("b", SPEC.marker, {})) == "b_0123456789abcdef"
         assert len(AMC.create_audience(wire, AudienceSpec("a" * 300, SPEC.marker, {}))) == 57
 

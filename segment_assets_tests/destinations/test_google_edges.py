@@ -60,8 +60,9 @@ def test_a_list_without_an_id_has_it_in_its_name():
 
 def test_an_error_that_names_no_number_of_members_puts_nothing_on_the_first():
     at_fault = refused(400, "INVALID_ARGUMENT", (of_member(0), "INVALID_HEX_ENCODING"))
-    with pytest.raises(PermanentError):
+    with pytest.raises(PermanentError) as told:
         accepted(at_fault, "1")
+    assert type(told.value) is PermanentError
 
 
 def test_a_refusal_says_one_reason_and_the_receipt_the_most_telling():
@@ -75,5 +76,6 @@ def test_a_refusal_says_one_reason_and_the_receipt_the_most_telling():
 def test_every_fault_beside_those_of_members_counts():
     """One person at fault and one fault of the request: the whole is refused, and nobody is to blame."""
     faults = [(of_member(0), "INVALID_HEX_ENCODING"), ("destinations[0]", "X"), ("destinations[1]", "X")]
-    with pytest.raises(PermanentError):
+    with pytest.raises(PermanentError) as told:
         accepted(refused(400, "INVALID_ARGUMENT", *faults), "1", members=3)
+    assert type(told.value) is PermanentError

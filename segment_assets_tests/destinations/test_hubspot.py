@@ -38,5 +38,5 @@ def test_all_of_the_settings_reach_the_flow():
 
 def test_whose_setting_is_wrong_is_told():
     for wrong in ({"object": "contacts"}, {"write": "insert"}):
-        with pytest.raises(PermanentError, match=r"^hubspot"):
+        with pytest.raises(PermanentError, match=r"^hubspot\b"):
             connect("hubspot", "crm", {"bucket": "our-bucket", **wrong})

@@ -328,7 +328,8 @@ class TestAnswers:
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"), [({"transport": "ftp"}, "s3, sftp"), ({"transport": "sftp", "bucket": "b-1"}, "bucket")]
+    ("settings", "named"),
+    [({"transport": "ftp"}, "s3, sftp"), ({"transport": "sftp", "bucket": "b-1"}, "there is no bucket")],
 )
 def test_a_way_of_files_that_there_is_not_is_refused_and_each_has_its_own_settings(settings, named):
     with pytest.raises(PermanentError, match=named):

@@ -63,7 +63,7 @@ def test_the_address_is_that_of_metas_own_package():
     assert META.contract.endpoint == FacebookSession.GRAPH
 
 
-@pytest.mark.parametrize("usage", ["{}", '{"1001": []}', '{"1001": [{}]}', '{"1001": [{"call_count": 0}]}'])
+@pytest.mark.parametrize("usage", ["no JSON", "{}", '{"1001": []}', '{"1001": [{}]}', '{"1001": [{"call_count": 0}]}'])
 def test_a_usage_header_that_names_no_use_asks_for_no_rest(usage):
     assert pause({"X-Business-Use-Case-Usage": usage}) == 0.0
 

@@ -27,5 +27,5 @@ def test_the_plan_may_name_the_object_the_fields_the_folder_and_the_write():
 
 def test_what_zendesk_has_not_is_refused():
     for wrong in ({"write": "insert"}, {"entity": "users"}, {"bucket": ""}):
-        with pytest.raises(PermanentError, match=f"zendesk.*{next(iter(wrong))}"):
+        with pytest.raises(PermanentError, match=rf"^zendesk\b.*{next(iter(wrong))}"):
             connect("zendesk", "crm", {"bucket": "our-bucket", **wrong})
