@@ -59,7 +59,7 @@ LIFT = Panel(
         "Share of buyers among people assigned to treatment minus that among the randomised hold-out, whatever they "
         "were sent (intention to treat), with its 95 % interval. The red lines are the minimum detectable effect: a "
         "true effect between them would often go unseen (80 % power). Effect and customers are those of all accounts "
-        "of the segment together. Return and cost are known once the spend of all has landed to the orders' last day."
+        "of the segment together. Return and cost are known once every day of the orders has its spend."
     ),
     numbers=(
         Number("segment", Unit.WORD),
