@@ -37,7 +37,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m segment_assets_tests.mutation", description=__doc__)
     parser.add_argument("destination", nargs="*", help="without any: all of the registry")
-    parser.add_argument("--seconds", type=float, default=1_800, help="after which no new mutant is tried")
+    parser.add_argument("--seconds", type=float, default=10_800, help="after which no new mutant is tried")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="mutants whose name holds this")
     parser.add_argument("--every", type=int, default=1, help="each nth mutant only, for a quick look")
