@@ -188,6 +188,8 @@ class TestJobs:
 
     def test_a_partial_success_that_does_not_say_how_many_failed_proves_nobody(self):
         assert GOOGLE.read_job(status_of("PARTIAL_SUCCESS", **ingested("10"))).received == 0
+        report = GOOGLE.read_job(status_of("PARTIAL_SUCCESS", {"INVALID_FORMAT": None}, **ingested("10")))
+        assert (report.received, dict(report.rejected)) == (0, {})
 
     def test_a_removal_has_its_own_counts(self):
         told = {"audienceMembersRemovalStatus": {"userDataRemovalStatus": {"recordCount": "5"}}}
