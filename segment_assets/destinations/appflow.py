@@ -8,7 +8,8 @@ A flow has one source folder and reads everything in it with every run, so it ho
 start the flow, wait for the end of the run, put the next. A row says that somebody is in the segment or is not, so a
 file that is run twice does nothing more. Calls of S3 are below `/s3/`; the transport sends them to S3.
 
-AppFlow validates a source when a flow is made, which an empty folder may fail (inferred): the header goes there first.
+AppFlow validates a source when a flow is made, which an empty folder may fail (inferred): the header goes there first,
+in a file of its own. In the place of people it took the place of a batch once, when that call came through late.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[\w.-]+(?:/[\w.-]+){0,9}")
 DEFAULT_PREFIX = "segment-assets/appflow"
 SETTINGS = ("bucket", "prefix")
+_PEOPLE, _COLUMNS_ALONE = "people.csv", "columns.csv"
 
 _CSV = "text/csv"
 _MOST_RECORDS = 100
@@ -97,7 +99,7 @@ class AppFlowAudiences:
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Create the flow over a file without people. One of the same name has our marker: it is this one."""
         audience_id = self._audience_id(spec)
-        answers.stored(transport.send(self._upload(audience_id, [])), self._us)
+        answers.stored(transport.send(self._upload(audience_id, [], _COLUMNS_ALONE)), self._us)
         response = transport.send(Request("POST", "/create-flow", json=self._flow(audience_id)))
         if not answers.is_taken(response):
             answers.told(response, self._us)
@@ -228,12 +230,12 @@ class AppFlowAudiences:
             "report this as a defect"
         )
 
-    def _upload(self, audience_id: str, people: Iterable[Mapping[str, str]]) -> Request:
+    def _upload(self, audience_id: str, people: Iterable[Mapping[str, str]], file: str = _PEOPLE) -> Request:
         text, columns = io.StringIO(), list(self.crm.columns)
         rows = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         rows.writeheader()
         rows.writerows(people)
-        key = f"{self._folder(audience_id)}/people/people.csv"
+        key = f"{self._folder(audience_id)}/people/{file}"
         return Request("PUT", self._object(key), content=text.getvalue().encode(), content_type=_CSV)
 
     def _keys(self, transport: Transport, prefix: str) -> Iterator[str]:
