@@ -27,6 +27,8 @@ $(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.runtime
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	@$(BIN)/python -m compileall -q segment_assets segment_assets_tests
+	@# pytest keeps compiled files of its own, which each of its workers would else make for itself.
+	@$(BIN)/python -m pytest --collect-only -q > /dev/null || true
 	@touch $@
 
 # Stand-ins for AWS, in a venv of their own: MiniStack pins an older botocore than the project runs with.
@@ -130,8 +132,10 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q requirements-aws.in -o requirements-aws.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q -c requirements.lock deploy/image/requirements.in -o deploy/image/requirements.lock
 
-## make clean       stop what demo and dev started, remove what they wrote (keeps .venv)
+## make clean       stop what demo and dev started, remove data/ with all that they wrote (keeps .venv)
 clean:
+	@if ls data/secrets/*.*.json >/dev/null 2>&1 && [ -z "$(YES)" ]; then \
+	  echo "data/secrets holds tokens of platform accounts, and data/ the ledger; to remove them too: make clean YES=1"; exit 1; fi
 	@if [ -x $(BIN)/segment-assets ]; then $(BIN)/segment-assets sandbox --stop; fi
 	rm -rf data build .mypy_cache .ruff_cache .pytest_cache .hypothesis .tmp_dagster_home_*
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -36,7 +36,7 @@ def build_definitions(deployment: Deployment, overrides: Mapping[str, object] | 
             destination=account.destination,
             account=account.account,
             settings=dict(account.settings),
-            **deployment.account_settings(account.destination),
+            **deployment.account_settings(account.destination, account.account, account.settings),
         )
         for name, account in plan.accounts.items()
     }

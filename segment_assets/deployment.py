@@ -68,7 +68,7 @@ class Deployment:
         return cls(
             kind,
             Path(home).resolve() if home else checkout() / "data",
-            Path(plan) if plan else None,
+            Path(plan).resolve() if plan else None,
             webhook=environ.get("SEGMENT_ASSETS_ALERT_WEBHOOK", ""),
             mail=(host, sender, to),
             answers_after=_seconds(environ, "SEGMENT_ASSETS_CLEAN_ROOM_ANSWERS_AFTER"),
@@ -84,10 +84,15 @@ class Deployment:
         made: dict[str, object] = self._world.resources(self)
         return made
 
-    def account_settings(self, destination: str) -> dict[str, Any]:
-        """Where a platform is reached, with which token, and where account state is."""
-        settings: dict[str, Any] = self._world.account_settings(self, destination)
-        return settings
+    def account_settings(
+        self, destination: str, account: str = "", settings: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """Where a platform is reached, with which token, and where account state is.
+
+        The `settings` of an account in the plan may name another address of the platform (a region).
+        """
+        told: dict[str, Any] = self._world.account_settings(self, destination, account, settings or {})
+        return told
 
     @property
     def sends(self) -> bool:

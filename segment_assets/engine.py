@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import defaultdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import duckdb
@@ -21,21 +23,25 @@ MEMORY_LIMIT = "350MB"
 THREADS = 2
 RESULT_ROWS = 20_000
 MOST_WAITING = 2
+USUAL: Mapping[str, str] = MappingProxyType(
+    {"memory_limit": MEMORY_LIMIT, "threads": str(THREADS), "preserve_insertion_order": "false"}
+)
 
-# Whoever takes an engine from here has it alone.
-_waiting: list[duckdb.DuckDBPyConnection] = []
+# Engines by how they are set up. Whoever takes one from here has it alone.
+_waiting: defaultdict[tuple[tuple[str, str], ...], list[duckdb.DuckDBPyConnection]] = defaultdict(list)
 
 
 @contextlib.contextmanager
-def connect(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An in-memory connection that spills below `spill` and speaks UTC. Its tables and views are nobody else's.
+def connect(spill: Path, options: Mapping[str, str] = USUAL) -> Iterator[duckdb.DuckDBPyConnection]:
+    """An in-memory connection that spills below `spill` and speaks UTC. Its TEMP tables and views are nobody else's.
 
-    An engine that has spilled or failed is closed; any other one waits for the next job, since to open one takes 30 ms
-    of a processor, more than most jobs.
+    `options` are DuckDB's, of the whole engine. One that has spilled or failed is closed; any other one waits for the
+    next job, since to open one takes 30 ms of a processor, more than most jobs.
     """
     spill.mkdir(parents=True, exist_ok=True)
     folder = spill / "duckdb"
-    database = _waiting_or_new()
+    waiting = _waiting[tuple(sorted(options.items()))]
+    database = _waiting_or_new(waiting, options)
     is_sound = False
     try:
         with contextlib.closing(database.cursor()) as connection:
@@ -45,19 +51,18 @@ def connect(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         # The place for spilling cannot be changed once it has been used.
         is_sound = not folder.exists()
     finally:
-        if is_sound and len(_waiting) < MOST_WAITING:
-            _waiting.append(database)
+        if is_sound and len(waiting) < MOST_WAITING:
+            waiting.append(database)
         else:
             database.close()
 
 
-def _waiting_or_new() -> duckdb.DuckDBPyConnection:
+def _waiting_or_new(waiting: list[duckdb.DuckDBPyConnection], options: Mapping[str, str]) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     with contextlib.suppress(IndexError):
-        return _waiting.pop()
-    config = {"memory_limit": MEMORY_LIMIT, "threads": str(THREADS), "preserve_insertion_order": "false"}
-    return duckdb.connect(":memory:", config=config)
+        return waiting.pop()
+    return duckdb.connect(":memory:", config=dict(options))
 
 
 def _text(value: str) -> str:
@@ -65,8 +70,9 @@ def _text(value: str) -> str:
 
 
 def _close_waiting() -> None:
-    while _waiting:
-        _waiting.pop().close()
+    for waiting in list(_waiting.values()):
+        while waiting:
+            waiting.pop().close()
 
 
 # The threads of an engine do not live on in a forked process, which would wait for them for ever.

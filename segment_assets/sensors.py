@@ -14,17 +14,17 @@ import dagster as dg
 
 from segment_assets.account_health import is_held_back
 from segment_assets.assets.activations import PAIR_TAG, activation_key, wanted_version
-from segment_assets.assets.audiences import SUPPRESSED
+from segment_assets.assets.audiences import FORGOTTEN, SUPPRESSED
 from segment_assets.assets.segments import LANDING_MEMBERS, LANDING_VERSION
 from segment_assets.assets.who_said_no import version_read
 from segment_assets.backoff import next_attempt
-from segment_assets.contracts import Clock, Lake
+from segment_assets.contracts import Clock, Lake, PermanentError
 from segment_assets.erasures import erasures_sensor
 from segment_assets.jobs import RUNNING, accounts_job
 from segment_assets.partitions import sync_requests
 from segment_assets.permission import closed_until
 from segment_assets.plan import AudienceGuards, Plan
-from segment_assets.resources.ports import AccountTables, Landing
+from segment_assets.resources.ports import AccountTables, CatalogEntry, Landing
 from segment_assets.tables import CUSTOMERS, HASHED_AUDIENCE, OPT_OUTS
 from segment_assets.withdrawals import approvals_of, is_unfinished, is_waiting, opt_outs_are_unfinished
 
@@ -62,11 +62,13 @@ def look_at_landing(
 ) -> dg.SensorResult:
     """Compare every landed segment's version with the one that was read, page by page until the deadline.
 
-    Where events say which have changed, those only, and all of them every quarter of an hour. A folder whose run failed
-    is asked for again, with a growing pause; `now` (seconds since the epoch) measures it.
+    Where events say which have changed, those only, and all of them every quarter of an hour. Where files do not appear
+    whole, a folder waits until two looks in a row find the same version of it. One whose run failed is asked for again,
+    with a growing pause; `now` (seconds since the epoch) measures it.
     """
     told: dict[str, Any] = json.loads(cursor or '{"after": ""}')
     walked_at, read, asked = told.get("walked_at", 0.0), told.get("read", {}), told.get("asked", {})
+    seen: dict[str, str] = told.get("seen", {})
     is_due = bool(told["after"]) or now() >= walked_at + WALK_EVERY_SECONDS
     hints = None if is_due else landing.changed()
     page = landing.segments(after=told["after"], limit=PAGE) if hints is None else sorted(hints.segments)
@@ -79,6 +81,11 @@ def look_at_landing(
         if read.get(segment) == version or _version_read(instance, segment) == version:
             read[segment] = version
             asked.pop(segment, None)
+            seen.pop(segment, None)
+        elif not landing.appears_whole and seen.get(segment) != version:
+            # A file that is still being written looks like a whole one, and its last line is cut.
+            read.pop(segment, None)
+            seen[segment] = version
         else:
             read.pop(segment, None)
             request = _reading(instance, segment, version, asked, now=now())
@@ -97,7 +104,7 @@ def look_at_landing(
     return dg.SensorResult(
         run_requests=requests,
         dynamic_partitions_requests=sync_requests(instance, plan, page),
-        cursor=json.dumps({"after": after, "read": read, "asked": asked, "walked_at": walked_at}),
+        cursor=json.dumps({"after": after, "read": read, "asked": asked, "seen": seen, "walked_at": walked_at}),
         skip_reason=None if requests else "no landing folder has changed",
     )
 
@@ -238,14 +245,13 @@ def look_at_accounts(
     marks = {table: accounts.version(table) for table in ACCOUNT_TABLES}
     if told.get("read") == marks and _are_suppressed(instance, told.get("versions", {})):
         return dg.SensorResult(cursor=cursor, skip_reason="account A's customers and opt-outs have not changed")
-    found = {table: accounts.catalogue(table) for table in ACCOUNT_TABLES}
+    found = {table: _catalogued(accounts, table, mark) for table, mark in marks.items()}
     wanted = {table: entry.version for table, entry in found.items() if entry is not None}
     # A table that was there and is gone is asked for: its run fails, and so tells somebody.
     if len(wanted) < len(found) and instance.get_latest_data_version_record(SUPPRESSED) is None:
         said = "account A has not contributed its customers and opt-outs yet"
         return dg.SensorResult(cursor=cursor, skip_reason=said)
-    keys = {table: dg.AssetKey(["account_a", table]) for table in ACCOUNT_TABLES}
-    records = {table: instance.get_latest_data_version_record(key) for table, key in keys.items()}
+    records = {table: instance.get_latest_data_version_record(_account_key(table)) for table in ACCOUNT_TABLES}
     is_read = wanted == {table: _data_version(record) for table, record in records.items()}
     if is_read and _are_suppressed(instance, wanted):
         read = json.dumps({"read": marks, "versions": wanted})
@@ -257,8 +263,32 @@ def look_at_accounts(
         return dg.SensorResult(cursor=cursor, skip_reason=said)
     # As for pairs, the moment is in the key.
     digest = hashlib.sha256(repr(wanted).encode()).hexdigest()
-    request = dg.RunRequest(run_key=f"account_a:{digest}:{attempt}:{int(now())}")
+    run_key = f"account_a:{digest}:{attempt}:{int(now())}"
+    request = dg.RunRequest(run_key=run_key, asset_selection=_that_can_be_made(found))
     return dg.SensorResult(run_requests=[request], cursor=json.dumps(told))
+
+
+def _account_key(table: str) -> dg.AssetKey:
+    return dg.AssetKey(["account_a", table])
+
+
+def _catalogued(accounts: AccountTables, table: str, mark: str) -> CatalogEntry | None:
+    """A table as its catalogue sees it; `mark` is the version of one of which a file cannot be read."""
+    try:
+        return accounts.catalogue(table)
+    except PermanentError as refusal:
+        return CatalogEntry(None, 0, mark, [str(refusal)])
+
+
+def _that_can_be_made(found: Mapping[str, CatalogEntry | None]) -> list[dg.AssetKey] | None:
+    """None for everything, else the suppressions without what is refused before them.
+
+    Their step would be skipped in a run where that fails. It says itself what is refused, and hears whoever says no.
+    """
+    sound = [table for table, entry in found.items() if entry is not None and not entry.differences]
+    if len(sound) == len(found):
+        return None
+    return [*map(_account_key, sound), *([FORGOTTEN] if CUSTOMERS.name in sound else []), SUPPRESSED]
 
 
 def _are_suppressed(instance: dg.DagsterInstance, wanted: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ import dagster as dg
 
 from segment_assets.assets.activations import resource_name
 from segment_assets.assets.common import as_failure
-from segment_assets.contracts import Clock, Lake, NeedsHumanError, SegmentAssetsError, TransientError
+from segment_assets.contracts import Clock, GoneError, Lake, NeedsHumanError, SegmentAssetsError, TransientError
 from segment_assets.destinations import registry
 from segment_assets.plan import Plan
 from segment_assets.tables import HASHED_AUDIENCE, SUPPRESSIONS
@@ -67,13 +67,19 @@ def removed_pairs(plan: Plan, lake: Lake, *, clock: Clock = time.time) -> Iterat
 
 
 def _nobody_is_left(ledger: "AudienceLedger", log: "DeliveryLog") -> bool:
-    """Whether nobody has to be taken out any more, now. Those who are leaving wait for their time."""
+    """Whether nobody has to be taken out any more, now. Those who are leaving wait for their time.
+
+    Not where the state cannot be read: the job meets the same error, and tells it of this pair alone.
+    """
     from segment_assets.delivery.legs import leaving_is_due
     from segment_assets.delivery.settling import acknowledged_state
 
     if log.closed is None:
         return False
-    state = acknowledged_state(ledger.lake, ledger)
+    try:
+        state = acknowledged_state(ledger.lake, ledger)
+    except SegmentAssetsError:
+        return False
     held = state.rows if state is not None else 0
     return held <= int(log.closed.body.get("leaving", 0)) and not leaving_is_due(ledger)
 
@@ -84,18 +90,24 @@ def due(
     """Removed pairs whose audience is still to be emptied or deleted, and kept ones with somebody who said no.
 
     `looked` remembers for each kept audience what it was found to hold nobody by, since that costs a look at all of it.
+    One that cannot be looked at is due as well: the job meets the same error, and tells it of this audience alone.
     """
     pairs = [pair for pair in removed_pairs(plan, lake, clock=clock) if pair.on_removal == "keep" or not pair.done]
     known = {} if looked is None else looked
-    return [
-        p for p in pairs if p.on_removal != "keep" or _is_to_let_go(_ledger_of(plan, lake, p, clock), workdir, known)
-    ]
+    return [p for p in pairs if p.on_removal != "keep" or _is_due(_ledger_of(plan, lake, p, clock), workdir, known)]
 
 
 def _ledger_of(plan: Plan, lake: Lake, removed: RemovedPair, clock: Clock) -> "AudienceLedger":
     from segment_assets.delivery.ledger import AudienceLedger, Pair
 
     return AudienceLedger(lake, Pair(plan.tenant, removed.destination, removed.account, removed.segment), clock)
+
+
+def _is_due(kept: "AudienceLedger", workdir: Path, looked: dict[str, str]) -> bool:
+    try:
+        return _is_to_let_go(kept, workdir, looked)
+    except SegmentAssetsError:
+        return True
 
 
 def _is_to_let_go(ledger: "AudienceLedger", workdir: Path, looked: dict[str, str]) -> bool:
@@ -114,8 +126,16 @@ def _is_to_let_go(ledger: "AudienceLedger", workdir: Path, looked: dict[str, str
 
 
 def _who_said_no(lake: Lake, segment: str) -> "tuple[Snapshot | None, Snapshot | None]":
-    """The newest suppressions, and the newest hashed audience, by which people took their consent back."""
-    return lake.current(SUPPRESSIONS.name, "all"), lake.current(HASHED_AUDIENCE.name, segment)
+    """The newest suppressions, and the newest hashed audience, by which people took their consent back.
+
+    Nobody makes an audience of a segment that the plan names no more, so it goes by its retention some day. Until then
+    whoever took their consent back in it has left.
+    """
+    try:
+        consents = lake.current(HASHED_AUDIENCE.name, segment)
+    except GoneError:
+        consents = None
+    return lake.current(SUPPRESSIONS.name, "all"), consents
 
 
 def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
@@ -135,6 +155,7 @@ def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
     if log is None or (log.closed is None and log.open_jobs()):
         return False  # where the platform works on jobs, a run could only wait
     audience = lake.current(HASHED_AUDIENCE.name, segment)
+    contract = plan.activations_of(name)[segment].held_to(registry()[plan.accounts[name].destination])
     lane, goes_to = log.header["lane"], log.header["to_snapshot"]
     return (
         log.closed is None
@@ -143,7 +164,7 @@ def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
         or (lane == "audience" and audience is not None and goes_to != audience.id)
         or leaving_is_due(ledger)
         or bool(broken_off(ledger))
-        or is_refresh_due(ledger, registry()[plan.accounts[name].destination], clock=ledger.clock())
+        or is_refresh_due(ledger, contract, clock=ledger.clock())
     )
 
 
@@ -235,9 +256,10 @@ def withdraw_pair(have: Any, pair: RemovedPair, *, clock: Clock = time.time) -> 
     destination, transport = getattr(have, resource_name(pair.account_name)).connect()
     room = DeliveryRoom(have.lake, destination, transport, workdir=have.workdir, clock=clock)
     errand = _errand(have.plan, pair, have.secrets.tenant_key(have.plan.tenant))
+    said_no = _who_said_no(have.lake, pair.segment)
     if pair.on_removal == "keep":
-        return list(room.let_go(errand, *_who_said_no(have.lake, pair.segment)).deliveries)
-    return list(room.withdraw(errand, delete=pair.on_removal == "delete").deliveries)
+        return list(room.let_go(errand, *said_no).deliveries)
+    return list(room.withdraw(errand, *said_no, delete=pair.on_removal == "delete").deliveries)
 
 
 def _errand(plan: Plan, pair: RemovedPair, key: bytes) -> "Errand":

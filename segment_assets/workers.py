@@ -32,11 +32,11 @@ COUNT = 4
 # What runs import when they need it, and each process would import for itself: 1.3 s before its first run instead of
 # 0.5. The fork server passes over modules that a later version has not.
 _PRELOADED = (
-    "segment_assets.definitions", "segment_assets.road", "segment_assets.audience.building",
+    "segment_assets.preloaded", "segment_assets.road", "segment_assets.audience.building",
     "segment_assets.audience.reading", "segment_assets.delivery.approvals", "segment_assets.delivery.gate",
     "segment_assets.delivery.run", "alembic.command", "dagster._core.execution.execute_in_process",
-    "dagster._core.storage.sqlite_storage", "dagster._core.workspace.context", "duckdb", "httpcore", "httpx",
-    "phonenumbers", "pyarrow.dataset", "pyarrow.parquet", "sqlalchemy.dialects.sqlite",
+    "dagster._core.workspace.context", "duckdb", "httpcore", "httpx", "phonenumbers", "pyarrow.dataset",
+    "pyarrow.parquet", "sqlalchemy.dialects.sqlite",
 )  # fmt: skip
 _STOPS_WITHIN = 10.0
 DIED = "the process of this run has died; run it again, and look for a lack of memory if it happens again"

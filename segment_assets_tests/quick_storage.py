@@ -1,6 +1,7 @@
 """Dagster's SQLite storages without work that they repeat: a quarter of the processor time of a run in a test.
 
-Only for tests, which make hundreds of instances: the product leaves Dagster as it is.
+Only for tests, which make hundreds of instances, new and in memory: the product opens its homes with classes of its own
+(`instance_storage`) and leaves Dagster's as they are.
 
 Dagster 1.13 makes an SQLAlchemy engine for each connection, and a new engine compiles every statement again; for the
 database of each run Alembic reads 88 files of revisions. These engines hold no connection (`NullPool`), so threads,

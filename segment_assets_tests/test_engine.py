@@ -6,6 +6,7 @@ import os
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from segment_assets import engine
@@ -28,6 +29,22 @@ def test_two_jobs_at_once_have_an_engine_each(tmp_path):
         for db, folder in ((one, "a"), (other, "b")):
             place = db.execute("SELECT current_setting('temp_directory')").fetchall()
             assert place == [(str(tmp_path / folder / "duckdb"),)]
+
+
+def test_a_job_has_an_engine_that_is_set_up_as_it_asks_whichever_was_used_last(tmp_path):
+    other = {"memory_limit": "64MB", "threads": "1", "error_on_division_by_zero": "false"}
+    for options in (other, engine.USUAL, other, engine.USUAL):
+        with engine.connect(tmp_path, options) as db:
+            (told,) = db.execute("SELECT current_setting('threads'), current_setting('memory_limit')").fetchall()
+            assert told == ((1, "61.0 MiB") if options is other else (engine.THREADS, "333.7 MiB"))
+
+
+def test_a_file_that_was_written_again_is_read_again(tmp_path):
+    file = tmp_path / "rows.parquet"
+    for number in (1, 2):
+        pq.write_table(pa.table({"n": [number]}), file)
+        with engine.connect(tmp_path / "job") as db:
+            assert db.execute(f"SELECT n FROM read_parquet('{file}')").fetchall() == [(number,)]
 
 
 def test_what_is_too_large_is_spilled_below_the_job_s_own_folder_and_leaves_nothing(tmp_path):

@@ -92,9 +92,9 @@ def _activation(name: str, account: Account) -> dg.AssetsDefinition:
         key=activation_key(name, account),
         group_name="activation",
         description=(
-            f"Keeps audiences of {account.destination} account {account.account} equal to the hashed audiences that "
-            "the plan activates there. Opt-outs go first and past every guard; then only what differs from what the "
-            "account last acknowledged is sent."
+            f"Keeps the audiences of {account.destination}/{name} (account {account.account}) equal to the hashed "
+            "audiences that the plan activates there. Opt-outs go first and past every guard; then only what differs "
+            "from what the account last acknowledged is sent."
         ),
         owners=[account.owner],
         kinds={account.destination, "python"},
@@ -173,7 +173,8 @@ def _deliver(permit: Permit, workdir: Path, account: DestinationAccount) -> "Rep
     lake, task, planned = permit.lake, permit.errand, permit.plan.accounts[permit.permission.account]
     destination, transport = account.connect(task.statements)
     # The account's settings may have changed it (how long members stay, for instance).
-    task = dataclasses.replace(task, wanted=dataclasses.replace(task.wanted, contract=destination.contract))
+    contract = permit.permission.held_to(destination.contract)
+    task = dataclasses.replace(task, wanted=dataclasses.replace(task.wanted, contract=contract))
     suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)
     before = set(_deliveries(lake, planned, task.pair.segment))
     try:
@@ -210,7 +211,7 @@ def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand
     from segment_assets.delivery.wanted import Wanted
 
     account = plan.accounts[name]
-    contract = registry()[account.destination]
+    contract = permission.held_to(registry()[account.destination])
     keys = permission.match_keys or tuple(contract.match_keys)
     forms = [sent.form for match_key, sent in contract.match_keys.items() if match_key in keys]
     forms += contract.consent

@@ -19,7 +19,7 @@ from segment_assets.assets.segments import CLEAN_ROOM_MEMBERS, LANDING_MEMBERS
 from segment_assets.assets.who_said_no import COMPARED, compared_with, readable, reading, refuse_a_fall
 from segment_assets.automation import UNTIL_IT_IS_MADE
 from segment_assets.checks import members_before, policy_version
-from segment_assets.contracts import Lake, NeedsHumanError, PermanentError, SegmentAssetsError, Snapshot
+from segment_assets.contracts import GoneError, Lake, NeedsHumanError, PermanentError, SegmentAssetsError, Snapshot
 from segment_assets.partitions import SEGMENTS
 from segment_assets.plan import ConsentSource, LandingSegment, Plan
 from segment_assets.resources.identity_engine import IdentityEngine, Order
@@ -168,7 +168,7 @@ def _build(inputs: _Inputs, plan: Plan, lake: Lake, secrets: Secrets, workdir: P
     from segment_assets.audience import build_audience
 
     members, segment = inputs.members, inputs.members.partition
-    before = lake.current(HASHED_AUDIENCE.name, segment)
+    before, rows_before = _before(lake, segment)
     workdir.mkdir(parents=True, exist_ok=True)
     writer, quarantine = lake.writer(HASHED_AUDIENCE.name, segment), lake.writer(QUARANTINE.name, f"{segment}/building")
     counts = build_audience(
@@ -180,6 +180,7 @@ def _build(inputs: _Inputs, plan: Plan, lake: Lake, secrets: Secrets, workdir: P
         write_member=writer.write,
         write_quarantine=quarantine.write,
         digested=inputs.digested,
+        before=rows_before,
     )
     stats = {
         **counts.as_stats(),
@@ -192,6 +193,16 @@ def _build(inputs: _Inputs, plan: Plan, lake: Lake, secrets: Secrets, workdir: P
     quarantine.publish({"members": members.id})
     numbers = {name: value for name, value in stats.items() if isinstance(value, int)}
     return writer.publish(stats), {**numbers, **refused_cells(stats), **column_states(stats)}
+
+
+def _before(lake: Lake, segment: str) -> tuple[Snapshot | None, Any]:
+    """The audience as it was and its rows, as far as retention has left them: an old one must not stop the next."""
+    before = None
+    try:
+        before = lake.current(HASHED_AUDIENCE.name, segment)
+        return before, lake.dataset(before) if before is not None else None
+    except GoneError:
+        return before, None
 
 
 def policy_of(plan: Plan, segment: str) -> Any:

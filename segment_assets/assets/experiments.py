@@ -24,7 +24,7 @@ from segment_assets.resources.ports import Warehouse
 from segment_assets.tables import HOLD_OUT_PEOPLE, HOLD_OUTS
 
 if TYPE_CHECKING:
-    from segment_assets.delivery.ledger import AudienceLedger
+    from segment_assets.delivery.ledger import AudienceLedger, Pair
 
 ALL = "all"
 PEOPLE = dg.AssetKey(["activation_insights", HOLD_OUT_PEOPLE.name])
@@ -54,7 +54,7 @@ def hold_out_people_asset(
     lacking = 0
     for experiment in sorted(plan.experiments):
         ledgers = list(_ledgers(plan, lake, experiment))
-        lacking += len(hold_out_people(experiment, ledgers, write=writer, workdir=workdir))
+        lacking += len(hold_out_people(experiment, ledgers, write=writer, workdir=workdir, excluding=_excluding(plan)))
     told = {"experiments": len(plan.experiments), "weeks_without_the_forgotten": lacking}
     return published(writer.publish({}), told)
 
@@ -84,15 +84,17 @@ def _ledgers(plan: Plan, lake: Lake, experiment: str) -> Iterator["AudienceLedge
     from segment_assets.delivery.ledger import AudienceLedger, Pair
 
     segments = {name for name, segment in plan.segments.items() if segment.experiment == experiment}
-    excluding = {
-        (plan.accounts[a.account].destination, plan.accounts[a.account].account, a.segment)
-        for a in plan.activations
-        if a.use is Use.EXCLUDE
-    }
     known = {tuple(key.split("/")[1:4]) for key in lake.keys("ledger") if "/deliveries/" in key}
-    for destination, account, segment in sorted(known - excluding):
+    for destination, account, segment in sorted(known):
         if segment in segments:
             yield AudienceLedger(lake, Pair(plan.tenant, destination, account, segment), time.time)
+
+
+def _excluding(plan: Plan) -> "set[Pair]":
+    from segment_assets.delivery.ledger import Pair
+
+    accounts = ((plan.accounts[a.account], a) for a in plan.activations if a.use is Use.EXCLUDE)
+    return {Pair(plan.tenant, account.destination, account.account, a.segment) for account, a in accounts}
 
 
 ASSETS = [hold_out_people_asset, hold_outs]

@@ -32,7 +32,7 @@ from segment_assets.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     import pyarrow.dataset as pads
 
@@ -149,7 +149,7 @@ def _trials(plan: Plan, lake: Lake, accounts: AccountTables, key: bytes, workdir
     deliveries = [
         row
         for row in all_rows(lake, DELIVERIES.name).to_table().to_pylist()
-        if row["lane"] == "audience" and (row["destination"], row["account"], row["segment"]) not in excluding
+        if row["lane"] == "audience" and not _is_exclusion(row, excluding)
     ]
     sizes = all_rows(lake, AUDIENCE_SIZES.name).to_table().to_pylist()
     spent, rates = _spent(lake)
@@ -179,6 +179,12 @@ def _trials(plan: Plan, lake: Lake, accounts: AccountTables, key: bytes, workdir
         ]
         share = plan.experiments[planned.experiment].share
         yield Trial(planned.experiment, segment, share, arms, period if newest >= period.first else None, on)
+
+
+def _is_exclusion(row: Mapping[str, Any], excluding: "Collection[tuple[str, str, str]]") -> bool:
+    """Of a delivery that did not note it the plan's word of today is taken."""
+    noted = row["is_exclusion"]
+    return (row["destination"], row["account"], row["segment"]) in excluding if noted is None else bool(noted)
 
 
 def _newest_orders(accounts: AccountTables) -> dt.date:

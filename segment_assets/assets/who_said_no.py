@@ -6,7 +6,8 @@ Not here: what the suppressions are (`audience.suppressing`).
 A table whose files are gone reads as an empty one, and a column that was renamed as nulls: without these refusals
 everybody who ever opted out was sent again, by a run that succeeded. So they were by a table of as many other people,
 while only numbers were compared. A refusal lets nobody go, and is no reason to hear nobody: who said no since, in a
-table that is refused for another's sake, waited for a person's look at it, and was sent meanwhile.
+table that is refused for another's sake, waited for a person's look at it, and was sent meanwhile. So a wrong export in
+the place of opt-outs suppresses everybody in it, however many, until a table that nobody refuses takes its place.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from segment_assets.tables import CUSTOMERS, OPT_OUTS, TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import pyarrow as pa
     import pyarrow.dataset as pads
 
     from segment_assets.contracts import Lake, Snapshot
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 READ = (CUSTOMERS.name, OPT_OUTS.name)
 # Which version of the suppressions the next are compared with, in the stats of one that a refusal has only added to.
 COMPARED = "compared"
-# So many people may take their no back at once, however few had said it; fewer where several pseudonyms name them.
+# So many people may take their no back at once, however few had said it; fewer where requests say several identifiers.
 _A_FEW = 10
 # Seconds: whoever writes a table needs longer than a run should wait, and the sensors ask again.
 _LATER = 120.0
@@ -44,13 +46,39 @@ def version_read(table: str) -> str:
 def reading(accounts: AccountTables, tables: Sequence[str] = READ) -> Iterator[Mapping[str, str]]:
     """The versions of the tables that are read meanwhile, for the stats.
 
-    Raises PermanentError for a table that is not there as declared, TransientError where one was written meanwhile.
+    Raises PermanentError for a table that is not there as declared or whose rows cannot be read, TransientError where
+    one was written meanwhile.
     """
+    import duckdb
+    import pyarrow as pa
+
     marks = {table: accounts.version(table) for table in tables}
-    yield {version_read(table): _version(accounts, table) for table in tables}
-    if marks != {table: accounts.version(table) for table in tables}:
-        said = f"account A's {' or '.join(tables)} were written while they were read; they are read again"
+    versions = {version_read(table): _version(accounts, table) for table in tables}
+    try:
+        yield versions
+    except (pa.ArrowException, duckdb.Error, OSError):
+        _refuse_what_was_written(accounts, marks)
+        for table in tables:
+            _refuse_what_cannot_be_read(accounts, table)
+        raise
+    _refuse_what_was_written(accounts, marks)
+
+
+def _refuse_what_was_written(accounts: AccountTables, marks: Mapping[str, str]) -> None:
+    if marks != {table: accounts.version(table) for table in marks}:
+        said = f"account A's {' or '.join(marks)} were written while they were read; they are read again"
         raise TransientError(said, retry_after=_LATER)
+
+
+def _refuse_what_cannot_be_read(accounts: AccountTables, table: str) -> None:
+    pieces = list(_pieces(accounts.dataset(table)))
+    broken = sum(not is_sound for _, is_sound in pieces)
+    if broken:
+        # Not what the engine said of it: that may quote a value.
+        raise PermanentError(
+            f"{table}: {broken} of {len(pieces)} pieces of account A's files cannot be read; whoever said no stays "
+            "suppressed as before. Ask its owner to write them again"
+        ) from None
 
 
 def _version(accounts: AccountTables, table: str) -> str:
@@ -68,22 +96,50 @@ def _version(accounts: AccountTables, table: str) -> str:
 
 
 def readable(accounts: AccountTables, table: str) -> pads.Dataset:
-    """The rows of a table that is refused, with nulls in columns that are not there; none where they cannot be read.
+    """The rows of a table that is refused which can be read, with nulls in columns that are not there.
 
     Raises TransientError as the tables do.
     """
-    import pyarrow as pa
     import pyarrow.dataset as pads
 
+    schema = TABLES[table].arrow_schema()
     try:
-        # Any: the stubs know no scan of a dataset.
-        rows: Any = accounts.dataset(table)
-        for _ in rows.to_batches(batch_readahead=2, fragment_readahead=1):
+        found = [piece for piece, is_sound in _pieces(accounts.dataset(table)) if is_sound]
+    except PermanentError:
+        found = []
+    if not found:
+        return pads.dataset(schema.empty_table())
+    # Any: the stubs do not know how a dataset is made of pieces.
+    made: Any = pads.FileSystemDataset
+    rows: pads.Dataset = made(found, schema, pads.ParquetFileFormat(), found[0].filesystem)
+    return rows
+
+
+def _pieces(rows: pads.Dataset) -> Iterator[tuple[pads.ParquetFileFragment, bool]]:
+    """The row groups of a table's files, or a file that has none to tell, and whether they can be read."""
+    import pyarrow as pa
+
+    # Any: the stubs know no scan of a piece.
+    file: Any
+    for file in rows.get_fragments():
+        try:
+            pieces = file.split_by_row_group()
+        except (pa.ArrowException, OSError):
+            yield file, False
+            continue
+        for piece in pieces:
+            yield piece, _can_be_read(piece, rows.schema)
+
+
+def _can_be_read(piece: Any, schema: pa.Schema) -> bool:
+    import pyarrow as pa
+
+    try:
+        for _ in piece.to_batches(schema=schema, batch_readahead=2):
             pass
-    except (pa.ArrowException, PermanentError):
-        return pads.dataset(TABLES[table].arrow_schema().empty_table())
-    found: pads.Dataset = rows
-    return found
+    except (pa.ArrowException, OSError):
+        return False
+    return True
 
 
 def compared_with(lake: Lake, before: Snapshot) -> Snapshot:
@@ -98,7 +154,7 @@ def compared_with(lake: Lake, before: Snapshot) -> Snapshot:
 
 
 def refuse_a_fall(before: Snapshot | None, counts: Mapping[str, object], *, most: float) -> None:
-    """Raise NeedsHumanError where many whom the last suppressions named are gone, whoever else is named instead.
+    """Raise NeedsHumanError where many whom requests named before are gone, whoever else is named instead.
 
     Likewise where many fewer opt-outs name somebody, or mean customers. `most` is the share that may be gone: the
     plan's `max_opt_out_drop`. Raising it is a person's yes.
@@ -127,7 +183,7 @@ def _falls(before: Mapping[str, object], counts: Mapping[str, object]) -> Iterat
     ):
         yield was, was - now, f"{now:,} {what}, and {was:,} before"
     was, lost = _number(counts, "members_before"), _number(counts, "members_lost")
-    yield was, lost, f"nothing names {lost:,} of the {was:,} pseudonyms any more that were named before"
+    yield was, lost, f"nothing names {lost:,} of the {was:,} pseudonyms any more by which requests named people"
 
 
 def _naming(counts: Mapping[str, object]) -> int:

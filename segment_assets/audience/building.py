@@ -43,6 +43,7 @@ def build_audience(
     write_member: Callable[[pa.RecordBatch], None],
     write_quarantine: Callable[[pa.RecordBatch], None],
     digested: Iterable[Digested] | None = None,
+    before: pads.Dataset | None = None,
 ) -> AudienceCounts:
     """Build a hashed audience from rows of SEGMENT_MEMBERS and rows of SUPPRESSIONS, in bounded memory.
 
@@ -50,6 +51,8 @@ def build_audience(
     row; what is put there is digests and is removed at the end. `write_member` gets batches of HASHED_AUDIENCE
     sorted by member_id, `write_quarantine` batches of QUARANTINE; publish neither when this raises. `digested` are the
     same rows where they were digested elsewhere (`distributed`), in their order; without it they are digested here.
+    `before` are rows of HASHED_AUDIENCE as the segment was: who was drawn for an experiment then stays in the arm,
+    whoever of their household has come or gone since.
     Raises PermanentError when rows or members do not add up.
     """
     counts = AudienceCounts()
@@ -63,7 +66,7 @@ def build_audience(
             _merge(connection, folder, counts)
             counts.shared_clusters = clusters.find_clusters(connection)
             suppressed = doors.load_suppressions(connection, suppressions)
-            doors.decide(connection, policy, key, suppressed)
+            doors.decide(connection, policy, key, suppressed, before if policy.experiments else None)
             _write(connection, folder, write_member, counts)
     counts.assert_balanced()
     return counts

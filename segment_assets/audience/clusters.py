@@ -2,7 +2,7 @@
 
 In every normal form of them: people whom one platform takes for one must not be drawn apart.
 
-Belongs here: from merged people to the smallest member of their cluster. Not here: what a cluster is used for.
+Belongs here: from merged people to their cluster, and what it is called. Not here: what a cluster is used for.
 
 Input view `merged`: member (bigint, in the order of member_id) and the columns of KINDS.
 Output table `clusters`: member, cluster (the smallest member of the component); only members in clusters of two
@@ -19,6 +19,7 @@ from segment_assets.contracts import PermanentError
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow.dataset as pads
 
 KINDS = staging.STRONG_FORMS
 # Labels halve their distance to the root in each round, so that 2**60 members would be settled by then.
@@ -40,6 +41,42 @@ def find_clusters(connection: duckdb.DuckDBPyConnection) -> int:
             return engine.number(connection, "SELECT count(DISTINCT cluster) FROM clusters")
     raise PermanentError(
         f"clusters did not settle within {_MAX_ROUNDS} rounds; report this as a defect with the segment's name"
+    )
+
+
+def name_clusters(connection: duckdb.DuckDBPyConnection, before: pads.Dataset | None) -> None:
+    """Create the table `named` (member, cluster_id) of everybody who shares an identifier, or did before.
+
+    A cluster is called by its smallest member's pseudonym, and keeps that name whoever comes or goes: without it half
+    of a household changed the arm of an experiment when the other half left the segment. Where clusters grow together,
+    the name of the smallest member who was there before holds. `before`: rows of HASHED_AUDIENCE as they were.
+    """
+    connection.execute("CREATE TEMP TABLE earlier (member_id BLOB, cluster_id BLOB)")
+    if before is not None:
+        connection.register("people_before", before)
+        connection.execute(
+            """
+            INSERT INTO earlier
+            SELECT member_id, cluster_id FROM people_before
+            WHERE cluster_id <> member_id
+               OR member_id IN (SELECT member_id FROM merged WHERE member IN (SELECT member FROM clusters))
+            """
+        )
+        connection.unregister("people_before")
+    connection.execute(
+        """
+        CREATE TEMP TABLE named AS
+        WITH mine AS (
+            SELECT m.member, m.member_id, c.cluster, e.cluster_id AS was
+            FROM merged m LEFT JOIN clusters c USING (member) LEFT JOIN earlier e USING (member_id)
+            WHERE c.cluster IS NOT NULL OR e.cluster_id IS NOT NULL
+        )
+        SELECT member,
+               CASE WHEN cluster IS NULL THEN was
+                    ELSE coalesce(arg_min(was, member) OVER same, arg_min(member_id, member) OVER same)
+                    END AS cluster_id
+        FROM mine WINDOW same AS (PARTITION BY cluster)
+        """
     )
 
 

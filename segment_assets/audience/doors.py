@@ -3,7 +3,7 @@
 Belongs here: who stops where. Not here: how people are merged or clusters found.
 
 Input: view `merged` (building), table `clusters` (clusters). Output: table `decided` (member, cluster_id where the
-member shares an identifier, eligibility, and the columns of CONSENT_COLUMNS in the words of `Consent`).
+member shares or shared an identifier, eligibility, and the columns of CONSENT_COLUMNS in the words of `Consent`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.audience import staging
+from segment_assets.audience.clusters import name_clusters
 from segment_assets.audience.consent import DENIED, GRANTED, NOT_UNDERSTOOD, UNKNOWN, Regime
 from segment_assets.contracts import CONSENT_COLUMNS, Consent, Eligibility, PermanentError
 
@@ -77,14 +78,24 @@ def load_suppressions(connection: duckdb.DuckDBPyConnection, suppressions: pads.
     return kinds
 
 
-def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: bytes, suppressed: set[str]) -> None:
-    """Create the table `decided` for every member. `suppressed` are the kinds that anybody is suppressed by."""
+def decide(
+    connection: duckdb.DuckDBPyConnection,
+    policy: AudiencePolicy,
+    key: bytes,
+    suppressed: set[str],
+    before: pads.Dataset | None = None,
+) -> None:
+    """Create the table `decided` for every member. `suppressed` are the kinds that anybody is suppressed by.
+
+    `before`: the audience as it was, from which clusters keep their names, and so what was drawn for them.
+    """
     # A column that is looked for among nothing costs as much as any other join.
     strictest = _strictest(connection)
+    name_clusters(connection, before)
     connection.execute(
         f"""
         CREATE TEMP TABLE decided AS
-        SELECT m.member, root.cluster_id,
+        SELECT m.member, named.cluster_id,
                CASE WHEN {_suppressed_sql(suppressed)} THEN '{Eligibility.SUPPRESSED}'
                     WHEN NOT ({_consent_sql(policy)}) OR {_strict_by_email(strictest, NOT_UNDERSTOOD, *CONSENT_COLUMNS)}
                     THEN '{Eligibility.NO_CONSENT}'
@@ -92,10 +103,7 @@ def decide(connection: duckdb.DuckDBPyConnection, policy: AudiencePolicy, key: b
                {_signal_counts(policy)} AS denied_by_signal,
                {", ".join(_said_sql(strictest, column) for column in CONSENT_COLUMNS)}
         FROM merged m
-        LEFT JOIN clusters c USING (member)
-        LEFT JOIN (
-            SELECT member, member_id AS cluster_id FROM merged WHERE member IN (SELECT cluster FROM clusters)
-        ) root ON root.member = c.cluster
+        LEFT JOIN named USING (member)
         """
     )
     for experiment in policy.experiments:

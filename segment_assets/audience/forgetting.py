@@ -111,7 +111,8 @@ def build_erasures(
         )
         sql = f"""
             SELECT kind, digest, min(opted_out_at) AS opted_out_at, bool_or(asked) AS asked
-            FROM (SELECT *, (kind, digest) IN (FROM ({said}) WHERE digest IS NOT NULL) AS asked FROM now_named
+            FROM (SELECT kind, digest, opted_out_at,
+                         (kind, digest) IN (FROM ({said}) WHERE digest IS NOT NULL) AS asked FROM now_named
                   UNION ALL BY NAME SELECT * FROM named_before)
             GROUP BY kind, digest ORDER BY kind, digest
         """

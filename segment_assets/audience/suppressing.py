@@ -29,7 +29,8 @@ class SuppressionCounts:
 
     `customers` are the distinct customer records that the requests mean; `rows` are rows of SUPPRESSIONS. `ambiguous`
     are requests that find several customers by a phone, and none by anything else. `members_lost` of `members_before`
-    were named before and are no more: pseudonyms, of which a person has one by number, e-mail, phone and device each.
+    were named by requests before and are by nothing now: pseudonyms, of which a request has one for each number, e-mail
+    and phone that it says.
     """
 
     opt_outs: int
@@ -74,14 +75,16 @@ def build_suppressions(
         engine.connect(Path(spill)) as connection,
     ):
         requests = matching.load(connection, opt_outs)
-        connection.execute("CREATE TEMP TABLE named (kind VARCHAR, digest BLOB, opted_out_at TIMESTAMPTZ)")
+        connection.execute(
+            "CREATE TEMP TABLE named (kind VARCHAR, digest BLOB, opted_out_at TIMESTAMPTZ, asked BOOLEAN)"
+        )
         _name_requests(connection, key)
         matching.match_erased(connection, customers, erasures, key, phones=erased_phones)
         matching.match_customers(connection, customers, shared_phones=shared_phones)
         _name_customers(connection, key)
         _name_people_without_a_number(connection, key)
         if erasures is not None:
-            connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at FROM erased")
+            connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at, true FROM erased")
         if kept is not None:
             _take_over(connection, kept)
         was, lost = _lost(connection, before) if before is not None else (0, 0)
@@ -109,23 +112,23 @@ def _name_requests(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
     """What the requests say by themselves counts even where no customer record is found."""
     for form in matching.SAID_FORMS:
         connection.execute(
-            f"INSERT INTO named SELECT '{form}', {form}, opted_out_at FROM requests WHERE {form} IS NOT NULL"
+            f"INSERT INTO named SELECT '{form}', {form}, opted_out_at, true FROM requests WHERE {form} IS NOT NULL"
         )
-    _name_members(connection, "SELECT customer_id, opted_out_at FROM requests WHERE customer_id IS NOT NULL", key)
+    _name_members(connection, "SELECT *, true AS asked FROM requests WHERE customer_id IS NOT NULL", key)
 
 
 def _name_customers(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    _name_members(connection, "SELECT customer_id, opted_out_at FROM matched", key)
+    _name_members(connection, "SELECT *, false AS asked FROM matched", key)
     _stage_digests(connection)
     for form in staging.STRONG_FORMS:
         value = "unhex(sha256(mobile_ad_id))" if form == "mobile_ad_id" else form
         connection.execute(
-            f"INSERT INTO named SELECT '{form}', {value}, opted_out_at FROM digested WHERE {form} IS NOT NULL"
+            f"INSERT INTO named SELECT '{form}', {value}, opted_out_at, false FROM digested WHERE {form} IS NOT NULL"
         )
     # The join key is the digest of the e-mail; it may be known where the e-mail itself is not.
     connection.execute(
         """
-        INSERT INTO named SELECT 'email', unhex(email_sha256), opted_out_at FROM matched
+        INSERT INTO named SELECT 'email', unhex(email_sha256), opted_out_at, false FROM matched
         WHERE regexp_full_match(email_sha256, '[0-9a-f]{64}')
         """
     )
@@ -140,12 +143,14 @@ def _name_people_without_a_number(connection: duckdb.DuckDBPyConnection, key: by
 
     for form in staging.NAMING_FORMS:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE naming AS SELECT digest, opted_out_at FROM named WHERE kind = '{form}'"
+            "CREATE OR REPLACE TEMP TABLE naming AS "
+            f"SELECT digest, opted_out_at, asked FROM named WHERE kind = '{form}'"
         )
-        for batch in matching.in_slices(connection, "naming", "digest, opted_out_at"):
+        for batch in matching.in_slices(connection, "naming", "digest, opted_out_at, asked"):
             ids = staging.pseudonyms(key, form, batch.column("digest"))
-            connection.register("batch", pa.table({"digest": ids, "opted_out_at": batch.column("opted_out_at")}))
-            connection.execute("INSERT INTO named SELECT 'member', digest, opted_out_at FROM batch")
+            told = {name: batch.column(name) for name in ("opted_out_at", "asked")}
+            connection.register("batch", pa.table({"digest": ids, **told}))
+            connection.execute("INSERT INTO named SELECT 'member', digest, opted_out_at, asked FROM batch")
             connection.unregister("batch")
 
 
@@ -168,33 +173,36 @@ def _stage_digests(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _name_members(connection: duckdb.DuckDBPyConnection, sql: str, key: bytes) -> None:
-    """Add the pseudonyms that the audience room gives to these customers."""
+    """Add the pseudonyms that the audience room gives to these customers: `customer_id`, `opted_out_at`, `asked`."""
     import pyarrow as pa
 
     connection.execute(f"CREATE OR REPLACE TEMP TABLE to_name AS {sql}")
-    for batch in matching.in_slices(connection, "to_name", "customer_id, opted_out_at"):
+    for batch in matching.in_slices(connection, "to_name", "customer_id, opted_out_at, asked"):
         numbers, _ = staging.customer_numbers(batch.column("customer_id"))
         ids = staging.pseudonyms(key, "customer", numbers)
-        connection.register("batch", pa.table({"digest": ids, "opted_out_at": batch.column("opted_out_at")}))
+        told = {name: batch.column(name) for name in ("opted_out_at", "asked")}
+        connection.register("batch", pa.table({"digest": ids, **told}))
         connection.execute(
-            "INSERT INTO named SELECT 'member', digest, opted_out_at FROM batch WHERE digest IS NOT NULL"
+            "INSERT INTO named SELECT 'member', digest, opted_out_at, asked FROM batch WHERE digest IS NOT NULL"
         )
         connection.unregister("batch")
 
 
 def _take_over(connection: duckdb.DuckDBPyConnection, kept: pads.Dataset) -> None:
     connection.register("kept", kept)
-    connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at FROM kept")
+    connection.execute("INSERT INTO named SELECT kind, digest, opted_out_at, asked FROM kept")
     connection.unregister("kept")
 
 
 def _lost(connection: duckdb.DuckDBPyConnection, before: pads.Dataset) -> tuple[int, int]:
-    """How many members were named before, and how many of them nothing names now.
+    """How many members requests named before, and how many of them nothing names now.
 
-    By who they are: as many others in their place would leave every count as it was.
+    By who they are: as many others in their place would leave every count as it was. Not by what was found with the
+    customers: a new phone or a device that was reset would look as if somebody had taken their no back. An older
+    version does not tell these apart.
     """
     connection.register("rows_before", before)
-    members = "SELECT digest FROM rows_before WHERE kind = 'member'"
+    members = "SELECT digest FROM rows_before WHERE kind = 'member' AND asked IS NOT FALSE"
     now = "SELECT digest FROM named WHERE kind = 'member'"
     found = [engine.number(connection, f"SELECT count(*) FROM ({sql})") for sql in (members, f"{members} EXCEPT {now}")]
     connection.unregister("rows_before")
@@ -204,7 +212,8 @@ def _lost(connection: duckdb.DuckDBPyConnection, before: pads.Dataset) -> tuple[
 def _write(connection: duckdb.DuckDBPyConnection, write: Callable[[pa.RecordBatch], None]) -> int:
     # Who said no at a moment that is not told said so no later than the others.
     sql = """
-        SELECT kind, digest, coalesce(min(opted_out_at), (SELECT max(opted_out_at) FROM named)) AS opted_out_at
+        SELECT kind, digest, coalesce(min(opted_out_at), (SELECT max(opted_out_at) FROM named)) AS opted_out_at,
+               bool_or(asked) AS asked
         FROM named GROUP BY kind, digest ORDER BY kind, digest
     """
     rows = 0

@@ -5,6 +5,7 @@ Belongs here: commands and what they print. Not here: any work (rooms, `road`), 
 
 from __future__ import annotations
 
+import errno
 import sys
 from pathlib import Path
 from typing import BinaryIO
@@ -13,15 +14,27 @@ import click
 
 from segment_assets.contracts import SegmentAssetsError
 
+# What is wrong with a folder that somebody named, and with nothing that we did.
+_UNUSABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST})
+
 
 class _Told(click.Group):
-    """Shows our own errors as one message and exit code 1, never as a stack trace."""
+    """Shows our own errors, and folders that cannot be used, as one message and exit code 1, never as a stack trace."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
         except SegmentAssetsError as error:
             click.echo(f"segment-assets: {error}", err=True)
+            sys.exit(1)
+        except OSError as error:
+            if error.filename is None or error.errno not in _UNUSABLE:
+                raise
+            click.echo(
+                f"segment-assets: {error.filename}: {error.strerror}; set SEGMENT_ASSETS_HOME (or --out) to a folder "
+                "that can be written",
+                err=True,
+            )
             sys.exit(1)
 
 
@@ -41,7 +54,13 @@ def demo(people: int, seed: int) -> None:
 
 
 @main.command()
-@click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI, on loopback.")
+@click.option(
+    "--port",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(1, 65_535),
+    help="Port of the Dagster UI, on loopback.",
+)
 def dev(port: int) -> None:
     """Start the platform sandbox and the Dagster UI with its daemons, until Ctrl-C."""
     from segment_assets.cli.dev import run_dev
@@ -50,7 +69,12 @@ def dev(port: int) -> None:
 
 
 @main.command()
-@click.option("--port", default=0, help="Port on loopback; without it the last one, or any free one.")
+@click.option(
+    "--port",
+    default=0,
+    type=click.IntRange(0, 65_535),
+    help="Port on loopback; without it the last one, or any free one.",
+)
 @click.option("--stop", is_flag=True, help="Stop the running sandbox instead.")
 def sandbox(port: int, stop: bool) -> None:
     """Start the platform sandbox by hand (or --stop it), and say where it listens."""
@@ -221,6 +245,8 @@ def check_query(file: BinaryIO | None) -> None:
     {"rule_config": {"query_runner": "…", "tables": {"t": {"owner": "…", "columns": {…}, "rule": {…}}}}, "sql": "…"}
     Optional: template, receivers, additional_analysis, budget, id (given back).
     Without FILE and without anything on stdin, the project's own templates are judged.
+    The exit code is 0 when every line was answered, whatever the answers are: read "verdict" (accepted, refused,
+    uncertain, invalid_configuration).
     """
     from segment_assets.cli.check_query import run_check_query
 

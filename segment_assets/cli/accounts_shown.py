@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from segment_assets.cli.homes import WORLDS
 from segment_assets.tables import (
     DELIVERIES,
     DELIVERY_SUMMARY,
@@ -50,6 +51,9 @@ def show(deployment: Deployment, plan: Plan, *, since: float, outcomes: Sequence
     page = deployment.home / "dashboards" / "index.html"
     if page.exists():
         console.print(f"Dashboard, for your browser: {page.as_uri()}", soft_wrap=True)
+    if deployment.home.parent.name == WORLDS:
+        told = f"To look at this world with the other commands: export SEGMENT_ASSETS_HOME={deployment.home}"
+        console.print(told, soft_wrap=True, highlight=False)
 
 
 def _segments(lake: Lake, plan: Plan) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segment_assets.cli.pairs import named, pair_of
 from segment_assets.delivery.approvals import Pending, approve, pending
 from segment_assets.deployment import Deployment
 
@@ -26,36 +27,35 @@ def run_approve(which: str, *, by: str, reason: str) -> int:
     done = approve(
         lake, _partition(plan, which), by=by, reason=reason, author=plan.author, tenant=plan.tenant, clock=time.time
     )
-    click.echo(f"Approved {_told(done)}.")
+    click.echo(f"Approved {_told(plan, done)}.")
     click.echo("It holds for this very delivery, for a week. The reconciler starts it; without daemons, the next run.")
     return 0
 
 
 def pending_lines(plan: Plan, lake: Lake) -> list[str]:
     """One line for every stopped delivery of the plan that waits for somebody's approval."""
-    named = {
+    wanted = {
         (account.destination, account.account, segment)
         for name, account in plan.accounts.items()
         for segment in plan.activations_of(name)
     }
     return [
-        f"Waits for approval: {_told(one)}"
+        f"Waits for approval: {_told(plan, one)}"
         for one in pending(lake, plan.tenant, time.time)
-        if (one.pair.destination, one.pair.account, one.pair.segment) in named
+        if (one.pair.destination, one.pair.account, one.pair.segment) in wanted
     ]
 
 
 def _partition(plan: Plan, which: str) -> str:
-    """destination/account/segment with the platform's account number, where the plan's name of it was given."""
-    parts = which.split("/")
-    account = plan.accounts.get(parts[1]) if len(parts) == len(("destination", "account", "segment")) else None
-    return f"{parts[0]}/{account.account}/{parts[2]}" if account is not None else which
+    """A pair as approvals name it, or what was given: the beginning of a delivery's id."""
+    pair = pair_of(plan, which)
+    return pair.partition if pair is not None else which
 
 
-def _told(one: Pending) -> str:
+def _told(plan: Plan, one: Pending) -> str:
     stopped = "; ".join(f"{guard} ({_numbers(told['numbers'])})" for guard, told in sorted(one.guards.items()))
     when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(one.at))
-    return f"{one.id[:12]} {one.pair}, stopped {when} UTC by {stopped}"
+    return f"{one.id[:12]} {named(plan, one.pair)}, stopped {when} UTC by {stopped}"
 
 
 def _numbers(numbers: dict[str, float]) -> str:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import click
 
 from segment_assets.assets.activations import activation_key
+from segment_assets.cli.homes import WORLDS
+from segment_assets.cli.interrupts import interrupts
 from segment_assets.contracts import SegmentAssetsError
 from segment_assets.deployment import Deployment
 from segment_assets.processes import clear_leftovers
@@ -22,7 +24,7 @@ from segment_assets.road import Road, RunOutcome, clear_up_after_killed_runs, on
 from segment_assets.workers import DIED, Wanted, Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from segment_assets.contracts import Sleep
@@ -39,10 +41,24 @@ DEFAULT_PEOPLE, DEFAULT_SEED = 50_000, 7
 _PATIENCE = 10
 # Seconds. A room that answers late is followed (SEGMENT_ASSETS_CLEAN_ROOM_ANSWERS_AFTER), but nobody watches for ever.
 _ANSWERS_WITHIN, _LOOK_EVERY = 900.0, 1.0
+# What a shell calls the end of a command by Ctrl-C.
+_INTERRUPTED = 130
 
 
 def run_demo(people: int, seed: int) -> int:
-    """0 when every step did what it should: also a held segment, a guard that stopped something, nothing to send."""
+    """0 when every step did what it should: also a held segment, a guard that stopped something, nothing to send.
+
+    Ctrl-C and SIGTERM end it as soon as Dagster lets go of the run, with the workers and the sandbox that it started.
+    """
+    with interrupts() as stop_if_asked:
+        try:
+            return _demo(people, seed, stop_if_asked)
+        except KeyboardInterrupt:
+            click.echo("Ended before its end. Run it again: it settles what was left open, and goes on.", err=True)
+            return _INTERRUPTED
+
+
+def _demo(people: int, seed: int, stop_if_asked: Callable[[], None]) -> int:
     begun = time.monotonic()
     deployment = _deployment(people, seed)
     show = Progress(begun)
@@ -52,7 +68,7 @@ def run_demo(people: int, seed: int) -> int:
         platforms, ours = _sandbox(deployment)
         show.done(f"platform sandbox on {platforms}")
         try:
-            outcomes = _walk_and_show(deployment, plan, facts.weeks, show, workers)
+            outcomes = _walk_and_show(deployment, plan, facts.weeks, show, workers, stop_if_asked=stop_if_asked)
         finally:
             if ours:
                 _stop(deployment)
@@ -66,7 +82,13 @@ def run_demo(people: int, seed: int) -> int:
 
 
 def _walk_and_show(
-    deployment: Deployment, plan: Plan, weeks: list[str], show: Progress, workers: Workers
+    deployment: Deployment,
+    plan: Plan,
+    weeks: list[str],
+    show: Progress,
+    workers: Workers,
+    *,
+    stop_if_asked: Callable[[], None],
 ) -> list[RunOutcome]:
     from segment_assets.cli import accounts_shown
     from segment_assets.definitions import definitions_of
@@ -77,7 +99,7 @@ def _walk_and_show(
         clear_leftovers(deployment.home)
         if cleared:
             show.done(f"{cleared} killed runs cleared up")
-        walk = Walk(Road(deployment, instance, definitions_of(deployment)), workers, plan, show)
+        walk = Walk(Road(deployment, instance, definitions_of(deployment)), workers, plan, show, stop_if_asked)
         started = time.time()
         walk.walk(weeks, deployment.resources()["landing"])  # type: ignore[arg-type]
         accounts_shown.show(deployment, plan, since=started, outcomes=walk.outcomes)
@@ -100,7 +122,7 @@ def _deployment(people: int, seed: int) -> Deployment:
     deployment = Deployment.from_env()
     if (people, seed) == (DEFAULT_PEOPLE, DEFAULT_SEED):
         return deployment
-    home = deployment.home / "worlds" / f"{people}-people-seed-{seed}"
+    home = deployment.home / WORLDS / f"{people}-people-seed-{seed}"
     os.environ["SEGMENT_ASSETS_HOME"] = str(home)
     return dataclasses.replace(deployment, home=home)
 
@@ -112,6 +134,8 @@ def _world(home: Path, people: int, seed: int, show: Progress):  # noqa: ANN202 
     if known is None:
         show.done(f"making a world of {people:,} people (seed {seed})")
     facts = world.create(home, seed=seed, people=people)
+    if people < DEFAULT_PEOPLE:
+        show.done("of so few people most audiences are below the plan's minimum_size, and are stopped by a check")
     events = ", ".join(f"{count:,} {table}" for table, count in facts.counts.items())
     show.done(f"two accounts, {len(facts.weeks)} weeks: {events}")
     return facts
@@ -132,12 +156,16 @@ def _stop(deployment: Deployment) -> None:
 
 @dataclasses.dataclass(slots=True)
 class Walk:
-    """Run after run in the order of the road. A failed run holds up only what comes from it."""
+    """Run after run in the order of the road. A failed run holds up only what comes from it.
+
+    `stop_if_asked` is called after each run, and raises KeyboardInterrupt where somebody wants it all to end.
+    """
 
     road: Road
     workers: Workers
     plan: Plan
     show: Progress
+    stop_if_asked: Callable[[], None] = lambda: None
     outcomes: list[RunOutcome] = dataclasses.field(default_factory=list)
 
     def walk(self, weeks: list[str], landing: LocalLanding) -> None:
@@ -167,6 +195,7 @@ class Walk:
         return [wanted for wanted, outcome in self.workers.run(lanes) if self._told(outcome, wanted.say)]
 
     def _told(self, outcome: RunOutcome, say: str) -> bool:
+        self.stop_if_asked()
         self.outcomes.append(outcome)
         if DIED in outcome.problems:
             # Its slot in the account's pool, which nobody else would free.

@@ -75,7 +75,7 @@ def _connected(deployment: Deployment, account: Account) -> tuple[Destination, T
     """The way of a run to an account, past its gate: what fails here is not held against the account."""
     from segment_assets.resources.destination_account import DestinationAccount
 
-    told = deployment.account_settings(account.destination) | {"lake_home": ""}
+    told = deployment.account_settings(account.destination, account.account, account.settings) | {"lake_home": ""}
     made = DestinationAccount(
         destination=account.destination, account=account.account, settings=dict(account.settings), **told
     )

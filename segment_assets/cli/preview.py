@@ -36,7 +36,7 @@ from segment_assets.tables import HASHED_AUDIENCE, SUPPRESSIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from segment_assets.contracts import Contract, Lake, Snapshot
+    from segment_assets.contracts import Contract, Destination, Lake, Snapshot
     from segment_assets.delivery.errands import Errand
     from segment_assets.delivery.run import DeliveryRoom
     from segment_assets.plan import Account, Plan
@@ -123,6 +123,9 @@ class _Desk:
 
         resources: Any = self.deployment.resources()
         audience = resources["lake"].current(HASHED_AUDIENCE.name, segment)
+        if audience is None and segment not in self.plan.segments:
+            known = ", ".join(sorted(self.plan.segments))
+            raise PermanentError(f"{segment}: no segment of the plan, and none that landed; the plan has {known}")
         if audience is None:
             raise PermanentError(f"{segment}: there is no hashed audience of it yet; materialise hashed_audience first")
         # Adding everybody is what a new audience is sent, so the ledger is not looked at.
@@ -221,8 +224,8 @@ def _is_delivered(previewed: Previewed) -> bool:
     return AudienceLedger(previewed.lake, previewed.errand.pair, time.time).last() is not None
 
 
-def _room(previewed: Previewed, rehearsal: Rehearsal) -> DeliveryRoom:
-    from segment_assets.delivery.run import DeliveryRoom
+def _connected(previewed: Previewed) -> Destination:
+    """The account as the plan describes it, or a stand-in. Raises PermanentError where no stand-in will do."""
     from segment_assets.resources.destination_account import DestinationAccount
 
     account, contract = previewed.account, previewed.contract
@@ -234,7 +237,21 @@ def _room(previewed: Previewed, rehearsal: Rehearsal) -> DeliveryRoom:
         settings=dict(account.settings) if account is not None else {},
         token="none",  # noqa: S106 - a preview needs no credentials
     )
-    destination, _ = connected.connect(placeholder_statements(contract, previewed.errand.statements))
+    try:
+        return connected.connect(placeholder_statements(contract, previewed.errand.statements))[0]
+    except PermanentError as wrong:
+        if account is not None:
+            raise
+        raise PermanentError(
+            f"{contract.platform} cannot be previewed without an account of the plan, whose settings it needs; put one "
+            f"there and name it with --destination ({wrong})"
+        ) from wrong
+
+
+def _room(previewed: Previewed, rehearsal: Rehearsal) -> DeliveryRoom:
+    from segment_assets.delivery.run import DeliveryRoom
+
+    destination = _connected(previewed)
     taking = TakingDestination(destination, rehearsal)
     return DeliveryRoom(
         previewed.lake, taking, taking.transport, workdir=previewed.workdir / "room", clock=time.time, sleep=_never
@@ -260,7 +277,8 @@ def _summary(previewed: Previewed, rehearsal: Rehearsal) -> dict[str, Any]:
         "records": {"add": 0, "remove": 0, **sent},
         "people": people,
         "rows": dict(previewed.rows),
-        "predicted": predicted(previewed.contract, rehearsal.requests.total()),
+        # An account's settings may change its quota.
+        "predicted": predicted(_connected(previewed).contract, rehearsal.requests.total()),
         "stopped": rehearsal.stopped,
         "placeholders": {
             "audience_id": PLACEHOLDER_AUDIENCE if rehearsal.requests["create"] or not previewed.known else "",

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segment_assets.cli.pairs import FORMS, named, pair_of
 from segment_assets.contracts import PermanentError
 from segment_assets.deployment import Deployment
 
 if TYPE_CHECKING:
     from segment_assets.delivery.ledger import Pair
     from segment_assets.plan import Plan
-
-_PARTS = 3
 
 
 def run_resync(which: str, *, reason: str, who: str) -> int:
@@ -26,24 +25,24 @@ def run_resync(which: str, *, reason: str, who: str) -> int:
     from segment_assets.delivery.refreshing import ask_for_resync
 
     deployment = Deployment.from_env()
-    pair = _pair(deployment.plan(), which)
+    plan = deployment.plan()
+    pair = _pair(plan, which)
     lake: Any = deployment.resources()["lake"]
     entry = ask_for_resync(AudienceLedger(lake, pair, time.time), reason=reason, who=who)
-    click.echo(f"Request {entry.number} for {pair} is recorded: the next delivery sends everybody who is wanted again.")
+    click.echo(
+        f"Request {entry.number} for {named(plan, pair)} is recorded: the next delivery sends everybody who is wanted "
+        "again."
+    )
     click.echo("The reconciler starts it; without daemons, the next run of the pair does it.")
     return 0
 
 
 def _pair(plan: Plan, which: str) -> Pair:
-    """The pair of the plan that is named as destination/account/segment, by the account's number or the plan's name."""
-    from segment_assets.delivery.ledger import Pair
-
-    parts = which.split("/")
-    if len(parts) != _PARTS:
-        raise PermanentError(f"{which}: name a pair as destination/account/segment, as `segment-assets status` does")
-    destination, account, segment = parts
+    pair = pair_of(plan, which)
+    if pair is None:
+        raise PermanentError(f"{which}: name a pair as {FORMS}")
     for name, known in plan.accounts.items():
-        is_named = known.destination == destination and account in {name, known.account}
-        if is_named and segment in plan.activations_of(name):
-            return Pair(plan.tenant, destination, known.account, segment)
+        is_named = (known.destination, known.account) == (pair.destination, pair.account)
+        if is_named and pair.segment in plan.activations_of(name):
+            return pair
     raise PermanentError(f"{which}: the plan does not activate this pair, so nothing of it is wanted there")

@@ -12,8 +12,10 @@ import click
 
 from segment_assets.assets.activations import errand
 from segment_assets.cli.approve import pending_lines
+from segment_assets.cli.homes import lake_of
 from segment_assets.cli.platforms_shown import size_said, troubles
-from segment_assets.contracts import ATTRIBUTE_COLUMNS, PermanentError
+from segment_assets.contracts import ATTRIBUTE_COLUMNS, Eligibility, PermanentError
+from segment_assets.delivery.approvals import pending
 from segment_assets.deployment import Deployment
 from segment_assets.tables import ACKNOWLEDGED, HASHED_AUDIENCE, QUARANTINE, REJECTIONS
 
@@ -34,12 +36,15 @@ def show_status() -> int:
     from rich.table import Table
 
     deployment = Deployment.from_env()
-    plan, lake = deployment.plan(), _lake(deployment)
+    plan, lake = deployment.plan(), lake_of(deployment)
     table = Table(title="What is live where", title_justify="left")
     for name in _COLUMNS:
         table.add_column(name, justify="right" if name in {"people live", "in doubt", "refused", "age"} else "left")
+    stopped = {one.pair: f"stopped: {', '.join(one.guards)}" for one in pending(lake, plan.tenant, time.time)}
     for name, segment, ledger in _pairs(plan, lake, deployment):
-        table.add_row(escape(f"{name}[{segment}]"), *_standing(lake, ledger, segment), size_said(lake, ledger))
+        *standing, now = _standing(lake, ledger, segment)
+        now = stopped.get(ledger.pair, now)
+        table.add_row(escape(f"{name}[{segment}]"), *standing, escape(now), size_said(lake, ledger))
     console = Console(width=160, highlight=False)
     console.print(table)
     for line in troubles(plan, lake, _pairs(plan, lake, deployment)):
@@ -60,7 +65,7 @@ _COLUMNS = (
 def show_why(person: str, *, is_customer: bool) -> int:
     """Door by door for one person: by member id (hex, a unique beginning will do) or by customer number."""
     deployment = Deployment.from_env()
-    plan, lake = deployment.plan(), _lake(deployment)
+    plan, lake = deployment.plan(), lake_of(deployment)
     wanted = _pseudonym(deployment, plan, person) if is_customer else person.lower()
     if len(wanted) > _DIGITS or not all(c in "0123456789abcdef" for c in wanted):
         raise PermanentError("a member id is hexadecimal; give one from a table, or a customer number with --customer")
@@ -89,7 +94,8 @@ def _tell_person(plan: Plan, lake: Lake, deployment: Deployment, segment: str, r
         click.echo("  held: the plan does not name this segment, nothing of it is sent")
     for name, own, ledger in _pairs(plan, lake, deployment):
         if own == segment:
-            click.echo(f"  {name}: {_on_platform(lake, ledger, member, row)}")
+            said = _on_platform(lake, ledger, member, row) or _why_not_there(plan, ledger, row)
+            click.echo(f"  {name}: {said}")
 
 
 _DOORS = {
@@ -111,7 +117,28 @@ def _on_platform(lake: Lake, ledger: AudienceLedger, member: bytes, row: dict[st
     log = ledger.last()
     if log is not None and log.closed is None:
         return "on its way: a delivery is open"
-    return "not there; no usable key for this platform, held out, or not delivered yet"
+    return ""
+
+
+def _why_not_there(plan: Plan, ledger: AudienceLedger, row: dict[str, Any]) -> str:
+    pair = ledger.pair
+    name, permission = next(
+        (name, permission)
+        for name, account in plan.accounts.items()
+        if (account.destination, account.account) == (pair.destination, pair.account)
+        for segment, permission in plan.activations_of(name).items()
+        if segment == pair.segment
+    )
+    wanted = errand(plan, name, permission, b"no key is needed to read").wanted
+    if row["eligibility"] == Eligibility.HELD_OUT and not wanted.keep_held_out:
+        return "not there: held out, so that what ads do can be measured"
+    keys = wanted.contract.match_keys
+    if not any(all(row[keys[key].form] for key in group) for group in wanted.contract.match_groups):
+        needed = "; ".join(" + ".join(group) for group in wanted.contract.match_groups)
+        return f"not there: no usable key for this platform, which needs one of {needed}"
+    if not any(log.header["lane"] == "audience" for log in ledger.deliveries()):
+        return "not there: no audience of this pair was delivered yet"
+    return "not there: in none of the audiences that were delivered so far"
 
 
 def _standings(lake: Lake, state: str, ledger: AudienceLedger, member: bytes) -> list[str]:
@@ -169,7 +196,7 @@ def _standing(lake: Lake, ledger: AudienceLedger, segment: str) -> list[str]:
     if log is None:
         return ["0", "0", "0", "-", "-", "never delivered", ""]
     state = _state(lake, ledger)
-    counts = _counts(lake, ledger, state)
+    counts = people_by_standing(lake, ledger, state)
     at = log.chain.entries[-1].at
     outcome = log.closed.body["outcome"] if log.closed else "open"
     numbers = [f"{counts.get(name, 0):,}" for name in ("acknowledged", "in_doubt", "rejected")]
@@ -191,12 +218,15 @@ def _now(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, segment: str) -> 
     return ""
 
 
-def _counts(lake: Lake, ledger: AudienceLedger, state: str | None) -> dict[str, int]:
+def people_by_standing(lake: Lake, ledger: AudienceLedger, state: str | None) -> dict[str, int]:
+    """Standing -> people of a state that have a record in it."""
     if state is None:
         return {}
     snapshot = lake.snapshot(ACKNOWLEDGED.name, ledger.pair.partition, state)
-    told = lake.dataset(snapshot).to_table(columns=["standing"]).group_by("standing").aggregate([([], "count_all")])
-    return {row["standing"]: row["count_all"] for row in told.to_pylist()}
+    # A person has a record in each lane of the platform.
+    records = lake.dataset(snapshot).to_table(columns=["standing", "member_id"])
+    told = records.group_by("standing").aggregate([("member_id", "count_distinct")])
+    return {row["standing"]: row["member_id_count_distinct"] for row in told.to_pylist()}
 
 
 def _state(lake: Lake, ledger: AudienceLedger) -> str | None:
@@ -218,8 +248,3 @@ def _pseudonym(deployment: Deployment, plan: Plan, customer: str) -> str:
 
     secrets: Any = deployment.resources()["secrets"]
     return pseudonym(secrets.tenant_key(plan.tenant), "customer", customer).hex()
-
-
-def _lake(deployment: Deployment) -> Lake:
-    lake: Any = deployment.resources()["lake"]
-    return lake  # type: ignore[no-any-return]

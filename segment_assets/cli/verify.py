@@ -9,11 +9,13 @@ import contextlib
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from segment_assets import processes
+from segment_assets.cli.homes import lake_of
+from segment_assets.cli.pairs import FORMS, pair_of
 from segment_assets.contracts import PermanentError
 from segment_assets.delivery.erasing import ErasurePair
 from segment_assets.delivery.ledger import AudienceLedger, Pair
@@ -33,10 +35,11 @@ def run_verify(only: str | None) -> int:
     from segment_assets.delivery.verifying import MisfitError, Verifier
 
     deployment = Deployment.from_env()
-    lake: Any = deployment.resources()["lake"]
-    pairs = [pair for pair in pairs_of(lake) if only in {None, pair.partition, str(pair)}]
+    lake = lake_of(deployment)
+    meant = pair_of(deployment.plan(), only) if only is not None else None
+    pairs = [pair for pair in pairs_of(lake) if only is None or (meant and pair.partition == meant.partition)]
     if only is not None and not pairs:
-        raise PermanentError(f"{only}: no ledger of this pair; name it as destination/account/segment")
+        raise PermanentError(f"{only}: no ledger of this pair; name it as {FORMS}")
     workdir = processes.workdir(deployment.home)
     workdir.mkdir(parents=True, exist_ok=True)
 

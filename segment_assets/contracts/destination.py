@@ -30,7 +30,7 @@ class Destination(Protocol):
         ...
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
-        """The call for one batch. Equal arguments give an equal request."""
+        """The call for one batch. Equal arguments give an equal request; it may be made long before it is sent."""
         ...
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:

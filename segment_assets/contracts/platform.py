@@ -77,7 +77,11 @@ class Quota:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Follow:
-    """How often a platform wants to be asked about a job, by its own advice. Seconds."""
+    """How often a platform wants to be asked about a job, by its own advice. Seconds.
+
+    A job that has not ended after `give_up`, or of which nothing can be read by then, is followed no more: its people
+    are in doubt, and are sent again.
+    """
 
     first: float
     multiplier: float
@@ -152,6 +156,8 @@ class Contract:
     `minimum_members`: the smallest audience that the platform can use.
     `expiry_days`: after how many days a member leaves by itself, None where never; adding a member again renews it.
     `refresh_share`: the part of that time after which members are added again.
+    `expires_by_audience`: that time is given to an audience when it is made, so that one which was made elsewhere may
+    have another; of an adopted one the plan states it (`adopted_expiry_days`).
     `modes`: what the plan may ask for here; `replacing` is set where `replace` is among them.
     `follow`: set where a request is only a job that the platform works on later.
     `workflow`: set where a delivery is several calls instead of one request a batch.
@@ -168,6 +174,8 @@ class Contract:
     files from a bucket of ours.
     `token_header`: the header that carries the access token: as a bearer token in `Authorization`, bare in any other.
     `secret_headers`: headers that carry further secrets of an account -> each one's name in its secret.
+    `token_proof`: the query field that proves an app by its `app_secret`, where the account's secret has one: the hex
+    HMAC-SHA-256 of the access token under it. Empty where a platform knows no such proof.
     `identity_map`: address of the service that makes a platform's ids of hashes while they are sent, for a destination
     that is a MappedDestination. Its keys are `identity_map_key` and `identity_map_secret` of the account's secret.
     `known_by_member`: a removal names our id of the person, so that identifiers that people share part nobody.
@@ -208,11 +216,13 @@ class Contract:
     workflow: Workflow | None = None
     token_header: str = "Authorization"  # noqa: S105 - the name of a header
     secret_headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    token_proof: str = ""
     identity_map: str = ""
     modes: tuple[Mode, ...] = (Mode.MIRROR, Mode.ADD_ONLY, Mode.REMOVE_ONLY)
     replacing: Replacing | None = None
     erasure: Erasure | None = None
     refresh_share: float = 0.8
+    expires_by_audience: bool = False
     verified_by: VerifiedBy = VerifiedBy.FACTS_ONLY
     verified_with: str = ""
 

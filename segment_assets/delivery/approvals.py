@@ -11,6 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import NeedsHumanError, PermanentError
+from segment_assets.contracts.persons import is_one_person
 from segment_assets.delivery.ledger import AudienceLedger, Chain, Pair, minted
 from segment_assets.delivery.reasons import names_somebody
 
@@ -92,7 +93,7 @@ def approve(lake: Lake, which: str, *, by: str, reason: str, author: str, tenant
     who, why = " ".join(by.split()), " ".join(reason.split())
     if not who or not why:
         raise PermanentError("an approval has a name and a reason; give --as and --reason")
-    if who.casefold() == " ".join(author.split()).casefold():
+    if is_one_person(who, author):
         raise NeedsHumanError(f"{which}: the plan's author cannot approve; have somebody else look at the numbers")
     if names_somebody(why):
         raise PermanentError("the reason holds something that names a person or looks like it; say it without")

@@ -30,6 +30,10 @@ def words(cells: Any) -> Any:
 
 def validity(cells: Any) -> Any:
     """A numpy mask of the cells that are not null."""
+    import numpy as np
+
+    if not cells.null_count:
+        return np.ones(len(cells), np.bool_)
     return cells.is_valid().to_numpy(zero_copy_only=False)
 
 

@@ -123,8 +123,8 @@ def counted_values(cells: Any, mask: Any) -> dict[str, int]:
     import pyarrow as pa
 
     if isinstance(cells, pa.DictionaryArray):
-        times = np.bincount(np.asarray(cells.indices)[mask], minlength=len(cells.dictionary)).tolist()
         texts: list[Any] = cells.dictionary.to_pylist()
+        times = [int(np.count_nonzero(mask & (np.asarray(cells.indices) == place))) for place in range(len(texts))]
         return {text: count for text, count in zip(texts, times, strict=True) if count}
     return {said["values"]: said["counts"] for said in cells.filter(pa.array(mask)).value_counts().to_pylist()}
 

@@ -6,6 +6,7 @@ Not here: how a platform's answer is read (`destinations`), what the notes add u
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -23,8 +24,9 @@ from segment_assets.contracts import (
 )
 from segment_assets.delivery.ledger import FencedError
 from segment_assets.delivery.narrowing import Narrowing
-from segment_assets.delivery.outgoing import OPERATIONS, batches, digestible, is_above, keyed, session_of
+from segment_assets.delivery.outgoing import batches, is_above, keyed, session_of
 from segment_assets.delivery.pacing import Pace, retry_after
+from segment_assets.delivery.preparing import request_for, with_requests
 from segment_assets.delivery.workflow import Sessions
 
 if TYPE_CHECKING:
@@ -104,22 +106,25 @@ class Courier:
         pause = 0.0
         sessions = self._sessions(log, audience_id)
         # A short removal that went again within its delivery was uploaded for ever where the platform never does more.
-        answered = {place for place, said in log.batch_standings().items() if said != "in_doubt"} | log.short_removals()
-        for batch in batches(changes):
-            if (batch.phase, batch.number) in answered:
-                continue
-            if pause:
-                self._wait_as_asked(pause)
-            if interrupt() or self._has_to_wait(log, batch):
-                return False
-            if received:
-                self._stop_at_the_deadline()
-            if sessions is None:
-                pause = self._send(log, batch, received, audience_id)
-            elif sessions.begin(batch):
-                if not sessions.has(batch):
-                    pause = self._send(log, batch, received, audience_id, sessions)
-                sessions.end(batch)
+        answered = {place for place, said in log.batch_standings().items() if said != "in_doubt"} | log.left_in_doubt()
+        waiting = (batch for batch in batches(changes) if (batch.phase, batch.number) not in answered)
+        # A step of a workflow names what a later request has in it.
+        if sessions is None:
+            waiting = with_requests(waiting, self._destination, log.header, audience_id)
+        with contextlib.closing(waiting):
+            for batch in waiting:
+                if pause:
+                    self._wait_as_asked(pause)
+                if interrupt() or self._has_to_wait(log, batch):
+                    return False
+                if received:
+                    self._stop_at_the_deadline()
+                if sessions is None:
+                    pause = self._send(log, batch, received, audience_id)
+                elif sessions.begin(batch):
+                    if not sessions.has(batch):
+                        pause = self._send(log, batch, received, audience_id, sessions)
+                    sessions.end(batch)
         if pause:
             # Another delivery to the account may come right behind; a longer rest fails none that is through.
             self._sleep(min(pause, self._patience.longest_wait))
@@ -160,8 +165,7 @@ class Courier:
         while (part := narrowing.next) is not None:
             members = part.members(batch.members)
             ours = part.session(session)
-            request = self._destination.request(audience_id, OPERATIONS[batch.phase], members, ours)
-            said = digestible(request)
+            request, said = request_for(self._destination, audience_id, batch, members, ours)
             note = {**self._note(batch, said), **part.note(len(batch.members))}
             if is_above(self._destination.contract.batch_bytes, request):
                 self._part(narrowing, batch)

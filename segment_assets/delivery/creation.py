@@ -29,14 +29,15 @@ def audience_on_platform(
 ) -> str:
     """The id of the audience, which is created when there is none; an unanswered creation is looked up first.
 
-    Raises NeedsHumanError for an audience that cannot be adopted: it is another pair's, or this pair has one already.
+    The one that the pair has counts, whatever the plan adopts by now: who said no has to leave it
+    (`refuse_to_adopt_another` stops the others). Raises NeedsHumanError where that to adopt is another pair's.
     """
     chain, pair = ledger.audience(), errand.pair
     known = _known(chain)
-    if known and errand.adopt in {"", known}:
+    if known:
         return known
     if errand.adopt:
-        _refuse_to_adopt_what_is_taken(ledger, errand.adopt, known)
+        _refuse_to_adopt_what_is_taken(ledger, errand.adopt)
         chain.append("adopted", {"id": errand.adopt})
         return errand.adopt
     token = minted(pair.tenant, pair.destination, pair.account, pair.segment)
@@ -83,6 +84,24 @@ def refuse_another_kind(ledger: AudienceLedger, errand: Errand) -> None:
     )
 
 
+def refuse_to_adopt_another(ledger: AudienceLedger, errand: Errand) -> None:
+    """Stop people from being added after `adopt` was named in the plan, or changed, for a pair that has an audience.
+
+    Who said no is taken out of that one either way. Raises NeedsHumanError.
+    """
+    known = id_of(ledger)
+    if known and errand.adopt not in {"", known}:
+        raise NeedsHumanError(
+            f"{errand.pair}: the plan adopts an audience, and this pair has another one, which its ledger knows by id. "
+            "Nobody is added. Take `adopt` out of the plan, or end the activation with on_removal: delete first"
+        )
+
+
+def id_of(ledger: AudienceLedger) -> str:
+    """The id of the audience that a pair has; empty where it has none, or none any more."""
+    return _known(ledger.audience())
+
+
 def is_adopted(ledger: AudienceLedger) -> bool:
     """Whether the audience that a pair has was on the platform before us, whatever the plan says by now."""
     kinds = [entry.kind for entry in ledger.audience().entries if entry.kind in {"created", "adopted", "deleted"}]
@@ -108,17 +127,13 @@ def _is_by_value(errand: Errand) -> bool:
     return errand.statements.get(IS_VALUE_BASED) == "true"
 
 
-def _refuse_to_adopt_what_is_taken(ledger: AudienceLedger, wanted: str, known: str) -> None:
+def _refuse_to_adopt_what_is_taken(ledger: AudienceLedger, wanted: str) -> None:
     pair = ledger.pair
-    if known:
-        raise NeedsHumanError(
-            f"{pair}: the plan adopts an audience, and this pair has another one, which its ledger knows by id. Take "
-            "`adopt` out of the plan, or end the activation with on_removal: delete first"
-        )
     account = f"ledger/{pair.destination}/{pair.account}"
     for segment in sorted({key.split("/")[3] for key in ledger.lake.keys(account)} - {pair.segment}):
         other = AudienceLedger(ledger.lake, dataclasses.replace(pair, segment=segment), ledger.clock)
-        if _known(other.audience()) == wanted:
+        # An audience of several lists has the ids of all of them, one after the other.
+        if not set(wanted.split()).isdisjoint(id_of(other).split()):
             raise NeedsHumanError(f"{pair}: the audience that the plan adopts is that of {segment}; give each its own")
 
 

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Eraser", "ErasurePair", "Forgotten"]
 
+# In a closing entry: the rows of its unproven batches say so. Earlier versions wrote that they were acknowledged.
+_MARKED = "unproven_rows_marked"
+
 
 class ErasurePair(Pair):
     """An account as a whole, in the place of one audience of it."""
@@ -225,7 +228,8 @@ class Eraser:
         self._publish(sorted(rows, key=lambda row: (row["member_id"], row["record_id"])))
         counts = {name: sum(row["standing"] == name for row in new) for name in STANDINGS}
         unproven = sum(entry.body["unproven"] for entry in log.final_answers())
-        log.chain.append("closed", {"outcome": ended, "accounting": {**counts, "unproven": unproven}})
+        accounting = {**counts, "unproven": unproven}
+        log.chain.append("closed", {"outcome": ended, "accounting": accounting, _MARKED: True})
 
     def _name_of(self, row: Mapping[str, object]) -> tuple[object, ...]:
         """What the platform knows a record by: the person, or the record itself."""
@@ -248,8 +252,14 @@ class Eraser:
         writer.publish({})
 
     def _standing(self, sent: EverSent, *, waits: bool) -> Forgotten:
-        unproven = sum(log.closed.body["accounting"]["unproven"] for log in self._ledger.deliveries() if log.closed)
-        account = Account(self._erasure, by_member=self._by_member, unproven=unproven, now=self._clock())
+        closed = [log.closed.body for log in self._ledger.deliveries() if log.closed]
+        account = Account(
+            self._erasure,
+            by_member=self._by_member,
+            unproven=sum(body["accounting"]["unproven"] for body in closed),
+            now=self._clock(),
+            unmarked=sum(body["accounting"]["unproven"] for body in closed if _MARKED not in body),
+        )
         return account.standing(sent, self._asked().to_pylist(), waits=waits)
 
 

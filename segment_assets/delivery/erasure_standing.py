@@ -49,12 +49,14 @@ class Account:
     """What is known of an account beside the people. `by_member`: its call names a person by our id of them.
 
     `erasure` is None for a platform without a call, `unproven` counts records, `now` is in seconds since the epoch.
+    `unmarked` are those of `unproven` whose rows say acknowledged, as earlier versions wrote them.
     """
 
     erasure: Erasure | None
     by_member: bool
     unproven: int
     now: float
+    unmarked: int = 0
 
     def standing(self, sent: EverSent, rows: Sequence[Mapping[str, Any]], *, waits: bool) -> Forgotten:
         """What stands now, of those whom the ledger still knows and of those in `rows` (ERASED).
@@ -99,6 +101,9 @@ class Account:
         """Who is through with the platform: by its own word and after its own time, where it has a call."""
         if self.erasure is None:
             return people
+        if self.unmarked:
+            # Nobody tells of whom the platform gave no evidence.
+            return set()
         begun = self.now - self._seconds
         return proven - {row["member_id"] for row in rows if row["answered_at"].timestamp() > begun}
 

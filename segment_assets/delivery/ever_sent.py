@@ -14,7 +14,7 @@ from segment_assets.contracts import PermanentError
 from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.delivery.naming import named_members
 from segment_assets.delivery.records import named_by
-from segment_assets.delivery.wanted import PHASES, SILENT
+from segment_assets.delivery.wanted import FORMS, PHASES, SILENT
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def ever_sent(
     others are counted.
     Memory is that of the found and of those named.
     """
-    newest, by_phone, named = _newest(named), _asked_phones(named), naming_one(named)
+    import pyarrow.dataset as pads
+
+    newest, phones, named = _newest(named), _asked_phones(named), naming_one(named)
     found, not_retained, members = [], 0, set[bytes]()
     ledgers = [AudienceLedger(lake, pair, clock) for pair in _pairs(lake, *account)]
     tables = [state for ledger in ledgers if (state := _state(ledger)) is not None]
@@ -85,7 +87,8 @@ def ever_sent(
     seen = [*tables, *(changes for _, changes in found)]
     for rows in seen:
         members |= _members(rows, named, workdir)
-    maybe = {one for rows in seen for one in _members(rows, by_phone, workdir)} - members
+    by_phone = pads.dataset(phones)
+    maybe = {one for rows in seen if phones.num_rows for one in _members(rows, by_phone, workdir)} - members
     there = {one for ledger in ledgers for one in _held(ledger, members)}
     records = _records(found, tables, members)
     first_named = _first_named(seen, there, named, workdir)
@@ -103,14 +106,12 @@ def _newest(named: pads.Dataset) -> float:
     return float(moment.timestamp()) if moment else 0.0
 
 
-def _asked_phones(named: pads.Dataset) -> pads.Dataset:
+def _asked_phones(named: pads.Dataset) -> pa.Table:
     import pyarrow.compute as pc
-    import pyarrow.dataset as pads
 
     # Any: the stubs know no filter on a dataset.
     dataset: Any = named
-    phones = pc.field("kind").isin(_PHONES) & pc.field("asked")
-    found: pads.Dataset = pads.dataset(dataset.to_table(filter=phones))
+    found: pa.Table = dataset.to_table(filter=pc.field("kind").isin(_PHONES) & pc.field("asked"))
     return found
 
 
@@ -129,9 +130,12 @@ def _first_named(
     tables: list[pads.Dataset], members: set[bytes], named: pads.Dataset, workdir: Path
 ) -> dict[bytes, float]:
     """When each of the members was first named by any row of theirs, in seconds since the epoch."""
-    earliest = dict[bytes, float]()
+    import pyarrow as pa
+
     if not members:
-        return earliest
+        return {}
+    cells = ["member_id", *FORMS]
+    rows = pa.concat_tables([_of(table, members, cells) for table in tables])
     by_each = " UNION ALL ".join(
         f"SELECT r.member_id, n.opted_out_at FROM rows_ r JOIN named n ON n.digest = {cell} AND n.kind IN ({kinds})"
         for cell, kinds in named_by("r").items()
@@ -140,12 +144,8 @@ def _first_named(
     with engine.connect(workdir) as db:
         db.register("named_rows", named)
         db.execute("CREATE TEMP TABLE named AS SELECT * FROM named_rows")
-        for table in tables:
-            db.register("rows_", _of(table, members))
-            for member, at in db.execute(sql).fetchall():
-                earliest[member] = min(at, earliest.get(member, at))
-            db.unregister("rows_")
-    return earliest
+        db.register("rows_", rows)
+        return dict(db.execute(sql).fetchall())
 
 
 def _pairs(lake: Lake, tenant: str, destination: str, account: str) -> list[Pair]:
@@ -212,14 +212,14 @@ def _records(
     return pa.concat_tables(kept)
 
 
-def _of(rows: pads.Dataset, members: set[bytes]) -> pa.Table:
+def _of(rows: pads.Dataset, members: set[bytes], columns: list[str] | None = None) -> pa.Table:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     ids = pa.array(sorted(members), pa.binary(32))
     # Any: the stubs know no filter on a dataset.
     dataset: Any = rows
-    table: pa.Table = dataset.to_table(filter=pc.field("member_id").isin(ids))
+    table: pa.Table = dataset.to_table(columns=columns, filter=pc.field("member_id").isin(ids))
     return table
 
 

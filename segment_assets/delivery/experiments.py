@@ -20,13 +20,13 @@ from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE
 from segment_assets.tables.experiments import HOLD_OUT_PEOPLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     import duckdb
 
     from segment_assets.contracts import SnapshotWriter
-    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
+    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog, Pair
 
 HELD_OUT, TREATMENT = "held_out", "treatment"
 # What one platform or another recognises a person by alone, as in audiences.
@@ -36,18 +36,29 @@ _WEEK = dt.timedelta(days=7)
 
 
 def hold_out_people(
-    experiment: str, ledgers: Sequence[AudienceLedger], *, write: SnapshotWriter, workdir: Path
+    experiment: str,
+    ledgers: Sequence[AudienceLedger],
+    *,
+    write: SnapshotWriter,
+    workdir: Path,
+    excluding: Collection[Pair] = (),
 ) -> set[dt.date]:
     """Write rows of HOLD_OUT_PEOPLE for every week from the experiment's first delivery to its last one.
 
-    `ledgers` are of the pairs of the experiment, but for lists that keep people from being shown ads: a hold-out
-    protects nobody from these. A week's arms are those of the audiences that were delivered last by its end. A week
-    whose audiences are past their retention is left out.
+    `ledgers` are of the pairs of the experiment. Deliveries to lists that keep people from being shown ads are passed
+    over, since a hold-out protects nobody from these; of those that did not note it, the pairs that are `excluding`
+    now are taken to have been so then. A week's arms are those of the audiences that were delivered last by its end. A
+    week whose audiences are past their retention is left out.
     Returns the weeks (Mondays) whose arms lack people who were forgotten since: who is shown ads asks more often, so
     these arms are not quite those that were drawn.
     """
     lacking = set[dt.date]()
-    closed = [(ledger, log) for ledger in ledgers for log in ledger.deliveries() if log.closed is not None]
+    closed = [
+        (ledger, log)
+        for ledger in ledgers
+        for log in ledger.deliveries()
+        if log.closed is not None and not log.header.get("is_exclusion", ledger.pair in excluding)
+    ]
     if not closed:
         return lacking
     with engine.connect(workdir) as db:

@@ -159,16 +159,14 @@ class _Scales:
         if phase not in OPERATIONS:
             return np.zeros(len(kinds), dtype=np.int64)
         weights = _lengths_of_texts(rows)
-        _, firsts = np.unique(kinds, return_index=True)
-        for first in sorted(firsts):
+        fixed = np.zeros(len(kinds), dtype=np.int64)
+        for first in _firsts(kinds):
             kind = int(kinds[first])
             if (phase, kind) not in self._fixed:
                 envelope, record = self._measured(rows.slice(first, 1), phase, lane)
                 self._envelopes.setdefault((phase, lane), envelope)
                 self._fixed[phase, kind] = record - int(weights[first])
-        fixed = np.zeros(len(kinds), dtype=np.int64)
-        for kind in np.unique(kinds):
-            fixed[kinds == kind] = self._fixed[phase, int(kind)]
+            fixed[kinds == kind] = self._fixed[phase, kind]
         return weights + fixed
 
     def _measured(self, row: pa.Table, phase: str, lane: int) -> tuple[int, int]:
@@ -216,6 +214,16 @@ def _kinds(rows: pa.Table) -> np.ndarray[Any, Any]:
         if form in rows.column_names and (column := rows.column(form)).null_count < rows.num_rows:
             kinds |= np.asarray(column.is_valid()).astype(np.int64) << place
     return kinds
+
+
+def _firsts(kinds: np.ndarray[Any, Any]) -> list[int]:
+    """The place of the first record of each kind, in their order."""
+    import numpy as np
+
+    # As a rule there is one, and looking for more takes sorting.
+    if (kinds == kinds[0]).all():
+        return [0]
+    return sorted(map(int, np.unique(kinds, return_index=True)[1]))
 
 
 def _lengths_of_texts(rows: pa.Table) -> np.ndarray[Any, Any]:

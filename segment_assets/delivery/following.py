@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from segment_assets.contracts import InquiringDestination, JobReport, JobState, PermanentError
+from segment_assets.contracts import InquiringDestination, JobReport, JobState, PermanentError, SegmentAssetsError
+from segment_assets.delivery.ledger import FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +35,10 @@ def follow(
 
     Without `is_due` a job is due once it is as old as the platform advises for a first look: a run comes by when
     something has changed, and keeps no count of looks.
-    A job that gave no end within the contract's `give_up` is noted as failed, so that its people are sent again.
-    Raises TransientError or NeedsHumanError when the platform does not answer; FencedError as `append` does.
+    A job that gave no end within the contract's `give_up`, or of which nothing can be read by then, is noted as failed,
+    so that its people are sent again; they are in doubt, since nobody said that it did nothing.
+    Raises TransientError, PermanentError or NeedsHumanError when the platform tells nothing before that; FencedError as
+    `append` does.
     """
     advice = destination.contract.follow
     if advice is None:
@@ -43,12 +46,41 @@ def follow(
     for receipt in log.open_jobs():
         if not (is_due(receipt) if is_due else now >= receipt.at + advice.first):
             continue
-        report = _asked(destination, transport, receipt.body["job"])
-        if report.state is JobState.PROCESSING and now - receipt.at > advice.give_up:
-            report = JobReport(JobState.FAILED, 0, {"no_end": receipt.body["sent"]})
-        if report.state is not JobState.PROCESSING:
-            log.chain.append("job", _note(receipt, report))
+        note = how_it_ended(receipt, destination, transport, now=now)
+        if note is not None:
+            log.chain.append("job", note)
     return not log.open_jobs()
+
+
+def follow_what_answers(log: DeliveryLog, destination: Destination, transport: Transport, *, now: float) -> None:
+    """The same where somebody waits who said no: jobs that the platform does not tell of stay open.
+
+    Raises FencedError as `append` does.
+    """
+    try:
+        follow(log, destination, transport, now=now)
+    except FencedError:
+        raise
+    except SegmentAssetsError:
+        return
+
+
+def how_it_ended(
+    receipt: Entry, destination: Destination, transport: Transport, *, now: float
+) -> dict[str, object] | None:
+    """What is noted of a job that has ended, or is given up; None while it is worked on. Raises as `follow` does."""
+    advice = destination.contract.follow
+    is_given_up = advice is not None and now - receipt.at > advice.give_up
+    try:
+        report = _asked(destination, transport, receipt.body["job"])
+    except SegmentAssetsError:
+        if not is_given_up:
+            raise
+        # A job that the platform has forgotten held up the pair, with whoever said no in it, for ever.
+        return _given_up(receipt, "no_answer")
+    if report.state is not JobState.PROCESSING:
+        return _note(receipt, report)
+    return _given_up(receipt, "no_end") if is_given_up else None
 
 
 def _asked(destination: Destination, transport: Transport, job: str) -> JobReport:
@@ -99,7 +131,7 @@ def is_to_rest(ledger: AudienceLedger, people: int) -> bool:
 
 
 def _has_failed_late(log: DeliveryLog) -> bool:
-    return bool(log.short_removals()) or any(e.body["state"] == JobState.FAILED for e in log.answered("job"))
+    return bool(log.left_in_doubt()) or any(e.body["state"] == JobState.FAILED for e in log.answered("job"))
 
 
 def why_not_again(ledger: AudienceLedger, to_snapshot: str) -> str:
@@ -123,6 +155,13 @@ def why_not_again(ledger: AudienceLedger, to_snapshot: str) -> str:
 def next_look(advice: Follow, looks: int) -> float:
     """Seconds from one look to the next: the first after `first`, then longer by `multiplier`, at most `longest`."""
     return min(advice.first * advice.multiplier**looks, advice.longest)
+
+
+def _given_up(receipt: Entry, reason: str) -> dict[str, object]:
+    """The end of a job that nobody heard of: it may have done all, or nothing."""
+    sent, named = int(receipt.body["sent"]), int(receipt.body["rejected"])
+    note = _note(receipt, JobReport(JobState.FAILED, 0, {reason: sent}))
+    return {**note, "rejected": named, "unproven": sent - named, "in_doubt": True}
 
 
 def _note(receipt: Entry, report: JobReport) -> dict[str, object]:

@@ -13,7 +13,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import engine
-from segment_assets.contracts import CONSENT_COLUMNS, Consent, Eligibility, NeedsHumanError
+from segment_assets.contracts import CONSENT_COLUMNS, Consent, Eligibility, GoneError, NeedsHumanError
 from segment_assets.delivery.naming import kept_candidates, marks_of, set_unnamed_apart
 from segment_assets.delivery.records import (
     columns,
@@ -44,7 +44,8 @@ def withdrawn(lake: Lake, audience: Snapshot | None, workdir: Path) -> pads.Data
     """Who took their consent back, by a version of hashed_audience: rows as in SUPPRESSIONS that name the member.
 
     None where nobody did. Silence where the law asks for a yes is no withdrawal: a source that lost its column of
-    consents would empty the audience past every guard.
+    consents would empty the audience past every guard. None as well where its rows are past their retention: whoever
+    said no in them has left while they were there, and no other no may wait for them.
     """
     import pyarrow.compute as pc
     import pyarrow.dataset as pads
@@ -53,11 +54,15 @@ def withdrawn(lake: Lake, audience: Snapshot | None, workdir: Path) -> pads.Data
         return None
     folder = workdir / f"withdrawn-{audience.id}"
     if not folder.exists():
+        try:
+            # Any: the stubs know no expressions as columns.
+            rows: Any = lake.dataset(audience)
+        except GoneError:
+            return None
         folder.mkdir(parents=True)
         said_no = functools.reduce(operator.or_, (pc.field(c) == Consent.DENIED.value for c in CONSENT_COLUMNS))
         kept = (pc.field("eligibility") == Eligibility.NO_CONSENT.value) & said_no
-        # Any: the stubs know no expressions as columns. To a file and not into memory: there may be millions of them.
-        rows: Any = lake.dataset(audience)
+        # To a file and not into memory: there may be millions of them.
         columns = {"kind": pc.scalar("member"), "digest": pc.field("member_id")}
         pads.write_dataset(rows.scanner(columns=columns, filter=kept), folder, format="parquet")
     # A dataset without rows is written as no file at all.

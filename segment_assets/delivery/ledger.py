@@ -184,8 +184,8 @@ class DeliveryLog:
                     standings[place] = meaning
         return standings
 
-    def short_removals(self) -> set[tuple[str, int]]:
-        """(phase, batch) of removals whose job ended well and left some in, whom nobody names: all are in doubt."""
+    def left_in_doubt(self) -> set[tuple[str, int]]:
+        """(phase, batch) of jobs that say no more about their people: given up, or a removal that left some unnamed."""
         standings = self.batch_standings()
         short = [entry for entry in self.answered("job") if _standing(entry) == "in_doubt"]
         places = {(entry.body["phase"], batch) for entry in short for batch in self.covered(entry)}
@@ -254,6 +254,9 @@ def _standing(entry: Entry) -> str:
     if entry.kind == "receipt":
         return "submitted" if entry.body.get("job") else "acknowledged"
     if entry.kind == "job":
+        # Entries from before those were told apart say of a job that was given up that it failed.
+        if entry.body.get("in_doubt"):
+            return "in_doubt"
         if entry.body["state"] == "failed":
             return "refused"
         # Some of a removal failed and nobody says who: all of it is in doubt, and goes again with the next delivery.

@@ -6,6 +6,7 @@ Belongs here: what of its log each table gets. Not here: what the platform now h
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.delivery.ledger import utc
@@ -13,7 +14,11 @@ from segment_assets.delivery.ledger import utc
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
+    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog, Entry
+
+# Noted by a delivery when it opens: `verify` makes the rows of one of an earlier version as that version made them.
+ROWS_VERSION = 2
+_JOBS_SINCE = 2
 
 
 def delivery_row(ledger: AudienceLedger, log: DeliveryLog, outcome: str, people: Mapping[str, int]) -> dict[str, Any]:
@@ -27,6 +32,7 @@ def delivery_row(ledger: AudienceLedger, log: DeliveryLog, outcome: str, people:
         "number": log.number,
         "lane": header["lane"],
         "mode": header.get("mode"),
+        "is_exclusion": header.get("is_exclusion"),
         "outcome": outcome,
         "to_snapshot": header["to_snapshot"],
         "opened_at": utc(log.chain.entries[0].at),
@@ -37,9 +43,10 @@ def delivery_row(ledger: AudienceLedger, log: DeliveryLog, outcome: str, people:
 
 
 def receipt_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]]:
-    """Rows of RECEIPTS: one for each answer, a request that was refused as a whole among them."""
+    """Rows of RECEIPTS: one for each answer, a request that was refused as a whole among them, and each job's end."""
+    has_jobs = log.header.get("rows", 1) >= _JOBS_SINCE
     for entry in log.chain.entries:
-        if entry.kind in {"receipt", "refused"}:
+        if entry.kind in {"receipt", "refused"} or (entry.kind == "job" and has_jobs):
             body = entry.body
             yield {
                 "delivery_id": delivery_id,
@@ -51,10 +58,19 @@ def receipt_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]]
                 "accepted": body.get("accepted", 0),
                 "rejected": body.get("rejected", body["sent"] if entry.kind == "refused" else 0),
                 "unproven": body.get("unproven", 0) + len(body.get("given_up", ())),
-                "request_digest": body["request_digest"],
-                "platform_code": body["code"],
+                "request_digest": body.get("request_digest"),
+                "platform_code": body.get("code"),
+                **(_end_of_job(entry) if entry.kind == "job" else {}),
                 "chain": entry.digest,
             }
+
+
+def _end_of_job(entry: Entry) -> dict[str, Any]:
+    return {
+        "job_state": entry.body["state"],
+        "match_rate": entry.body["match_rate"] or None,
+        "reasons": json.dumps(entry.body["reasons"], sort_keys=True),
+    }
 
 
 def rejection_rows(delivery_id: str, log: DeliveryLog) -> Iterator[dict[str, Any]]:

@@ -6,13 +6,15 @@ Belongs here: the header that a delivery is opened with, its id, its outcome. No
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import Mode
 from segment_assets.delivery.ledger import minted
+from segment_assets.delivery.ledger_rows import ROWS_VERSION
 from segment_assets.delivery.outgoing import begun, rank_of
 from segment_assets.delivery.refreshing import is_refresh_due
-from segment_assets.delivery.wanted import LATE_SECONDS
+from segment_assets.delivery.wanted import LATE_SECONDS, SILENT
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Snapshot
@@ -62,6 +64,31 @@ def outcome(log: DeliveryLog) -> str:
     return "failed" if is_passing or has_failed else "done"
 
 
+def is_through(log: DeliveryLog) -> bool:
+    """Whether everything of a delivery was sent, and every job of it has ended."""
+    sent = sum(count for phase, count in log.header["batches"].items() if phase not in SILENT)
+    return not log.open_jobs() and len(log.batch_standings()) >= sent
+
+
+def is_to_get_through(ledger: AudienceLedger, log: DeliveryLog) -> bool:
+    """Whether a delivery of opt-outs is stopped for nobody else who says no, since the one before was.
+
+    Where noes came in more often than jobs took, none was ever acknowledged. The next no so waits for one job at most.
+    """
+    before = next(itertools.islice(ledger.newest_first(), 1, 2), None)
+    return (
+        before is not None
+        and before.closed is not None
+        and log.header["lane"] == before.header["lane"] == "opt_out"
+        and before.closed.body["outcome"] == "interrupted"
+    )
+
+
+def outcome_now(log: DeliveryLog) -> str:
+    """How a delivery ended that is not gone on with, whatever is left of it."""
+    return outcome(log) if is_through(log) else "interrupted"
+
+
 def is_noted(ledger: AudienceLedger, audience: Snapshot, errand: Errand) -> bool:
     """True when the last delivery, opt-outs aside, already says what is there, and what becomes of it.
 
@@ -109,10 +136,13 @@ def header(ledger: AudienceLedger, errand: Errand, leg: Leg) -> dict[str, Any]:
         "contract_version": version,
         "forms": list(errand.wanted.forms),
         "on_removal": errand.on_removal,
+        "is_exclusion": errand.wanted.keep_held_out,
+        "rows": ROWS_VERSION,
         "counts": {name: getattr(counts, name) for name in _PEOPLE},
         "batches": dict(counts.batches),
         "records": dict(counts.records),
         "refresh_due": counts.refresh_due,
+        "expiry_days": errand.wanted.contract.expiry_days,
         **({"lanes": dict(counts.lanes)} if counts.lanes else {}),
     }
 

@@ -1,4 +1,4 @@
-"""An audience that is kept although nothing is delivered to it any more: whoever says no leaves it like any other.
+"""An audience to which nothing is delivered any more: whoever says no leaves one that is kept like any other.
 
 Belongs here: whether somebody is to leave it, and settling what was left open without adding anybody. Not here: their
 removal, which is that of every no (`steps.PairRun.take_out_opt_outs`).
@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.delivery.following import follow
 from segment_assets.delivery.leaving import said_no, withdrawn
-from segment_assets.delivery.legs import leaving_is_due, outcome
+from segment_assets.delivery.legs import leaving_is_due, outcome_now
 from segment_assets.delivery.naming import named_members
 from segment_assets.delivery.settling import acknowledged_state, settle
 from segment_assets.delivery.step_answers import WAITING
-from segment_assets.delivery.wanted import SILENT
 
 if TYPE_CHECKING:
     from segment_assets.contracts import Snapshot
@@ -56,20 +55,18 @@ def somebody_is_to_go(
 
 
 def settle_without_adding(run: PairRun) -> Step:
-    """Settle a delivery that was left open: opt-outs are finished, of anything else nothing more is sent.
+    """Settle a delivery that was left open: what only takes people out is finished, else nothing more is sent.
 
     Jobs that the platform works on are waited for, unless they are of somebody who said no since.
     """
     log = run.ledger.last()
     if log is None or log.closed is not None:
         return None
-    if log.header["lane"] == "opt_out":
+    if log.header["lane"] in {"opt_out", "withdrawal"}:
         return run.finish_what_was_left()
     if log.open_jobs():
         follow(log, run.platform.destination, run.platform.transport, now=run.platform.clock())
     if log.open_jobs() and not run.a_no_must_be_heard(log):
         return WAITING
     run.end_replace(log)
-    sent = sum(count for phase, count in log.header["batches"].items() if phase not in SILENT)
-    is_whole = not log.open_jobs() and len(log.batch_standings()) >= sent
-    return settle(run.lake, run.ledger, log, outcome(log) if is_whole else "interrupted", run.workdir)
+    return settle(run.lake, run.ledger, log, outcome_now(log), run.workdir)

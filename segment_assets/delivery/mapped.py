@@ -45,7 +45,8 @@ def mapped_rows(
     """Batches of at most so many rows in the columns of a schema; texts of `coded` columns come as dictionaries.
 
     The file is opened once: one that is moved over it meanwhile (`Lake.rewrite`) is not seen. Nothing is ever written
-    into a file of the lake, so the map cannot lose its pages.
+    into a file of the lake, so the map cannot lose its pages. Raises OSError where the file is another than the one
+    that the fragment has looked at, as a dataset's scanner does: rows of the two must not be told for one table's.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -55,6 +56,8 @@ def mapped_rows(
     content: Any = pages
     texts = [name for name in coded if name in columns]
     parquet = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content)), read_dictionary=texts, pre_buffer=False)
+    if parquet.metadata.num_rows != fragment.metadata.num_rows:
+        raise OSError("a file was replaced between two looks at it; the next run reads the new one")
     chosen = pa.schema([_coded(schema.field(name)) if name in texts else schema.field(name) for name in columns])
     groups: Any = parquet
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import Mode
 from segment_assets.delivery.comparing import due_dates, is_value, owners, usable
 from segment_assets.delivery.lanes import lanes_of
+from segment_assets.delivery.mapped import ahead
 from segment_assets.delivery.naming import named_members
 from segment_assets.delivery.ranges import filled, first_bytes, stream
 from segment_assets.delivery.record_ids import record_ids
@@ -80,13 +81,21 @@ class _Newcomers:
         """Write lane by lane, each in the order of members, and count."""
         for lane in self._lanes:
             before, records = sum(batches for _, batches, _ in self._stretches), 0
-            for rows, wanted in self._judged(lane):
-                made = self._records(rows, wanted, lane, before, records)
+            # Made by another thread while those before are written: hashing lets go of the interpreter.
+            for made in ahead(self._made(lane, before)):
+                write.write(made)
                 records += made.num_rows
-                if made.num_rows:
-                    write.write(made)
             if records:
                 self._stretches.append((lane, (records - 1) // self._wanted.contract.batch_members + 1, records))
+
+    def _made(self, lane: Lane, before: int) -> Iterator[pa.RecordBatch]:
+        """The records of a lane that comes behind so many batches."""
+        records = 0
+        for rows, wanted in self._judged(lane):
+            made = self._records(rows, wanted, lane, before, records)
+            records += made.num_rows
+            if made.num_rows:
+                yield made
 
     def _judged(self, lane: Lane) -> Iterator[tuple[Any, Any]]:
         """Rows, and a numpy mask of those who have a record in a lane. Everybody is counted with the first lane."""
@@ -126,7 +135,7 @@ class _Newcomers:
         import numpy as np
         import pyarrow as pa
 
-        chosen = rows.filter(pa.array(wanted))
+        chosen = rows if wanted.all() else rows.filter(pa.array(wanted))
         numbers = np.arange(records, records + chosen.num_rows) // self._wanted.contract.batch_members + 1 + before
         made: dict[str, Any] = {
             "phase": _repeated(self._phase, chosen.num_rows),

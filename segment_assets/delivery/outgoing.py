@@ -40,12 +40,22 @@ _MICROSECONDS, _MOST_PHASES = 1_000_000, 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Prepared:
+    """The request for all members of a batch in a session; `said` is what its digest is made of (`digestible`)."""
+
+    session: Session
+    request: Request
+    said: bytes = dataclasses.field(default=b"", repr=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Batch:
-    """The members of one request, and where it stands in its phase."""
+    """The members of one request, and where it stands in its phase; `made` where that was made already."""
 
     phase: str
     number: int
     members: Sequence[Member]
+    made: Prepared | None = None
 
 
 def unit_of(header: Mapping[str, Any], phase: str, batch: int, workflow: Workflow | None = None) -> Stretch:
@@ -105,10 +115,14 @@ def is_above(limit: int, request: Request) -> bool:
     return len(request.body() or b"") > limit
 
 
-def digestible(request: Request) -> bytes:
-    """What of a request its digest is made of: the body as it is sent, in the second version of digests."""
-    body = request.body()
-    digest = "" if body is None else sha256(body).hexdigest()
+def digestible(request: Request, digest: str | None = None) -> bytes:
+    """What of a request its digest is made of: the body as it is sent, in the second version of digests.
+
+    `digest` is the SHA-256 of the body in hex, where it is known already; empty where there is no body.
+    """
+    if digest is None:
+        body = request.body()
+        digest = "" if body is None else sha256(body).hexdigest()
     said = ["2", request.method, request.path, dict(request.params), request.content_type, digest]
     return json.dumps(said, sort_keys=True).encode()
 
@@ -144,7 +158,7 @@ def _stretches(changes: pads.Dataset) -> Iterator[tuple[tuple[str, int], pa.Reco
     import numpy as np
 
     columns = filled(changes, {"phase", "batch", "member_id", *FORMS})
-    for rows in stream(changes, columns):
+    for rows in stream(changes, columns, coded=["phase"]):
         numbers, phases = np.asarray(rows.column("batch")), rows.column("phase").dictionary_encode()
         changed = np.diff(numbers) | np.diff(np.asarray(phases.indices))
         for first, end in itertools.pairwise((0, *map(int, np.flatnonzero(changed) + 1), rows.num_rows)):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.delivery.comparing import is_value, twins
+from segment_assets.delivery.merging import merged
 from segment_assets.delivery.ranges import Kept, Marks, Rows, UnsortedError, filled, side_by_side, stream
 from segment_assets.delivery.straight import Straight, in_state, new_records
 from segment_assets.delivery.taken import ACCEPTED, PROOFS, UNPROVEN, Taken, moment
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     _Side = tuple[pads.Dataset, Sequence[str]]
 
 _OF_A_RECORD = ("member_id", "record_id", "standing")
+_NOT_OF_A_STATE = ("phase", "kind")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Apart:
         sides = Rows(self.schema(), self.passing.batches(self.columns)), Rows(self.schema(), decided)
         both = side_by_side((sides[0], self.columns), (sides[1], self.columns), "member_id")
         for rows, keys, others, other_keys in both:
-            write.write(_merged(rows, keys, others, other_keys))
+            write.write(merged(rows, keys, others, other_keys))
 
 
 @contextlib.contextmanager
@@ -94,7 +96,8 @@ def set_settled_apart(
     asked = filled(changes, CHANGES.column_names())
     forms = [form for form in FORMS if form in {*asked, *held}]
     taken = Taken(changes, log, is_first=is_first)
-    straight = Straight(changes, asked, taken, is_dated=undated is not None)
+    of_a_state = [name for name in asked if name not in _NOT_OF_A_STATE]
+    straight = Straight(changes, of_a_state, taken, is_dated=undated is not None)
     if taken.everybody and (people := straight.counted()) is not None:
         yield Apart(pads.dataset(CHANGES.arrow_schema().empty_table()), before, forms, straight, **people)
         return
@@ -135,7 +138,7 @@ class _Divider:
             leaving += int(is_value(staying.column("standing"), "leaving").sum())
             proven += np.bincount(taken.proofs(joining), minlength=PROOFS)
             joined = new_records(joining, self._passing.columns, taken, is_dated=undated is not None)
-            self._passing.add(_merged(self._kept(staying, undated), old_keys[stay], joined, new_keys[join]))
+            self._passing.add(merged(self._kept(staying, undated), old_keys[stay], joined, new_keys[join]))
         counts = {"accepted": int(proven[ACCEPTED]), "unproven": int(proven[UNPROVEN]), "leaving": leaving}
         return Apart(self._asked.dataset(), self._held.dataset(), self._forms, self._passing, **counts)
 
@@ -166,18 +169,6 @@ class _Divider:
             unsaid = _repeated(pa.scalar(undated, moment()), staying.num_rows)
             dates = unsaid if dates is None else dates.fill_null(pa.scalar(undated, moment()))
         return in_state(staying, self._passing.columns, {"answered_at": dates} if dates is not None else {})
-
-
-def _merged(rows: Any, keys: Any, others: Any, other_keys: Any) -> Any:
-    """Rows of both in the order of their keys; those of one key are all of one side."""
-    import numpy as np
-    import pyarrow as pa
-
-    if not rows.num_rows or not others.num_rows:
-        return rows if rows.num_rows else others
-    order = np.argsort(np.concatenate([keys, other_keys]), kind="stable")
-    arrow: Any = pa
-    return arrow.concat_batches([rows, others.cast(rows.schema)]).take(pa.array(order))
 
 
 def _repeated(value: Any, times: int) -> Any:

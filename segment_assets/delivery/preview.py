@@ -116,11 +116,16 @@ class _Keeper:
 
     def __init__(self, rehearsal: Rehearsal) -> None:
         self._rehearsal = rehearsal
-        self.about: tuple[str, int] = ("look", 0)
+        # With the request itself, whose place in memory names it: many are made before one is sent, some never are.
+        self._known: dict[int, tuple[Request, str, int]] = {}
+
+    def known(self, request: Request, asked: str, records: int) -> Request:
+        """Note what a request asks for."""
+        self._known[id(request)] = (request, asked, records)
+        return request
 
     def send(self, request: Request) -> Response:
-        self._rehearsal.kept(request, *self.about)
-        self.about = ("look", 0)
+        self._rehearsal.kept(*self._known.pop(id(request), (request, "look", 0)))
         return Response(200, {}, {})
 
 
@@ -167,8 +172,8 @@ class TakingDestination:
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """The destination's own request."""
-        self.transport.about = (operation.value, len(members))
-        return self._inner.request(audience_id, operation, members, session)
+        made = self._inner.request(audience_id, operation, members, session)
+        return self.transport.known(made, operation.value, len(members))
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Everybody is taken, at once."""
@@ -179,9 +184,8 @@ class TakingDestination:
 
     def step_request(self, step: Step, audience_id: str, operation: Operation, session: Session) -> Request:
         """The destination's own step."""
-        self.transport.about = (step.value, 0)
         inner = cast("WorkflowDestination", self._inner)
-        return inner.step_request(step, audience_id, operation, session)
+        return self.transport.known(inner.step_request(step, audience_id, operation, session), step.value, 0)
 
     def read_step(self, step: Step, session: Session, response: Response) -> StepAnswer:
         """What the contract shows in the place of ids and addresses that the platform would give."""

@@ -15,7 +15,7 @@ from segment_assets.delivery.mapped import can_be_mapped, mapped_rows
 from segment_assets.delivery.marks import Marks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -49,16 +49,27 @@ class UnsortedError(Exception):
 
 
 class Kept:
-    """Rows of a table that are kept in a file. `columns` are those that are there, the others are read as null."""
+    """Rows of a table that are kept in a file. `columns` are those that are there, the others are read as null.
 
-    def __init__(self, file: Path, schema: pa.Schema, columns: Sequence[str]) -> None:
+    `tell` is told of all of them, many at a time, at the latest with `flush`.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        schema: pa.Schema,
+        columns: Sequence[str],
+        *,
+        tell: Callable[[pa.RecordBatch], None] | None = None,
+    ) -> None:
         import pyarrow as pa
 
-        self._file, self._schema = file, schema
+        self._file, self._schema, self._tell = file, schema, tell
         self.columns = [name for name in schema.names if name in columns]
         self.schema = pa.schema([schema.field(name).with_nullable(nullable=True) for name in self.columns])
         # Not compressed: these are digests for the most part, in which a compressor finds nothing.
         self._writer = pa.ipc.new_file(str(file), self.schema)
+        self._nobody = pa.RecordBatch.from_pylist([], schema=self.schema)
         self._waiting: list[Any] = []
         self._rows_written = 0
         self.rows = 0
@@ -68,6 +79,8 @@ class Kept:
         import numpy as np
         import pyarrow as pa
 
+        if mask is not None and not mask.any():
+            return self._nobody
         chosen = rows.select(self.columns)
         # Places, since a mask is looked through for each column, and few rows are chosen of most ranges.
         places: Any = None if mask is None else pa.array(np.flatnonzero(mask))
@@ -78,19 +91,23 @@ class Kept:
             self._waiting.append(chosen)
             self.rows += chosen.num_rows
             if self.rows - self._rows_written >= _KEPT_ROWS:
-                self._flush()
+                self.flush()
         return chosen
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits to be written."""
         import pyarrow as pa
 
         arrow: Any = pa
         if self._waiting:
-            self._writer.write_batch(arrow.concat_batches(self._waiting))
+            rows = arrow.concat_batches(self._waiting)
+            self._writer.write_batch(rows)
+            if self._tell is not None:
+                self._tell(rows)
         self._waiting, self._rows_written = [], self.rows
 
     def _close(self) -> None:
-        self._flush()
+        self.flush()
         self._writer.close()
 
     def dataset(self) -> pads.Dataset:

@@ -102,11 +102,11 @@ def redact(
     """Take everybody whom `erasures` (ERASURES) names out of every retained version that is not in use.
 
     `spared` are members of whom a platform has still to be told, or to answer. Named is who is named to a platform
-    (`ever_sent`): by our id or an e-mail, since a phone may be a household's. A table that knows people by nothing but
-    our id comes last, with the ids that were found in the others. Memory is that of the found.
-    Raises TransientError and PermanentError as the lake does, FencedError when another run does the same.
+    (`ever_sent`): by our id or an e-mail, since a phone may be a household's. Whoever is named in any version is taken
+    out of all of them: others have them by a phone, or, since they said no, by our id alone. Memory is that of the
+    found. Raises TransientError and PermanentError as the lake does, FencedError when another run does the same.
     """
-    named, done = _Named(naming_one(lake.dataset(erasures)), workdir), Redaction()
+    members, done = _named_anywhere(lake, naming_one(lake.dataset(erasures)), workdir, clock) - set(spared), Redaction()
     for table, partition, in_use in _partitions(lake, clock):
         # Read before any row is: whoever notes anything in between has this run stop before it replaces what they did.
         chain = Chain(lake, redactions_of(table, partition), clock)
@@ -116,7 +116,7 @@ def redact(
             if retained is None:
                 continue
             snapshot, rows = retained
-            gone = named.members(rows) - set(spared)
+            gone = _members_in(rows, members)
             if not gone and not _is_half_done(snapshot, noted.get(version, [])):
                 continue
             if in_use is None or version in in_use:
@@ -168,29 +168,29 @@ def _without(
     return before, left
 
 
-class _Named:
-    """Whom the requests name in a table, and everybody whom they named in those before it."""
+def _named_anywhere(lake: RedactingLake, named: pads.Dataset, workdir: Path, clock: Clock) -> set[bytes]:
+    """The members whom the requests name themselves, or by any row of any version."""
+    import pyarrow.compute as pc
 
-    def __init__(self, named: pads.Dataset, workdir: Path) -> None:
-        import pyarrow.compute as pc
+    # Any: the stubs know no filter on a dataset.
+    dataset: Any = named
+    members = _ids(dataset.to_table(columns=["digest"], filter=pc.field("kind") == "member"), "digest")
+    for table, partition, _ in _partitions(lake, clock):
+        for version in lake.versions(table, partition):
+            retained = _retained(lake, table, partition, version)
+            if retained is not None and NAMED_BY.issubset(retained[1].schema.names):
+                members |= _ids(named_members(retained[1], named, workdir), "member_id")
+    return members
 
-        self._named, self._workdir = named, workdir
-        # Any: the stubs know no filter on a dataset.
-        dataset: Any = named
-        self._known = _ids(dataset.to_table(columns=["digest"], filter=pc.field("kind") == "member"), "digest")
 
-    def members(self, rows: pads.Dataset) -> set[bytes]:
-        import pyarrow as pa
-        import pyarrow.compute as pc
+def _members_in(rows: pads.Dataset, members: Collection[bytes]) -> set[bytes]:
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
-        if NAMED_BY.issubset(rows.schema.names):
-            found = _ids(named_members(rows, self._named, self._workdir), "member_id")
-            self._known |= found
-            return found
-        # Any: the stubs know no filter on a dataset.
-        dataset: Any = rows
-        known = pc.field("member_id").isin(pa.array(sorted(self._known), pa.binary(32)))
-        return _ids(dataset.to_table(columns=["member_id"], filter=known), "member_id")
+    # Any: the stubs know no filter on a dataset.
+    dataset: Any = rows
+    is_one = pc.field("member_id").isin(pa.array(sorted(members), pa.binary(32)))
+    return _ids(dataset.to_table(columns=["member_id"], filter=is_one), "member_id")
 
 
 def _ids(rows: pa.Table | pa.RecordBatch, column: str) -> set[bytes]:

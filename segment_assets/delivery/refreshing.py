@@ -9,6 +9,7 @@ people would leave one by one without anybody noticing. A resync is for members 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
@@ -78,8 +79,9 @@ def is_refresh_due(ledger: AudienceLedger, contract: Contract, *, clock: float) 
     for log in ledger.newest_first():
         if log.header["lane"] == "audience":
             due = log.header.get("refresh_due")
-            # A delivery from before dates were kept: the next one will tell.
-            return due is None or clock >= due
+            # A delivery from before dates were kept: the next one will tell. So will it where members leave sooner by
+            # now (another setting, or what the plan states of an adopted audience), or it was not noted when they do.
+            return due is None or clock >= due or log.header.get("expiry_days", math.inf) > contract.expiry_days
     return False
 
 

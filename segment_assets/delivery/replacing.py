@@ -103,9 +103,12 @@ class Ending:
         """Send one member who is there already, as the last of the session. Does nothing where there is nobody to send.
 
         An answer is not needed: a session that was never seen or has ended by itself is ended as well, and a platform
-        that is away lets it end in its own time. Raises FencedError when another run took over.
+        that is away lets it end in its own time. A platform that keeps no order has no session: it is left to rest.
+        Raises FencedError when another run took over.
         """
-        if not has_begun(log) or log.answered("session_ended"):
+        replacing = self.destination.contract.replacing
+        has_session = replacing is None or not replacing.rest_seconds
+        if not has_begun(log) or not has_session or log.answered("session_ended"):
             return
         changes = self.lake.dataset(self.lake.snapshot(CHANGES.name, self.pair.partition, log.header["changes"]))
         found = self._somebody(log, changes, suppressions)

@@ -2,6 +2,7 @@
 
 1. Finish what an earlier run left open: settle it (a crash, a platform that went away), or, where the platform works
    on jobs, ask how these are and send the rest.
+   Jobs that a delivery left when a no stopped it are asked about until they end.
 2. Opt-outs: a delivery of their own, before every guard and check.
 3. A replace that broke off is filled up, since the platform holds less than anybody wanted.
 4. What the caller's check says about the audience; guards on what the delivery would do.
@@ -24,12 +25,11 @@ from segment_assets.delivery.courier import Patience
 from segment_assets.delivery.errands import Errand, Report
 from segment_assets.delivery.following import follow
 from segment_assets.delivery.ledger import AudienceLedger, utc
-from segment_assets.delivery.legs import goes_to, outcome
+from segment_assets.delivery.legs import goes_to, is_through, outcome
 from segment_assets.delivery.letting_go import settle_without_adding
 from segment_assets.delivery.settling import Settled, settle
 from segment_assets.delivery.step_answers import WAITING, SomebodySaidNo, Step, StillResting
 from segment_assets.delivery.steps import PairRun, Platform
-from segment_assets.delivery.wanted import SILENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -93,6 +93,7 @@ class DeliveryRoom:
                     waits = self._walked(
                         rows,
                         run.finish_what_was_left,
+                        run.hear_of_left_jobs,
                         run.take_out_opt_outs,
                         run.fill_up_a_broken_replace,
                         lambda run=run: run.deliver_audience(_approved(errand, audience, approve)),  # type: ignore[misc]
@@ -114,23 +115,32 @@ class DeliveryRoom:
             log = run.ledger.last()
             if log is None or log.closed is not None or not log.open_jobs():
                 return None
-            ended = follow(log, platform.destination, platform.transport, now=platform.clock(), is_due=is_due)
-            sent = sum(count for phase, count in log.header["batches"].items() if phase not in SILENT)
-            if not ended or len(log.batch_standings()) < sent:
+            follow(log, platform.destination, platform.transport, now=platform.clock(), is_due=is_due)
+            if not is_through(log):
                 return None
             return settle(self._lake, run.ledger, log, outcome(log), run.workdir)
 
-    def withdraw(self, errand: Errand, *, delete: bool) -> Report:
+    def withdraw(
+        self,
+        errand: Errand,
+        suppressions: Snapshot | None = None,
+        consents: Snapshot | None = None,
+        *,
+        delete: bool,
+    ) -> Report:
         """The plan names this pair no more: take everybody out, or delete the audience with everybody in it.
 
-        Guards do not apply, since a person has changed the plan. Raises as `run` does.
+        Guards do not apply, since a person has changed the plan. Nobody is added, also where a delivery was left open;
+        `suppressions` and `consents` (the newest hashed audience) say whose no does not wait for its jobs.
+        Raises as `run` does.
         """
         rows: list[Mapping[str, Any]] = []
-        with self._pair_run(errand) as run:
+        with self._pair_run(errand) as bare:
+            run = dataclasses.replace(bare, suppressions=suppressions, consents=consents)
             try:
                 waits = self._walked(
                     rows,
-                    run.finish_what_was_left,
+                    lambda: settle_without_adding(run),
                     lambda: run.let_rest(after_anything=True),
                     lambda: run.withdraw(delete=delete),
                 )
@@ -146,7 +156,7 @@ class DeliveryRoom:
         rows: list[Mapping[str, Any]] = []
         with self._pair_run(errand) as bare:
             run = dataclasses.replace(bare, suppressions=suppressions, consents=consents)
-            waits = self._walked(rows, lambda: settle_without_adding(run), run.take_out_opt_outs)
+            waits = self._walked(rows, lambda: settle_without_adding(run), run.hear_of_left_jobs, run.take_out_opt_outs)
             return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "")
 
     @staticmethod

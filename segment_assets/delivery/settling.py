@@ -15,6 +15,7 @@ from segment_assets.contracts import ATTRIBUTE_COLUMNS, PermanentError
 from segment_assets.delivery import accounting
 from segment_assets.delivery.ledger import utc
 from segment_assets.delivery.ledger_rows import delivery_row, receipt_rows, rejection_rows
+from segment_assets.delivery.left_jobs import state_after
 from segment_assets.delivery.passing import set_settled_apart
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, DELIVERIES, RECEIPTS, REJECTIONS
 
@@ -41,13 +42,13 @@ class Settled:
 
 
 def acknowledged_state(lake: Lake, ledger: AudienceLedger) -> Snapshot | None:
-    """What the last closed delivery left on the platform, None before the first."""
+    """What the last closed delivery left on the platform, and its jobs did since; None before the first."""
     last = ledger.last()
     if last is None:
         return None
     if last.closed is None:
         raise PermanentError(f"{ledger.pair}: delivery {last.number} is still open; settle it before reading its state")
-    return lake.snapshot(ACKNOWLEDGED.name, ledger.pair.partition, last.closed.body["state"])
+    return lake.snapshot(ACKNOWLEDGED.name, ledger.pair.partition, state_after(ledger, last))
 
 
 def settle(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, outcome: str, workdir: Path) -> Settled:

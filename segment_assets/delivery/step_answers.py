@@ -25,7 +25,7 @@ class SomebodySaidNo(Exception):  # noqa: N818 - the way from a batch boundary b
 
 
 class StillResting(Exception):  # noqa: N818 - the way from a step back to the run
-    """Nothing but opt-outs may be sent before `until` (see `Replacing.rest_seconds`)."""
+    """Nothing but opt-outs may be sent before `until` (see `Replacing.rest_seconds`, `left_jobs`)."""
 
     def __init__(self, until: float) -> None:
         super().__init__("the platform may still work on what was sent before")

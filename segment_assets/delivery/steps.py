@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING
 from segment_assets.contracts import Mode, NeedsHumanError, RefusedRemovalError, SegmentAssetsError, TransientError
 from segment_assets.delivery.changes import audience_changes
 from segment_assets.delivery.courier import Courier, Patience
-from segment_assets.delivery.creation import audience_on_platform, is_adopted, refuse_another_kind
+from segment_assets.delivery.creation import (
+    audience_on_platform,
+    id_of,
+    is_adopted,
+    refuse_another_kind,
+    refuse_to_adopt_another,
+)
 from segment_assets.delivery.filling import FilledBatches, known_id
-from segment_assets.delivery.following import LATE_FAILURES, follow, is_to_rest, late_refusals
+from segment_assets.delivery.following import LATE_FAILURES, follow, follow_what_answers, is_to_rest, late_refusals
 from segment_assets.delivery.guards import stop_what_needs_a_human
 from segment_assets.delivery.leaving import (
     anybody_named,
@@ -25,7 +31,17 @@ from segment_assets.delivery.leaving import (
     withdrawn,
 )
 from segment_assets.delivery.ledger import FencedError
-from segment_assets.delivery.legs import Leg, header, is_noted, leaving_is_due, outcome, state_date
+from segment_assets.delivery.left_jobs import hear_of_left_jobs, is_still_adding
+from segment_assets.delivery.legs import (
+    Leg,
+    header,
+    is_noted,
+    is_to_get_through,
+    leaving_is_due,
+    outcome,
+    outcome_now,
+    state_date,
+)
 from segment_assets.delivery.refreshing import Refresh, resyncs
 from segment_assets.delivery.replacing import (
     Ending,
@@ -85,12 +101,19 @@ class PairRun:
         log = self.ledger.last()
         if log is None or log.closed is not None:
             return None
-        if not log.can_be_continued() or self.a_no_must_be_heard(log):
+        if not log.can_be_continued():
             self.end_replace(log)
             return settle(self.lake, self.ledger, log, "interrupted", self.workdir)
+        platform, is_deaf = self.platform, is_to_get_through(self.ledger, log)
+        is_stopped = not is_deaf and self.a_no_must_be_heard(log)
         if log.open_jobs():
-            follow(log, self.platform.destination, self.platform.transport, now=self.platform.clock())
-        return self._carry(log, self._audience_id(), self.newest)
+            # A job that has ended is not done again for a no, which waits for no answer.
+            asks = follow_what_answers if is_stopped else follow
+            asks(log, platform.destination, platform.transport, now=platform.clock())
+        if is_stopped:
+            self.end_replace(log)
+            return settle(self.lake, self.ledger, log, outcome_now(log), self.workdir)
+        return self._carry(log, self._audience_id(), (lambda: None) if is_deaf else self.newest)
 
     def a_no_must_be_heard(self, log: DeliveryLog) -> bool:
         """Whether somebody of an open delivery said no since it began, by what this run began with."""
@@ -99,6 +122,15 @@ class PairRun:
     def end_replace(self, log: DeliveryLog) -> None:
         """End a replace that broke off, without anybody who said no by what this run began with."""
         self._end_replace(log, self.suppressions)
+
+    def hear_of_left_jobs(self) -> Step:
+        """Ask about jobs of a delivery that somebody's no has stopped, so that nobody of them is sent again."""
+        hear_of_left_jobs(self.ledger, self.platform.destination, self.platform.transport, self.workdir)
+        return None
+
+    def _leaving_is_due(self) -> bool:
+        # Taken out before their addition is through, they would come back with it.
+        return leaving_is_due(self.ledger) and not is_still_adding(self.ledger, self.platform.destination.contract)
 
     def take_out_opt_outs(self) -> Step:
         """A delivery of their own for those of the audience who said no, before every guard and check."""
@@ -114,7 +146,7 @@ class PairRun:
             write=writer,
             workdir=self.workdir,
             took_back=took_back,
-            late=leaving_is_due(self.ledger),
+            late=self._leaving_is_due(),
         )
         changes = writer.publish({})
         if counts.nothing_to_send:
@@ -151,7 +183,7 @@ class PairRun:
         """Bring an audience whose replace broke off to what it was for, by single changes.
 
         Where somebody has to go and nobody can be taken out, it is by another replace. Neither guards nor the caller's
-        check are asked again: these people were let through, and are missing.
+        check are asked again: these people were let through, and are missing. Raises StillResting.
         """
         missing = broken_off(self.ledger)
         if not missing:
@@ -161,10 +193,15 @@ class PairRun:
         takes_out = not {"retire", "remove"}.isdisjoint(leg.counts.batches)
         if takes_out and not self.platform.destination.contract.takes_people_out:
             leg = self._leg(audience, Mode.REPLACE, is_let_through=True)
+        if leg.counts.batches.keys() - SILENT:
+            self.let_rest()
         return self._deliver(leg, newest=self.newest)
 
     def deliver_audience(self, audience: Snapshot) -> Step:
         """What brings the platform to the audience. Raises NeedsHumanError when a guard stops it, or StillResting."""
+        contract = self.platform.destination.contract
+        if contract.follow is not None and is_still_adding(self.ledger, contract):
+            raise StillResting(self.ledger.clock() + contract.follow.first)
         leg = self._leg(audience, self._mode_for(audience))
         if leg.counts.nothing_to_send and is_noted(self.ledger, audience, self.errand):
             return None
@@ -188,6 +225,7 @@ class PairRun:
 
     def _leg(self, audience: Snapshot, mode: Mode, *, is_let_through: bool = False) -> Leg:
         refuse_another_kind(self.ledger, self.errand)
+        refuse_to_adopt_another(self.ledger, self.errand)
         state, suppressions = acknowledged_state(self.lake, self.ledger), self.suppressions
         writer = self._changes()
         counts = audience_changes(
@@ -198,7 +236,7 @@ class PairRun:
             dataclasses.replace(self.errand.wanted, mode=mode),
             write=writer,
             workdir=self.workdir,
-            late=leaving_is_due(self.ledger),
+            late=self._leaving_is_due(),
             refresh=self._refresh(),
         )
         mode, contract, counts = mode_of(mode, counts), self.platform.destination.contract, writer.counted(counts)
@@ -233,7 +271,8 @@ class PairRun:
 
     def _changes(self) -> FilledBatches:
         writer = self.lake.writer(CHANGES.name, self.errand.pair.partition)
-        return FilledBatches(writer, self.platform.destination, self.errand.adopt or known_id(self.ledger))
+        audience_id = id_of(self.ledger) or self.errand.adopt or known_id(self.ledger)
+        return FilledBatches(writer, self.platform.destination, audience_id)
 
     def _audience_id(self) -> str:
         platform = self.platform

@@ -105,7 +105,7 @@ def _additions(changes: pads.Dataset, *, with_members: bool) -> tuple[Any, list[
     import pyarrow as pa
 
     counts, starts, last, row, is_alone = np.zeros(0, np.int64), list[int](), -1, 0, with_members
-    for rows in stream(changes, ["phase", "batch", *(["member_id"] if with_members else [])]):
+    for rows in stream(changes, ["phase", "batch", *(["member_id"] if with_members else [])], coded=["phase"]):
         is_addition = is_value(rows.column("phase"), "add")
         batches = np.asarray(rows.column("batch").filter(pa.array(is_addition)))
         found = np.bincount(batches, minlength=len(counts))

@@ -38,7 +38,7 @@ from segment_assets.delivery.sharing import Bits, Holders, Shared
 from segment_assets.tables import ACKNOWLEDGED, HASHED_AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
     import pyarrow.dataset as pads
@@ -132,14 +132,17 @@ class _Divider:
         ours = filled(audience, {"member_id", "eligibility", *self._wanted.forms, *named_by})
         theirs = filled(acknowledged, set(acknowledged.schema.names))
         people, comers = (self._kept(name, HASHED_AUDIENCE, ours) for name in ("audience", "comers"))
-        records, leavers = (self._kept(name, ACKNOWLEDGED, theirs) for name in ("acknowledged", "leavers"))
+        tell = self._leaving.add
+        records, leavers = (self._kept(name, ACKNOWLEDGED, theirs, tell) for name in ("acknowledged", "leavers"))
         # Judged by another thread: numpy and Arrow let go of the interpreter while they work on a column.
         for rows, old, judged in ahead(self._judged_ranges((audience, ours), (acknowledged, theirs))):
             people.add(rows, ~(judged.unaffected | judged.comes))
             comers.add(rows, judged.comes)
-            self._leaving.add(records.add(old, ~(judged.known | judged.goes)))
-            self._leaving.add(leavers.add(old, judged.goes))
+            records.add(old, ~(judged.known | judged.goes))
+            leavers.add(old, judged.goes)
             self._staying.add(judged.known)
+        records.flush()
+        leavers.flush()
         if not self._records_are_what_they_say():
             return None
         plain = Plain(self._wanted, self._folder)
@@ -151,8 +154,10 @@ class _Divider:
             self._people.removes += int((~may_share).sum())
         return Apart(people.dataset(), records.dataset(), holders.dataset(), self._people, plain)
 
-    def _kept(self, name: str, table: Table, columns: Sequence[str]) -> Kept:
-        return Kept(self._folder / f"{name}.arrow", table.arrow_schema(), columns)
+    def _kept(
+        self, name: str, table: Table, columns: Sequence[str], tell: Callable[[pa.RecordBatch], None] | None = None
+    ) -> Kept:
+        return Kept(self._folder / f"{name}.arrow", table.arrow_schema(), columns, tell=tell)
 
     def _judged_ranges(self, left: _Side, right: _Side) -> Iterator[tuple[Any, Any, _Judged]]:
         for rows, keys, old, old_keys in side_by_side(left, right, "member_id", coded=("eligibility", "standing")):
@@ -166,7 +171,7 @@ class _Divider:
         is_acknowledged, is_rejected = is_value(standing, "acknowledged"), is_value(standing, "rejected")
         if not count:
             nobody = np.zeros(0, np.bool_)
-            goes = self._goes(old, old_keys, is_acknowledged)
+            goes = self._goes(old, old_keys, np.flatnonzero(is_acknowledged))
             return _Judged(nobody, nobody, np.zeros(len(old_keys), np.bool_), goes)
         wants = [doors & usable(rows, lane, count) for lane in self._lanes]
         owner, is_owned = owners(rows, keys, old, old_keys)
@@ -185,21 +190,26 @@ class _Divider:
         unaffected = (has == due) & (has_same == due) & is_alike & is_one
         comes = (has == 0) & (due > 0) & is_one & self._is_plain_possible
         known = is_owned & np.take(unaffected, owner)
-        goes = self._goes(old, old_keys, is_acknowledged & (np.take(keys, owner) != old_keys))
+        alone = np.flatnonzero(is_acknowledged & ~is_owned)
+        # Somebody else's pseudonym may begin as theirs.
+        goes = self._goes(old, old_keys, alone[keys[owner[alone]] != old_keys[alone]])
         self._count(rows, unaffected, comes, due > 0, refused > 0)
         self._note_due(old, known & is_acknowledged)
         return _Judged(unaffected, comes, known, goes)
 
-    def _goes(self, old: Any, old_keys: Any, is_gone: Any) -> Any:
-        """A numpy mask: of the gone, those who have one record, and in it an identifying key."""
+    def _goes(self, old: Any, old_keys: Any, gone: Any) -> Any:
+        """A numpy mask: of the records at some places, those of who has no other, with an identifying key."""
         import numpy as np
 
-        has_key = np.zeros(len(old_keys), np.bool_)
-        if self._is_plain_possible and is_gone.any():
+        goes = np.zeros(len(old_keys), np.bool_)
+        if self._is_plain_possible and len(gone):
+            goes[gone] = True
+            has_key = np.zeros(len(old_keys), np.bool_)
             for form in self._wanted.identifying():
                 if form in old.schema.names:
                     has_key |= validity(old.column(form))
-        return is_gone & has_key & ~twins(old_keys)
+            goes &= has_key & ~twins(old_keys)
+        return goes
 
     def _doors(self, rows: Any) -> Any:
         import numpy as np
@@ -230,15 +240,18 @@ class _Divider:
         return np.where(validity(answered), micros / 1e6, undated)
 
     def _count(self, rows: Any, unaffected: Any, comes: Any, is_wanted: Any, is_refused: Any) -> None:
+        import numpy as np
         import pyarrow as pa
 
         people = self._people
         people.doors.update(counted_values(rows.column("eligibility"), unaffected | comes))
-        people.adds += int(comes.sum())
-        people.wanted += int((unaffected & is_wanted).sum() + comes.sum())
-        people.known_refused += int((unaffected & is_refused).sum())
-        people.unchanged += int((unaffected & is_wanted & ~is_refused).sum())
-        if self._refresh is not None and comes.any():
+        stays, refused = unaffected & is_wanted, unaffected & is_refused
+        adds = int(np.count_nonzero(comes))
+        people.adds += adds
+        people.wanted += int(np.count_nonzero(stays)) + adds
+        people.known_refused += int(np.count_nonzero(refused))
+        people.unchanged += int(np.count_nonzero(stays & ~refused))
+        if self._refresh is not None and adds:
             members = rows.column("member_id").filter(pa.array(comes))
             self._people.due_at(due_dates(members, self._refresh.now, self._wanted.contract).min())
 

@@ -20,6 +20,7 @@ from segment_assets.contracts import PermanentError, SegmentAssetsError
 from segment_assets.delivery.approvals import approvals_of
 from segment_assets.delivery.ledger import AudienceLedger, Chain, DeliveryLog, canonical, checksum
 from segment_assets.delivery.ledger_rows import receipt_rows, rejection_rows
+from segment_assets.delivery.left_jobs import states_noted
 from segment_assets.delivery.overlay import OverlayLake
 from segment_assets.delivery.redacting import redacted_digests, redactions_of
 from segment_assets.delivery.settling import balanced, settle
@@ -117,13 +118,14 @@ class Verifier:
         """The deliveries in order, each chained to the one before, and starting from the state that it left."""
         logs: list[DeliveryLog] = []
         folders = sorted({key.rpartition("/")[0] for key in self.lake.keys(f"{pair.prefix}/deliveries")})
+        noted = states_noted(AudienceLedger(self.lake, pair, lambda: self.now))
         for number, folder in enumerate(folders, start=1):
             if not folder.endswith(f"/{number:06d}"):
                 raise MisfitError(f"{pair}: delivery {number} is missing; {_RESTORE}")
             head = logs[-1].chain.head if logs else ""
             self._entries(folder, head)
             log = DeliveryLog(number, Chain(self.lake, folder, lambda: self.now, before=head))
-            _follows(pair, log, logs[-1] if logs else None)
+            _follows(pair, log, logs[-1] if logs else None, noted.get(number - 1, ""))
             logs.append(log)
         return logs
 
@@ -275,13 +277,13 @@ class Verifier:
                     raise MisfitError(f"{table}[{partition}]: the ledger has no delivery {int(number)}; {_RESTORE}")
 
 
-def _follows(pair: Pair, log: DeliveryLog, before: DeliveryLog | None) -> None:
-    """A delivery names the one before, and starts from the state that it left."""
+def _follows(pair: Pair, log: DeliveryLog, before: DeliveryLog | None, noted: str) -> None:
+    """A delivery names the one before, and starts from the state that it left, or from the last one noted after it."""
     if not log.chain.entries or log.chain.entries[0].kind != "opened":
         raise MisfitError(f"{pair}: delivery {log.number} does not begin with its opening entry; {_RESTORE}")
     left = before.closed.body["state"] if before is not None and before.closed is not None else ""
     previous = before.header["delivery_id"] if before is not None else ""
-    if log.header["previous_delivery"] != previous or log.header["from_state"] not in {left, ""}:
+    if log.header["previous_delivery"] != previous or log.header["from_state"] not in {left, noted, ""}:
         raise MisfitError(f"{pair}: delivery {log.number} does not follow delivery {log.number - 1}; {_RESTORE}")
 
 

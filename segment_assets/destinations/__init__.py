@@ -58,6 +58,16 @@ def contract_of(destination: str, account: str, settings: Mapping[str, str]) -> 
     return connect(destination, account, settings).contract
 
 
+def field_of(destination: str, name: str) -> str | None:
+    """The field that an audience of this name has to itself on a platform that keeps audiences as fields of people.
+
+    None on every other platform. Empty where the name gives no field. A connector has the function `field_of` where its
+    audiences are such fields: nothing of ours is in their names, so two audiences must not have the same.
+    """
+    made = getattr(_connectors()[destination], "field_of", None)
+    return cast("str", made(name)) if made else None
+
+
 def module_of(destination: str) -> ModuleType:
     """The module of a destination of the registry."""
     return cast("ModuleType", _connectors()[destination])

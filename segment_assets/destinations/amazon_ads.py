@@ -20,7 +20,7 @@ within 30 days where a manager account asks for it (POST /adm/identities/delete)
 Login with Amazon gives tokens of an hour for a refresh token that stays: the account's secret holds `client_id` (which
 goes with every call), `client_secret`, `refresh_token`, and as `token_url` the address of the region: api.amazon.com
 (North America), api.amazon.co.uk (Europe), api.amazon.co.jp (Far East), each with /auth/o2/token. The API has an
-address for each region too; this is North America's, the others are advertising-api-eu and advertising-api-fe.
+address for each too: the setting `region` (na, eu, fe) says which, without it `country` does, without both it is na.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from segment_assets.contracts import (
 from segment_assets.destinations.amazon_ads_answers import accepted, member_codes, size_report
 from segment_assets.destinations.amazon_ads_datasets import Datasets, Sharing
 from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated, cells, is_heard, signal
+from segment_assets.destinations.amazon_regions import in_region
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
 
@@ -94,7 +95,7 @@ CONTRACT = Contract(
     verified_with="amazon-ads-api-v1 0.11.0 (generated from Amazon's OpenAPI)",
 )
 
-_SETTINGS = ("manager_account", "country", "shared_with", "amc_instance", "marketplace", "id_retention")
+_SETTINGS = ("manager_account", "country", "shared_with", "amc_instance", "marketplace", "id_retention", "region")
 _DSP, _AMC, _ = _PLACES = ("dsp", "amc", "dsp_and_amc")
 _MEMBERS, _METRICS = "application/vnd.admAudiences.v1+json", "application/vnd.admmetrics.v1+json"
 _DELETION = "application/vnd.admDataDeletion.v1+json"
@@ -272,7 +273,8 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
 
     Settings: `manager_account`, `country` of the data (two letters), `shared_with` (dsp, amc, dsp_and_amc), the
     `amc_instance`, the `marketplace` where none of the country's own is known here, `id_retention` (true: Amazon keeps
-    hashes for 90 days and renews matches from them; false unless the plan says so, since it is Amazon that keeps them).
+    hashes for 90 days and renews matches from them; false unless the plan says so, since it is Amazon that keeps them),
+    `region` of the advertiser.
     """
     given = known_settings("amazon_ads", settings, _SETTINGS)
     for name in ("manager_account", "amc_instance", "marketplace"):
@@ -295,7 +297,7 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
         id_retention=_TRUTHS[retention],
     )
     # Data that only AMC has is deleted for good with its dataset.
-    contract = dataclasses.replace(CONTRACT, keeps_people=places != _AMC)
+    contract = dataclasses.replace(in_region(CONTRACT, given), keeps_people=places != _AMC)
     if "manager_account" not in given:
         contract = dataclasses.replace(contract, erasure=None)
     return AmazonDataManager(account, given.get("manager_account", ""), sharing, statements, contract)

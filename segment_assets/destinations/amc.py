@@ -17,7 +17,7 @@ no answer.
 A member is known by an id of ours, and a removal names the same id, with the signal that Amazon asks of removals (said
 of Ads Data Manager, and taken to hold here). There is no deletion: everybody is taken out and the empty audience stays.
 
-Tokens, their secret and the addresses of the regions are as for `amazon_ads`.
+Tokens, their secret and the regions (setting `region`) are as for `amazon_ads`.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from segment_assets.contracts import (
     VerifiedBy,
 )
 from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated, cells, signal
+from segment_assets.destinations.amazon_regions import in_region
 from segment_assets.destinations.amc_answers import accepted, audience_number, job_of, job_report, listed, size_report
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.pages import Page, walked
@@ -78,6 +79,7 @@ CONTRACT = Contract(
     minimum_members=2_000,
     # A member lives for 34,300,800 seconds at most, which is also the default.
     expiry_days=_LONGEST_LIFE // _SECONDS_OF_A_DAY,
+    expires_by_audience=True,
     first_party_only=True,
     evidence="the job's state and its invalid records by number; of matches there is a count, up to 36 hours later",
     # Jobs end within a quarter of an hour for the DSP, and within an hour for AMC. The rest is our guess.
@@ -94,7 +96,7 @@ CONTRACT = Contract(
 
 _TYPE = "application/vnd.amcaudiences.v1+json"
 _METADATA, _RECORDS, _TERMS = "/amc/audiences/metadata", "/amc/audiences/records", "/amc/audiences/connections/terms"
-_SETTINGS = ("connection", "shared_with", "country", "profile")
+_SETTINGS = ("connection", "shared_with", "country", "profile", "region")
 _DSP, _AMC, _BOTH = "dsp", "amc", "dsp_and_amc"
 _NUMBER, _ID = re.compile(r"[1-9][0-9]{0,19}"), re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
@@ -270,7 +272,8 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
     """One DSP advertiser of the plan.
 
     Settings: `connection` (Amazon's id) with `shared_with` amc or dsp_and_amc, `country` of people whose own is not
-    known, `profile` (the number of the account's profile, by which audiences are looked for).
+    known, `profile` (the number of the account's profile, by which audiences are looked for), `region` (na, eu, fe; the
+    country's own without it).
     """
     given = known_settings("amc", settings, _SETTINGS)
     return AmazonAdvertiserAudiences(
@@ -280,4 +283,5 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
         country=given.get("country", "").upper(),
         profile=given.get("profile", ""),
         statements=statements,
+        contract=in_region(CONTRACT, given),
     )

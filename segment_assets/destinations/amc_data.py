@@ -53,6 +53,7 @@ from segment_assets.destinations import amc_data_files as files
 from segment_assets.destinations import amc_data_manifests as manifests
 from segment_assets.destinations.amazon_ads_datasets import MARKETPLACES
 from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated
+from segment_assets.destinations.amazon_regions import in_region
 from segment_assets.destinations.liveramp_answers import is_throttle, must_be_stored
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.settings import known_settings
@@ -107,7 +108,7 @@ _DATASETS, _UPLOADS, _DELETION = (
     f"application/vnd.amc{name}.v1+json"
     for name in ("advertiserdataset", "advertiserdataupload", "advertiseruserdeletionrequest")
 )
-_SETTINGS = ("amc_account", "marketplace", "country", "bucket", "prefix")
+_SETTINGS = ("amc_account", "marketplace", "country", "bucket", "prefix", "region")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # AMC passes over files whose names begin with a dot or an underscore.
@@ -285,7 +286,7 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
 
     Settings: `amc_account` (Amazon's id of the account that has the instance), `bucket`, `prefix` (the folder of this
     instance, segment-assets/<account> without one), `country` of people whose own is not known, `marketplace` (its id,
-    without one the country's own).
+    without one the country's own), `region` (na, eu, fe, without it the country's own).
     """
     given = known_settings("amc_data", settings, _SETTINGS)
     country = given.get("country", "").upper()
@@ -297,4 +298,5 @@ def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, 
         prefix=given.get("prefix", f"segment-assets/{account}"),
         country=country,
         statements=statements,
+        contract=in_region(CONTRACT, given),
     )

@@ -22,6 +22,7 @@ from segment_assets.contracts import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -141,7 +142,7 @@ def _loaded(metrics: object) -> int | None:
     """A whole number from 0 on. Amazon's metrics are doubles."""
     value = metrics.get("OutputRowCount") if isinstance(metrics, dict) else None
     whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    return whole if isinstance(whole, int) and not isinstance(whole, bool) and whole >= 0 else None
+    return whole_number(whole)
 
 
 def _objects(listed: object) -> list[Mapping[str, Any]]:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 _FLOW_NAME = "segment-assets-"
 _PROFILE = re.compile(r"[\w/!@#+=.-]{1,256}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX = re.compile(r"[\w.-]+(?:/[\w.-]+){0,9}")
+_PREFIX = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){0,9}", re.ASCII)
 DEFAULT_PREFIX = "segment-assets/appflow"
 SETTINGS = ("bucket", "prefix")
 _PEOPLE, _COLUMNS_ALONE = "people.csv", "columns.csv"
@@ -53,7 +53,7 @@ _PAGES = 100
 # Enough to know why; the others are counted without their reason.
 _FILES_OF_FAILURES = 20
 _DIGEST_BYTES = 32
-_LONGEST_FIELD = 60
+_LONGEST_FIELD = 59
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -260,12 +260,29 @@ class AppFlowAudiences:
         """The flow, and, where the audience has a field of its own in the CRM, that."""
         if not any("{field}" in name for name in self.crm.columns.values()):
             return _flow_name(spec)
-        words = re.sub(r"[^a-z0-9]+", "_", spec.name.lower()).strip("_")
-        return f"{_flow_name(spec)}/segment_{words}"[: len(_flow_name(spec)) + _LONGEST_FIELD]
+        field = own_field(spec.name)
+        if not field:
+            raise PermanentError(
+                f"{self._us}: the name of the audience has no Latin letter and no digit, of which its field could be "
+                "made; give the activation an audience_name"
+            )
+        return f"{_flow_name(spec)}/{field}"
 
     @property
     def _us(self) -> str:
         return f"{self.contract.platform} connection {self.account}"
+
+
+def own_field(name: str) -> str:
+    """The field that an audience of this name has to itself in the CRM; empty where the name gives none.
+
+    It does not have our marker in it, since a person makes it by hand: whoever plans keeps names apart by it.
+
+    >>> own_field("VIP-Kunden 2026")
+    'segment_vip_kunden_2026'
+    """
+    words = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return f"segment_{words}"[:_LONGEST_FIELD] if words else ""
 
 
 _IS_MEMBER = {Operation.ADD: "true", Operation.REMOVE: "false"}

@@ -22,6 +22,7 @@ from segment_assets.contracts import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -67,7 +68,6 @@ _FOR_A_PERSON = {
     "NoSuchBucket": "there is no such bucket; create it in the region of the flow, or correct the setting `bucket`",
     "ServiceQuotaExceededException": "a quota of AppFlow is used up; delete old flows or ask AWS for more",
 }
-_GONE = frozenset({"ResourceNotFoundException", "NoSuchKey"})
 
 _STATES = {
     "InProgress": JobState.PROCESSING,
@@ -104,8 +104,8 @@ def accepted(response: Response, account: str) -> None:
 
 
 def is_gone(response: Response) -> bool:
-    """Whether what was asked about is not there (any more)."""
-    return error_code(response) in _GONE
+    """Whether the flow that was asked about is not there (any more)."""
+    return error_code(response) == "ResourceNotFoundException"
 
 
 def is_taken(response: Response) -> bool:
@@ -158,8 +158,8 @@ def report(record: Mapping[str, Any]) -> JobReport:
     result = record.get("executionResult")
     result = result if isinstance(result, dict) else {}
     info = result.get("errorInfo")
-    failures = _count(info.get("putFailuresCount")) if isinstance(info, dict) else 0
-    processed = _count(result.get("recordsProcessed"))
+    failures = (whole_number(info.get("putFailuresCount")) or 0) if isinstance(info, dict) else 0
+    processed = whole_number(result.get("recordsProcessed")) or 0
     if state is JobState.FAILED:
         return JobReport(state, processed, {str(status): max(processed, 1)})
     if state is JobState.SUCCESS and failures:
@@ -210,12 +210,6 @@ def _code_of(record: Mapping[str, Any]) -> str:
             if isinstance(value, str) and _RECORD_CODE.fullmatch(value):
                 return value
     return ""
-
-
-def _count(told_number: object) -> int:
-    if isinstance(told_number, bool) or not isinstance(told_number, int):
-        return 0
-    return max(0, told_number)
 
 
 def _refusal(code: str, status: int, said: str) -> SegmentAssetsError:

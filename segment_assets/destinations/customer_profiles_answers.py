@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import JobReport, JobState, Operation, PermanentError, TransientError
 from segment_assets.destinations import appflow_answers as aws
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,10 +105,10 @@ def report(body: Mapping[str, Any]) -> JobReport:
         return JobReport(state, 0, {})
     results = body.get("ResultsSummary")
     counts = results if isinstance(results, dict) else {}
-    created = _count(counts.get("CreatedRecords"))
+    created = whole_number(counts.get("CreatedRecords")) or 0
     # A removal that creates a profile has not found the one that it is about: nobody was marked as out.
-    good = _count(counts.get("UpdatedRecords")) + (0 if _takes_out(body) else created)
-    failed = _count(counts.get("FailedRecords"))
+    good = (whole_number(counts.get("UpdatedRecords")) or 0) + (0 if _takes_out(body) else created)
+    failed = whole_number(counts.get("FailedRecords")) or 0
     if state is JobState.FAILED:
         reason = body.get("StatusReason")
         return JobReport(state, good + failed, {str(reason if reason in _REASONS else status): max(1, failed)})
@@ -118,7 +119,3 @@ def report(body: Mapping[str, Any]) -> JobReport:
 def _takes_out(body: Mapping[str, Any]) -> bool:
     """Whether a job is of a removal, which its name says."""
     return f" {Operation.REMOVE.value} " in f" {body.get('DisplayName')} "
-
-
-def _count(number: object) -> int:
-    return max(0, number) if isinstance(number, int) and not isinstance(number, bool) else 0

@@ -48,6 +48,7 @@ def described(contract: Contract) -> dict[str, Any]:
         },
         "minimum": contract.minimum_members,
         "expiry_days": contract.expiry_days,
+        "expires_by_audience": contract.expires_by_audience,
         "policy": {
             "first_party_only": contract.first_party_only,
             "statements": {name: list(words) for name, words in contract.statements.items()},
@@ -140,6 +141,8 @@ def _limits(contract: Contract) -> Iterator[list[str]]:
     yield ["quota", _quota(contract)]
     yield ["smallest audience of use", f"{contract.minimum_members:,}"]
     yield ["expiry", _expiry(contract)]
+    if contract.expires_by_audience:
+        yield ["expiry of an adopted audience", "its own; the plan states it as `adopted_expiry_days`"]
     if contract.token_days is not None:
         yield ["a person authorises the account anew", f"every {contract.token_days} days"]
     yield ["modes", _listed(mode.value for mode in contract.modes)]

@@ -9,6 +9,10 @@ Consent goes with every person: what the person answered where that is known. Of
 states for each activation whether they all agreed elsewhere (CONSENT_GRANTED) or not (CONSENT_STATUS_UNSPECIFIED, which
 is left out of the call, and costs people of the EEA). The same holds for lists that keep people from being shown ads:
 to be in one is personal data at Google too.
+
+Settings of an account: `account_type` (GOOGLE_ADS without it; lists of a Display & Video 360 partner lose everybody in
+the EEA, so an advertiser's are used), `login_account` and `login_account_type` (the manager account or partner through
+which the credentials reach it), `quota_project` (the Cloud project whose quota counts, with a person's credentials).
 """
 
 from __future__ import annotations
@@ -65,6 +69,7 @@ CONTRACT = Contract(
     # Help pages name 1,000 active members, and 100 for some networks; the larger asks a person sooner.
     minimum_members=1_000,
     expiry_days=540,
+    expires_by_audience=True,
     first_party_only=True,
     evidence="the job's state, its count of records and of errors by reason; failed people are counted, not named",
     follow=Follow(first=1_800, multiplier=1.3, longest=3_600, give_up=86_400),
@@ -80,11 +85,14 @@ CONTRACT = Contract(
     verified_with="google-ads-datamanager 0.9.4",
 )
 
-ACCOUNT_TYPES = ("GOOGLE_ADS", "DISPLAY_VIDEO_ADVERTISER", "DISPLAY_VIDEO_PARTNER")
-_SETTINGS = ("account_type", "login_account", "login_account_type")
+# Lists of a partner lose everybody in the EEA, whatever they agreed to, and no answer tells.
+ACCOUNT_TYPES = ("GOOGLE_ADS", "DISPLAY_VIDEO_ADVERTISER")
+LOGIN_ACCOUNT_TYPES = (*ACCOUNT_TYPES, "DISPLAY_VIDEO_PARTNER")
+_SETTINGS = ("account_type", "login_account", "login_account_type", "quota_project")
 _SECONDS_OF_A_DAY = 86_400
 _DIGEST_BYTES = 32
 _ID = re.compile(r"[0-9]{1,20}")
+_PROJECT = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
 # A page of lists: the most that Google gives.
 _PAGE = "1000"
 
@@ -94,14 +102,16 @@ class GoogleDataManager:
     """One account, for one activation of the plan. Account ids are digits.
 
     `login_account` is the manager account or partner through which the credentials reach the account, empty where
-    they reach it themselves. `statements` are the plan's words on the activation (see CONTRACT.statements); people
-    can be taken out without them, and never be added.
+    they reach it themselves. `quota_project` is the Cloud project whose quota is used, which Google asks for with a
+    person's credentials; empty for those of a service account. `statements` are the plan's words on the activation (see
+    CONTRACT.statements); people can be taken out without them, and never be added.
     """
 
     account: str
     account_type: str = "GOOGLE_ADS"
     login_account: str = ""
     login_account_type: str = ""
+    quota_project: str = ""
     statements: Mapping[str, str] = dataclasses.field(default_factory=dict)
     contract: Contract = CONTRACT
 
@@ -110,10 +120,12 @@ class GoogleDataManager:
             number = getattr(self, name)
             if not _ID.fullmatch(number) and (number or name == "account"):
                 raise PermanentError(f"google: {name} {number!r} is not a number; correct it in the plan")
-        for name in ("account_type", "login_account_type"):
+        for name, known in (("account_type", ACCOUNT_TYPES), ("login_account_type", ("", *LOGIN_ACCOUNT_TYPES))):
             kind = getattr(self, name)
-            if kind not in ACCOUNT_TYPES and (kind or name == "account_type"):
-                raise PermanentError(f"google: {name} {kind!r} is not one of {', '.join(ACCOUNT_TYPES)}")
+            if kind not in known:
+                raise PermanentError(f"google: {name} {kind!r} is not one of {', '.join(filter(None, known))}")
+        if self.quota_project and not _PROJECT.fullmatch(self.quota_project):
+            raise PermanentError("google: quota_project is not the id of a Cloud project; correct it in the plan")
 
     @classmethod
     def from_plan(cls, account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> Self:
@@ -127,6 +139,7 @@ class GoogleDataManager:
             account_type=settings.get("account_type", ACCOUNT_TYPES[0]),
             login_account=settings.get("login_account", "").replace("-", ""),
             login_account_type=settings.get("login_account_type", ""),
+            quota_project=settings.get("quota_project", ""),
             statements=statements,
         )
 
@@ -173,12 +186,12 @@ class GoogleDataManager:
         body: dict[str, Any] = {"destinations": [self._destination(audience_id)], "encoding": "HEX"}
         if operation is Operation.REMOVE:
             body["audienceMembers"] = json_records(members, lambda member: self._record(member, {}))
-            return Request("POST", "/v1/audienceMembers:remove", json=body)
+            return Request("POST", "/v1/audienceMembers:remove", json=body, headers=self._project)
         terms = self._stated("terms_of_service", self.statements)
         stated = {column: self._stated(column, self.statements) for column in self.contract.consent}
         body["audienceMembers"] = json_records(members, lambda member: self._record(member, stated))
         body["termsOfService"] = {"customerMatchTermsOfServiceStatus": terms}
-        return Request("POST", "/v1/audienceMembers:ingest", json=body)
+        return Request("POST", "/v1/audienceMembers:ingest", json=body, headers=self._project)
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """A taken request is a job; nobody is proven before it has ended. Warnings stand behind the code."""
@@ -198,7 +211,7 @@ class GoogleDataManager:
 
     def job_request(self, job: str) -> Request:
         """The call that asks about a job. It takes no login account: the credentials must reach the account."""
-        return Request("GET", "/v1/requestStatus:retrieve", params={"requestId": job})
+        return Request("GET", "/v1/requestStatus:retrieve", params={"requestId": job}, headers=self._project)
 
     def read_job(self, response: Response) -> JobReport:
         """What became of a job, in people. Raises as `read` does."""
@@ -210,15 +223,19 @@ class GoogleDataManager:
 
     def read_size(self, response: Response) -> SizeReport:
         """Size and state of a list. Raises as `read` does."""
-        return google_size.size_report(accepted(response, self.account))
+        return google_size.size_report(accepted(response, self.account), self.contract.minimum_members)
+
+    @property
+    def _project(self) -> dict[str, str]:
+        return {"x-goog-user-project": self.quota_project} if self.quota_project else {}
 
     @property
     def _login(self) -> dict[str, str]:
         """The way through a manager account, which calls about lists take in a header and uploads in their body."""
         if not self.login_account:
-            return {}
+            return self._project
         kind = self.login_account_type or self.account_type
-        return {"login-account": f"accountTypes/{kind}/accounts/{self.login_account}"}
+        return {"login-account": f"accountTypes/{kind}/accounts/{self.login_account}", **self._project}
 
     @property
     def _lists(self) -> str:

@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 _STATUSES = frozenset({"OPEN", "CLOSED"})
 
 
-def size_report(user_list: Mapping[str, Any]) -> SizeReport:
-    """From a list: the smallest and the largest count of its networks. Ready is a list that is open and has a size.
+def size_report(user_list: Mapping[str, Any], minimum: int) -> SizeReport:
+    """From a list: the smallest and the largest count of its networks. Ready is a list that is open and large enough.
 
-    >>> size_report({"membershipStatus": "OPEN", "sizeInfo": {"displayNetworkMembersCount": "1300"}}).upper
+    >>> size_report({"membershipStatus": "OPEN", "sizeInfo": {"displayNetworkMembersCount": "1300"}}, 1_000).upper
     1300
     """
     info = user_list.get("sizeInfo")
     counts = [count for value in (info.values() if isinstance(info, dict) else ()) if (count := written_number(value))]
     status = user_list.get("membershipStatus")
     said = status if isinstance(status, str) and status in _STATUSES else ""
-    state = SizeState.READY if said == "OPEN" and counts else SizeState.UNKNOWN
+    is_told = said == "OPEN" and counts
+    is_served = is_told and max(counts) >= minimum
+    state = SizeState.READY if is_served else SizeState.TOO_SMALL if is_told else SizeState.UNKNOWN
     return SizeReport(
         SizeState.CLOSED if said == "CLOSED" else state,
         min(counts) if counts else None,

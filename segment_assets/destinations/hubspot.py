@@ -6,8 +6,9 @@ custom connector of AWS's own. The name of its entity and its version are not pu
 `aws appflow list-connector-entities` tells them.
 
 Properties that have to be there: `email_sha256`, with unique values, and `segment_<name of the audience>` for each
-segment. Contacts are updated, never made, unless the plan's setting `write` says `upsert`: who is in a segment and not
-in HubSpot is a put failure.
+segment. Of the name small Latin letters and digits are kept, the rest is `_`, and the property has 59 characters at
+most; a plan in which two audiences of an account come to one property is refused. Contacts are updated, never made,
+unless the plan's setting `write` says `upsert`: who is in a segment and not in HubSpot is a put failure.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import MatchKey, PermanentError
-from segment_assets.destinations.appflow import DEFAULT_PREFIX, SETTINGS, AppFlowAudiences, Crm, write_operation
+from segment_assets.destinations.appflow import (
+    DEFAULT_PREFIX,
+    SETTINGS,
+    AppFlowAudiences,
+    Crm,
+    own_field,
+    write_operation,
+)
 from segment_assets.destinations.appflow_contract import contract
 from segment_assets.destinations.settings import known_settings
 
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = {"person": "email_sha256", "is_member": "{field}"}
 CONTRACT = contract("hubspot", _COLUMNS["person"])
+field_of = own_field
 
 _ENTITY, _VERSION = "contacts", "v3"
 

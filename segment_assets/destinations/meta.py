@@ -8,6 +8,9 @@ references and facebook-business 26.0.3, as of autumn 2026.
 Consent: the API has no field for it, so only people who may be sent come here (`audience.doors`). A customer file can
 ask for Limited Data Use of people in some US states (DATA_PROCESSING_OPTIONS). We are stricter: whoever opted out
 there, or signals it (Global Privacy Control), is not sent at all, and leaves.
+
+Where the app is set to "Require App Secret" the account's secret holds `app_secret` beside the token; every call then
+carries the proof of both. Without it such an app gets code 100 for every call.
 """
 
 from __future__ import annotations
@@ -74,6 +77,7 @@ CONTRACT = Contract(
         "customer_file_source": ("USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED"),
     },
     endpoint="https://graph.facebook.com",
+    token_proof="appsecret_proof",  # noqa: S106 - the name of a field
     modes=tuple(Mode),
     # usersreplace reference: 90 minutes from the first batch, for audiences below 100 million.
     replacing=Replacing(window_seconds=5_400, most_members=100_000_000),

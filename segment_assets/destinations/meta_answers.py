@@ -28,12 +28,18 @@ if TYPE_CHECKING:
 # Above this share of a budget Meta asks callers to slow down (rate-limiting page).
 _BUSY_PERCENT = 80
 THROTTLED = frozenset({4, 17, 32, 613, 80003, 80004})
-_SERVICE = frozenset({1, 2, 341, 368})
+# The last two are in no reference; a widely used connector tries again after them.
+_SERVICE = frozenset({1, 2, 341, 368, 5000, 21009})
 _AUTHORISATION = frozenset({102, 190})
 _PERMISSION = frozenset({10, 200, 270, 294})
 _UPDATE_IN_PROGRESS = (2650, 1870145)
-_FLAGGED_AUDIENCE = (100, 1713230)
 NOT_VISIBLE = (100, 33)
+_ABOUT_THE_AUDIENCE = {
+    NOT_VISIBLE: "the account or audience is gone, or hidden from this token; look at both in Business Manager",
+    (100, 1713230): "Meta flagged the audience; look at it in Business Manager",
+    (100, 1487366): "the audience was deleted; look at it in Business Manager, and end the activation or adopt another",
+    (100, 1487301): "the audience is not shared with this account; share it in Business Manager",
+}
 _RETIRED_VERSION = 2635
 _TOO_LARGE = frozenset({HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_URI_TOO_LONG})
 
@@ -120,7 +126,7 @@ def not_understood(account: str, response: Response) -> TransientError:
 def _refusal(
     error: Mapping[str, Any], response: Response, account: str, narrowed: frozenset[int]
 ) -> SegmentAssetsError:
-    code, subcode = written_number(error.get("code")) or 0, written_number(error.get("error_subcode")) or 0
+    code, subcode = (written_number(error.get(name), CODE_DIGITS) or 0 for name in ("code", "error_subcode"))
     # Codes only: Meta's message may quote what was sent.
     said = f"meta account {account}: code {code}" + (f" subcode {subcode}" if subcode else "")
     if code in THROTTLED:
@@ -145,10 +151,6 @@ def _for_a_person(code: int, subcode: int) -> str:
     """What somebody has to do in Business Manager or the secret store, empty when nobody has to."""
     if code in _AUTHORISATION:
         return "the access token is not accepted; renew the token in the secret store"
-    if (code, subcode) == _FLAGGED_AUDIENCE:
-        return "Meta flagged the audience; look at it in Business Manager"
-    if (code, subcode) == NOT_VISIBLE:
-        return "the account or audience is gone, or hidden from this token; look at both in Business Manager"
-    if code in _PERMISSION:
-        return "permission or accepted terms are missing; grant them in Business Manager"
-    return ""
+    if (code, subcode) in _ABOUT_THE_AUDIENCE:
+        return _ABOUT_THE_AUDIENCE[code, subcode]
+    return "permission or accepted terms are missing; grant them in Business Manager" if code in _PERMISSION else ""

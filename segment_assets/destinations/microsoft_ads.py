@@ -64,6 +64,7 @@ CONTRACT = Contract(
     minimum_members=300,
     # The longest that a list may keep a member; without a word it is 30. That adding again renews it is inferred.
     expiry_days=390,
+    expires_by_audience=True,
     # Help 56921: third-party data cannot be used for customer match.
     first_party_only=True,
     evidence="the place and code of each item that was refused; everything else of a request succeeded. Sizes show up "

@@ -22,7 +22,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.contracts.sizes import SizeReport, SizeState
-from segment_assets.destinations.numbers import written_number
+from segment_assets.destinations.numbers import CODE_DIGITS, written_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -155,7 +155,7 @@ def told_code(error: Error) -> str:
     >>> told_code({"Code": 117, "ErrorCode": "CallRateExceeded", "Message": "words"})
     '117 CallRateExceeded'
     """
-    number = written_number(error.get("Code"))
+    number = written_number(error.get("Code"), CODE_DIGITS)
     return " ".join(part for part in ("" if number is None else str(number), _word(error)) if part) or "unknown"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +33,7 @@ def size_report(body: Mapping[str, Any]) -> SizeReport:
     said = body.get("status")
     state = _STATES.get(said, SizeState.UNKNOWN) if isinstance(said, str) else SizeState.UNKNOWN
     word = said if state is not SizeState.UNKNOWN else ""
-    size = body.get("size")
-    is_size = isinstance(size, int) and not isinstance(size, bool) and size >= 0
-    people = size if is_size else None
+    people = whole_number(body.get("size"))
     if body.get("type") == _LIST and state is SizeState.READY:
         told = f"{word}, and no audience is made of the list: make one in Ads Manager"
         return SizeReport(SizeState.UNKNOWN, None, None, told)

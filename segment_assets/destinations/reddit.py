@@ -82,8 +82,9 @@ _SETTINGS = ("user_agent",)
 class RedditCustomAudiences:
     """One ad account. `account` is its id (a2_...).
 
-    `user_agent` tells Reddit who calls, and has to be of one's own: what a library sends by itself is slowed down or
-    refused. Without a setting it names us and the account; Reddit asks for the name of a contact in it.
+    `user_agent` tells Reddit who calls, also when a token is renewed, and has to be of one's own: what a library sends
+    by itself is slowed down or refused. Without a setting it names us, and in calls the account; Reddit asks for the
+    name of a contact in it.
     """
 
     account: str

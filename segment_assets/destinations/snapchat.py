@@ -58,6 +58,7 @@ CONTRACT = Contract(
     # Matched users, below which a segment is not served.
     minimum_members=1_000,
     expiry_days=None,
+    expires_by_audience=True,
     # Snap's page: a customer list is made from the advertiser's own data.
     first_party_only=True,
     evidence="how many identifiers of a request were taken, nobody by name; the size of the segment shows how many are "

@@ -21,7 +21,7 @@ from segment_assets.contracts.columns import InColumns, JsonRows
 from segment_assets.identity.hexadecimal import hexadecimal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from segment_assets.contracts import Member
 
@@ -92,18 +92,26 @@ class _Template:
 def _template(example: Member, text: Callable[[Member], str]) -> _Template | None:
     """Of everybody who differs from a member in digests only. None where their text differs in something else."""
     marks = {name: sha256(name.encode()).digest() for name in (_MEMBER_ID, *example.keys)}
-    known = {form: cell for form, cell in example.keys.items() if isinstance(cell, bytes)}
-    marked = dataclasses.replace(
-        example, member_id=marks[_MEMBER_ID], keys={**example.keys, **{form: marks[form] for form in known}}
-    )
-    written = text(marked).encode()
+    written = text(_with(example, marks)).encode()
     names = {mark.hex().encode(): name for name, mark in marks.items()}
     found = [(match.start(), names[match.group()]) for match in re.finditer(b"|".join(names), written)]
     template = _Template(written + b",", found)
+    # Of a record in which equal digests mean something, somebody without equal ones proves nothing.
+    proofs = (example, _with(example, dict.fromkeys(marks, marks[_MEMBER_ID])))
+    return template if all(_of_one(template, member) == text(member).encode() + b"," for member in proofs) else None
+
+
+def _with(member: Member, digests: Mapping[str, bytes]) -> Member:
+    keys = {form: digests[form] if isinstance(cell, bytes) else cell for form, cell in member.keys.items()}
+    return dataclasses.replace(member, member_id=digests[_MEMBER_ID], keys=keys)
+
+
+def _of_one(template: _Template, member: Member) -> bytes:
+    known = {form: cell for form, cell in member.keys.items() if isinstance(cell, bytes)}
     real = bytearray(template.text)
-    for place, name in found:
-        real[place : place + _DIGITS] = known.get(name, example.member_id).hex().encode()
-    return template if real == text(example).encode() + b"," else None
+    for place, name in template.places:
+        real[place : place + _DIGITS] = known.get(name, member.member_id).hex().encode()
+    return bytes(real)
 
 
 def _filled(template: _Template, members: InColumns, places: Any) -> Any:

@@ -122,7 +122,7 @@ class TradeDeskFiles:
 
     def carried(self, transport: Transport) -> Transport:
         """The way of files: to the address that The Trade Desk gives for each."""
-        return drops.DropTransport(transport, next(iter(_ROUTE.match_keys.values())).field)
+        return drops.DropTransport(transport, self.contract.match_keys[MatchKey.EMAIL].field)
 
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
         """The segment whose name ends with our marker."""

@@ -10,8 +10,9 @@ TikTok keeps no description beside an audience, so our marker stands in its name
 creation without an answer. Segment's connector too looks for such audiences in the list of custom audiences; how soon a
 new one is in it nobody tells.
 
-Settings on which TikTok's texts disagree (`phone_plus`, `email_tag`) are declared in `match_keys`. This connector takes
-their defaults: an audience must never mix two forms, since who leaves has to be named by the digest that was sent.
+TikTok's texts disagree on the plus of a phone and on tags in an e-mail address. The first reading in `docs/identity.md`
+is sent, and no plan can choose another: an audience must never mix two forms, since who leaves has to be named by the
+digest that was sent. `segment-assets hash` makes the others.
 """
 
 from __future__ import annotations

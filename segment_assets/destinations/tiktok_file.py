@@ -18,7 +18,7 @@ Whether a change has been worked through shows from the list's history, where on
 before it. If TikTok's history should not show it, the setting `followed_by: state` goes by the list's state alone, and
 may then take the state before the change for the one after it.
 
-The phone has no plus here, as the only digest that TikTok publishes; `match_keys` has the other reading as a setting.
+The phone has no plus here, as the only digest that TikTok publishes; the other reading is for `segment-assets hash`.
 """
 
 from __future__ import annotations

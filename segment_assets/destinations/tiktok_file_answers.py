@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import JobReport, JobState, NeedsHumanError, PermanentError, TransientError
 from segment_assets.contracts.sizes import SizeReport, SizeState
+from segment_assets.destinations.numbers import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,12 +147,11 @@ def _read(one: Mapping[str, Any]) -> Shown | None:
     changes = [entry for entry in history if _is_ours(entry)] if isinstance(history, list) else []
     at = max((str(entry["opt_time"]) for entry in changes), default="")
     newest = [entry for entry in changes if entry["opt_time"] == at]
-    size = details.get("cover_num")
     return Shown(
         list_id,
         is_valid=details.get("is_valid") is True,
         has_failed=bool(details.get("error_msg")),
-        people=max(0, size) if isinstance(size, int) and not isinstance(size, bool) else 0,
+        people=whole_number(details.get("cover_num")) or 0,
         changed=f"{at} {len(newest):03d}" if at else "",
         is_partial=any(entry.get("msg") for entry in newest),
     )

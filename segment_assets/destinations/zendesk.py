@@ -6,7 +6,9 @@ be the target, and how their custom fields are called in a flow (`user_fields.`)
 `field_prefix` are settings, and `aws appflow describe-connector-entity` tells them.
 
 What has to be there: the SHA-256 of the e-mail in `external_id`, and a custom field `segment_<name of the audience>`
-for each segment. Users are updated, never made, unless the plan's setting `write` says `upsert`.
+for each segment. Of the name small Latin letters and digits are kept, the rest is `_`, and the field has 59 characters
+at most; a plan in which two audiences of an account come to one field is refused. Users are updated, never made, unless
+the plan's setting `write` says `upsert`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segment_assets.contracts import MatchKey
-from segment_assets.destinations.appflow import DEFAULT_PREFIX, SETTINGS, AppFlowAudiences, Crm, write_operation
+from segment_assets.destinations.appflow import (
+    DEFAULT_PREFIX,
+    SETTINGS,
+    AppFlowAudiences,
+    Crm,
+    own_field,
+    write_operation,
+)
 from segment_assets.destinations.appflow_contract import contract
 from segment_assets.destinations.settings import known_settings
 
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 
 _PERSON = "external_id"
 CONTRACT = contract("zendesk", _PERSON)
+field_of = own_field
 
 _OBJECT, _FIELD_PREFIX = "users", "user_fields."
 

@@ -59,7 +59,11 @@ def _home(deployment: Deployment) -> Iterator[Finding]:
     except OSError as failure:
         said = f"the home folder cannot be written ({failure.strerror}); set SEGMENT_ASSETS_HOME to one that can"
         raise PermanentError(said) from None
-    yield Subject("home", "folder").fine("it can be written")
+    subject = Subject("home", "folder")
+    if deployment.sends and not (deployment.home / "lake").is_dir():
+        yield subject.advice("nothing_made", "nothing was made in it yet", "run `segment-assets demo`")
+    else:
+        yield subject.fine("it can be written")
 
 
 def _sandbox(deployment: Deployment) -> Iterator[Finding]:

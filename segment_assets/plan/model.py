@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pydantic
 
+from segment_assets.contracts.persons import is_one_person
 from segment_assets.plan.activations import Account, Activation
 from segment_assets.plan.names import fill
 from segment_assets.plan.rules import problems
@@ -68,7 +69,7 @@ class Plan(Strict):
 
     def is_author(self, person: str) -> bool:
         """Whether somebody is the plan's author, who cannot vouch for the plan."""
-        return " ".join(person.split()).casefold() == " ".join(self.author.split()).casefold()
+        return is_one_person(person, self.author)
 
     def sending(self, activation: Activation) -> tuple[Sending, ...]:
         """All rules of sending for an activation: those of its account, and its own."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 # Words, also of camelCase and of names_with_underscores; a number is no word.
 _WORD = re.compile(r"[^\W\d_]+")
@@ -45,7 +45,7 @@ def flagged(name: str) -> list[tuple[str, str]]:
     return [
         (" ".join(said[place : place + len(phrase)]), category)
         for place in range(len(said))
-        for phrase, category in _phrases()
+        for phrase, category in _phrases().get(said[place][0], ())
         if len(said) - place >= len(phrase) and all(map(_is, said[place:], phrase))
     ]
 
@@ -55,9 +55,13 @@ def _is(word: str, pattern: str) -> bool:
 
 
 @functools.cache
-def _phrases() -> list[tuple[tuple[str, ...], str]]:
+def _phrases() -> Mapping[str, Sequence[tuple[tuple[str, ...], str]]]:
+    """The phrases by the first letter of their first word, which no pattern leaves open."""
     text = resources.files(__package__).joinpath("flagged_words.yaml").read_text(encoding="utf-8")
-    return list(_declared(yaml.safe_load(text)))
+    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    for phrase, category in _declared(yaml.safe_load(text)):
+        found.setdefault(phrase[0][0], []).append((phrase, category))
+    return found
 
 
 def _declared(document: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -39,6 +39,7 @@ def broken_by(plan: Plan, activation: Activation) -> Iterator[str]:
         yield f"mode: {contract.platform} has no {activation.mode.value}; it has {modes}"
     yield from _unstated(contract, activation)
     yield from _not_adoptable(contract, activation)
+    yield from _without_expiry(contract, activation)
     yield from _without_value(contract, activation, segment)
     if _says_that_everybody_consented(activation) and not segment.opt_in_everywhere:
         yield (
@@ -101,6 +102,21 @@ def _not_adoptable(contract: Contract, activation: Activation) -> Iterator[str]:
     if len(kinds) != len(activation.adopt.split()) or sorted(kinds) != sorted(wanted):
         example = " ".join(f"{key}:ID" for key in wanted)
         yield f"adopt: {contract.platform} has a list for each match key; name each of them ({example})"
+
+
+def _without_expiry(contract: Contract, activation: Activation) -> Iterator[str]:
+    """What is not said of when people leave an adopted audience: taken for ours, they would expire unseen."""
+    is_asked = activation.adopt is not None and contract.expires_by_audience
+    if is_asked and activation.adopted_expiry_days is None:
+        yield (
+            f"adopted_expiry_days is missing; people leave an audience of {contract.platform} after days of its own, "
+            "so write down the number that the platform shows for the one that is adopted"
+        )
+    if activation.adopted_expiry_days is not None and not is_asked:
+        yield (
+            f"adopted_expiry_days: only an adopted audience has days of its own, where {contract.platform} gives them "
+            "to each audience; leave it out"
+        )
 
 
 def _without_value(

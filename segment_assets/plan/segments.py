@@ -14,10 +14,10 @@ from segment_assets.tables import IDENTIFIER_COLUMNS, SEGMENT_MEMBERS, SOURCE_PL
 
 
 class Experiment(Strict):
-    """A hold-out: `share` of the eligible people is never targeted, drawn with `salt`."""
+    """A hold-out: `share` of the eligible people is never targeted, drawn with a `salt` of its own."""
 
     salt: str = pydantic.Field(min_length=4)
-    share: Share
+    share: float = pydantic.Field(ge=0, lt=1)
 
 
 class AudienceGuards(Strict):

@@ -125,10 +125,10 @@ def withhold(query: exp.Query, outputs: Sequence[str], thresholds: Sequence[Thre
     keys = list(order.expressions) if order else []
     sorts = _sort_keys(inner, keys, outputs)
     inner, _ = _Identities(thresholds).carry(inner, {})
-    outer = exp.select(*(_named(name) for name in outputs)).from_(inner.subquery("__rows"))
+    outer = exp.select(*(_named(name) for name in outputs)).from_(inner.subquery("__rows", copy=False))
     for number, threshold in enumerate(thresholds):
         size = exp.func("LEN", _named(f"__id_{number}"))
-        outer = outer.where(exp.GTE(this=size, expression=exp.Literal.number(threshold.minimum)))
+        outer = outer.where(exp.GTE(this=size, expression=exp.Literal.number(threshold.minimum)), copy=False)
     ties = [exp.Ordered(this=_named(name), nulls_first=True) for name in outputs]
     outer.set("order", exp.Order(expressions=[*sorts, *ties]))
     outer.set("limit", limit)
@@ -231,7 +231,7 @@ class _Identities:
                 guards = known[source.name.lower()]
             else:
                 guards = _Guards(n for n, t in enumerate(self._thresholds) if t.table == source.name.lower())
-                holder.set("this", self._base(source).subquery(alias))
+                holder.set("this", self._base(source).subquery(alias, copy=False))
             sources.append((alias, guards))
         return sources
 
@@ -245,7 +245,7 @@ class _Identities:
                     ifs=[exp.If(this=exp.Is(this=column, expression=exp.Null()), true=_nobody())],
                     default=exp.Array(expressions=[exp.cast(column.copy(), "text")]),
                 )
-            base = base.select(exp.alias_(value, f"__id_{number}"))
+            base = base.select(exp.alias_(value, f"__id_{number}", copy=False), copy=False)
         return base
 
     def _grouped(self, query: exp.Query, names: Sequence[str]) -> exp.Query:
@@ -256,10 +256,10 @@ class _Identities:
         clause = query.args.get("with_")
         query.set("with_", None)
         columns = [_named(name) for name in names]
-        outer = exp.select(*columns).from_(query.subquery("__all"))
+        outer = exp.select(*columns).from_(query.subquery("__all", copy=False))
         for number in range(len(self._thresholds)):
-            outer = outer.select(exp.alias_(_union(_named(f"__id_{number}")), f"__id_{number}"))
-        outer = outer.group_by(*(column.copy() for column in columns))
+            outer = outer.select(exp.alias_(_union(_named(f"__id_{number}")), f"__id_{number}", copy=False), copy=False)
+        outer = outer.group_by(*(column.copy() for column in columns), copy=False)
         outer.set("with_", clause)
         outer.set("order", order)
         outer.set("limit", limit)
@@ -267,12 +267,12 @@ class _Identities:
 
 
 def _nobody() -> exp.Expression:
-    return exp.cast(exp.Array(expressions=[]), _TEXTS.copy())
+    return exp.cast(exp.Array(expressions=[]), _TEXTS.copy(), copy=False)
 
 
 def _shared(lists: Sequence[exp.Expression]) -> exp.Expression:
     """The identities that all guarded sides of a joined row have; the missing side of an outer join has none."""
-    sides = [exp.func("COALESCE", part, _nobody()) for part in lists]
+    sides = [exp.func("COALESCE", part, _nobody(), copy=False) for part in lists]
     whole = sides[0] if sides else _nobody()
     for side in sides[1:]:
         whole = exp.Anonymous(this="list_intersect", expressions=[whole, side])
@@ -282,4 +282,4 @@ def _shared(lists: Sequence[exp.Expression]) -> exp.Expression:
 def _union(lists: exp.Expression) -> exp.Expression:
     """The identities of a group; a group of no rows has none."""
     flat = exp.Anonymous(this="flatten", expressions=[exp.Anonymous(this="list", expressions=[lists])])
-    return exp.func("COALESCE", exp.Anonymous(this="list_distinct", expressions=[flat]), _nobody())
+    return exp.func("COALESCE", exp.Anonymous(this="list_distinct", expressions=[flat]), _nobody(), copy=False)

@@ -11,8 +11,7 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
-import sqlglot
-from sqlglot import exp
+from sqlglot import Dialect, exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
@@ -32,6 +31,7 @@ _STARTS = (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN, TokenType.CACHE,
 ONLY_SELECT = "only a statement that starts with SELECT is supported"
 # Documented forms that our parser cannot read; what AWS says to them stays open.
 _UNREAD = frozenset({"CONVERT", "TRUNC"})
+_SPARK = Dialect.get_or_raise("spark")
 
 
 _quiet = contextvars.ContextVar("quiet", default=False)
@@ -69,12 +69,12 @@ def read_text(sql: str) -> Text | Reason:
     if any("\ud800" <= character <= "\udfff" for character in sql):
         message = "the text has half a surrogate pair, which is no character; look at where it was cut"
         return Reason(Refusal.SYNTAX, message, Documented.RULES)
-    tokens: Sequence[Token] = ()
+    tokens: list[Token] = []
     try:
-        tokens = sqlglot.tokenize(sql, read="spark")
+        tokens = _SPARK.tokenize(sql)
         if refused := _refused_by_words(tokens):
             return refused
-        trees = [tree for tree in sqlglot.parse(sql, read="spark") if tree is not None]
+        trees = [tree for tree in _SPARK.parser().parse(tokens, sql) if tree is not None]
     except SqlglotError:
         # The parser's message quotes the query, which may hold an identifier.
         unread = sorted({call.name for call in calls(tokens)} & _UNREAD)

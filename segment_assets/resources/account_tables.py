@@ -11,7 +11,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import PermanentError
+from segment_assets.contracts import PermanentError, TransientError
 from segment_assets.resources.ports import CatalogEntry
 from segment_assets.tables import TABLES, ComputedIn
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pyarrow as pa
     import pyarrow.dataset as pads
 
 
@@ -61,19 +62,34 @@ class LocalAccountTables:
 
 
 def catalogue(table: str, files: Sequence[str]) -> CatalogEntry:
-    """Look at a table's files: row count, content version, and how its columns differ from the declared ones."""
-    import pyarrow.parquet as pq
+    """Look at a table's files: row count, content version, and how its columns differ from the declared ones.
 
+    Raises PermanentError for a file that is no Parquet file, TransientError for one that went away meanwhile.
+    """
     declared = TABLES[table].arrow_schema()
     rows, differences, digest = 0, set(), hashlib.sha256()
     for file in files:
-        with open(file, "rb") as stream:  # noqa: PTH123 - the catalogue speaks of uris, not of paths
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-        found = pq.read_schema(file)
-        rows += pq.read_metadata(file).num_rows
+        found, number = _looked_at(table, file, digest)
+        rows += number
         differences |= {f"{f.name} is {f.type}" for f in found if f not in declared.remove_metadata()}
         differences |= {f"{name} is missing" for name in set(declared.names) - set(found.names)}
     return CatalogEntry(rows, len(files), digest.hexdigest(), sorted(differences))
+
+
+def _looked_at(table: str, file: str, digest: hashlib._Hash) -> tuple[pa.Schema, int]:
+    """The columns and rows of a file, whose content is added to `digest`."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    said = f"{table}: {'/'.join(file.split('/')[-2:])}"
+    try:
+        with open(file, "rb") as stream:  # noqa: PTH123 - the catalogue speaks of uris, not of paths
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        return pq.read_schema(file), pq.read_metadata(file).num_rows
+    except FileNotFoundError:
+        raise TransientError(f"{said} went away while it was looked at; it is looked at again later") from None
+    except (pa.ArrowException, OSError):
+        raise PermanentError(f"{said} cannot be read as a Parquet file; ask its owner to write it again") from None
 
 
 def _weeks_in(file: str) -> list[str]:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Clock, Sleep
     from segment_assets.resources.secrets import Secrets
 
+# Reddit slows down or refuses what a library says of itself.
+USER_AGENT = "python:segment_assets:v1"
+
 # Many platforms take a refresh token once. Whoever comes second is refused, and finds what the first one was given in
 # the store a moment later: an answer is written as soon as it is here.
 _LOOKS = (0.1, 0.3, 1.0, 2.0)
@@ -40,13 +43,17 @@ class _RefusedError(Exception):
 
 @dataclasses.dataclass(slots=True)
 class AccountToken:
-    """The token of one account. `name` is its secret; `otherwise` is the token where the store has none."""
+    """The token of one account. `name` is its secret; `otherwise` is the token where the store has none.
+
+    `user_agent` is what a renewal says of who asks.
+    """
 
     secrets: Secrets
     name: str
     otherwise: str = dataclasses.field(default="", repr=False)
     clock: Clock = time.time
     sleep: Sleep = time.sleep
+    user_agent: str = USER_AGENT
     _given: str = dataclasses.field(default="", repr=False)
 
     def current(self) -> str:
@@ -83,7 +90,8 @@ class AccountToken:
         refuse_plain_http(url)
         host = urlsplit(url).hostname
         try:
-            answer = httpx.post(url, **_question(values), timeout=30.0, trust_env=False)
+            agent = {"User-Agent": self.user_agent}
+            answer = httpx.post(url, **_question(values), headers=agent, timeout=30.0, trust_env=False)
             told = answer.json()
         except httpx.HTTPError as failure:
             raise TransientError(f"{host}: no answer to the renewal of a token ({type(failure).__name__})") from None

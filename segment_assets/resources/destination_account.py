@@ -97,6 +97,8 @@ class DestinationAccount(dg.ConfigurableResource):
             refresh=_renewal(token),
             token_header=contract.token_header,
             secret_headers=self._secret_headers(contract.secret_headers),
+            token_proof=contract.token_proof,
+            app_secret=self.kept().get("app_secret", "") if contract.token_proof else "",
         )
         return self._with_files(way, contract.files_signed_for) if contract.files_signed_for and self.region else way
 
@@ -161,9 +163,10 @@ class DestinationAccount(dg.ConfigurableResource):
     def _token(self) -> AccountToken | None:
         if not self.secrets_home:
             return None
-        from segment_assets.resources.credentials import AccountToken
+        from segment_assets.resources.credentials import USER_AGENT, AccountToken
 
-        return AccountToken(self._stores.secrets(self.secrets_home), self._secret, self.token)
+        secrets, agent = self._stores.secrets(self.secrets_home), self.settings.get("user_agent") or USER_AGENT
+        return AccountToken(secrets, self._secret, self.token, user_agent=agent)
 
     def _secret_headers(self, names: Mapping[str, str]) -> dict[str, str]:
         """The values of a contract's `secret_headers`; the platform refuses a call that lacks one.

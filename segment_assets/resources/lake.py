@@ -116,10 +116,10 @@ class LocalLake:
 
     def keys(self, prefix: str) -> list[str]:
         """Keys below a prefix (a folder, no trailing slash), sorted."""
-        base = self._root / "objects"
-        folder = self._object(prefix)
-        found = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-        return sorted(str(path.relative_to(base)) for path in found)
+        before = len(str(self._root / "objects")) + 1
+        # A ledger is listed several times in each delivery: a path object for every entry took most of that.
+        found = ((folder[before:], name) for folder, _, names in os.walk(self._object(prefix)) for name in names)
+        return sorted(f"{folder}/{name}" for folder, name in found if not name.startswith("."))
 
     def _object(self, key: str) -> Path:
         return self._root.joinpath("objects", *safe_parts(key))

@@ -82,6 +82,11 @@ class Changes(Protocol):
 class Landing(Protocol):
     """The area where others drop files: `segments/<segment>/` and folders beside."""
 
+    @property
+    def appears_whole(self) -> bool:
+        """Whether a file is there whole or not at all. Where not, one whose version still changes is being written."""
+        ...
+
     def segments(self, *, after: str = "", limit: int = 1000) -> list[str]:
         """Names of segments that have files, in order, beginning after a name; at most `limit`."""
         ...
@@ -91,7 +96,10 @@ class Landing(Protocol):
         ...
 
     def fetched(self, segment: str) -> AbstractContextManager[list[Path]]:
-        """The complete files of a segment, on this machine's disk while the context is open, sorted by name."""
+        """The complete files of a segment, on this machine's disk while the context is open, sorted by name.
+
+        Raises PermanentError where there are folders with files in the segment's folder: nobody would read these.
+        """
         ...
 
     def changed(self) -> Changes | None:

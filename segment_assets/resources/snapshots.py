@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import GoneError, PermanentError, Snapshot
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # Fixed, so that equal rows give equal bytes and therefore equal snapshot ids, whatever the batches were.
 ROWS_PER_GROUP = 131_072
 DATA_FILE, MANIFEST, POINTER = "part-00000.parquet", "_manifest.json", "current.json"
+_PIECE = 1 << 18
 _SAFE_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._=@+-]{0,200}")
 # Columns of digests that hardly two rows share: a dictionary or a compressor finds nothing in them. Without either,
 # people are written in half the time and read in two thirds; names, places and birthdays keep both.
@@ -46,6 +48,7 @@ class SnapshotFile:
         )
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
+        self._digest = _GrowingDigest(path)
 
     def write(self, data: pa.RecordBatch | pa.Table) -> None:
         """Append rows; columns are put into declared order.
@@ -63,12 +66,13 @@ class SnapshotFile:
         self._pending_rows += table.num_rows
         if self._pending_rows >= ROWS_PER_GROUP:
             self._flush(final=False)
+            self._digest.follow()
 
     def close(self) -> str:
         """Complete the file and give its id: the SHA-256 of its bytes, in hex."""
         self._flush(final=True)
         self._parquet.close()
-        return sha256_of(self.path)
+        return self._digest.hexdigest()
 
     def _check_columns(self, there: Collection[str]) -> None:
         is_sparse = TABLES[self._table].is_sparse
@@ -86,12 +90,13 @@ class SnapshotFile:
 
         if not self._pending_rows:
             return
-        rows = pa.concat_tables(self._pending, promote_options="default").combine_chunks()
-        whole = rows.num_rows if final else rows.num_rows - rows.num_rows % ROWS_PER_GROUP
-        self._parquet.write_table(self._in_all_columns(rows.slice(0, whole)), row_group_size=ROWS_PER_GROUP)
+        pending = pa.concat_tables(self._pending, promote_options="default")
+        whole = pending.num_rows if final else pending.num_rows - pending.num_rows % ROWS_PER_GROUP
+        # Rows are held once: what was combined is let go of before more come, and what came before it is written.
+        rows, pending = pending.slice(0, whole).combine_chunks(), pending.slice(whole)
+        self._pending, self._pending_rows = ([pending] if pending.num_rows else []), pending.num_rows
+        self._parquet.write_table(self._in_all_columns(rows), row_group_size=ROWS_PER_GROUP)
         self.rows += whole
-        self._pending = [rows.slice(whole)] if whole < rows.num_rows else []
-        self._pending_rows = rows.num_rows - whole
 
     def _in_all_columns(self, rows: pa.Table) -> pa.Table:
         import pyarrow as pa
@@ -100,6 +105,38 @@ class SnapshotFile:
         nulls = {kind: pa.nulls(rows.num_rows, kind) for kind in absent}
         cells = [rows[f.name] if f.name in rows.column_names else nulls[f.type] for f in self._schema]
         return pa.table(cells, schema=self._schema)
+
+
+class _GrowingDigest:
+    """The SHA-256 of a file that is only ever written on at its end.
+
+    Another thread keeps up with a long file: hashlib lets go of the interpreter, and no core makes it any faster.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._sha256, self._hashed = path, hashlib.sha256(), 0
+        self._thread: ThreadPoolExecutor | None = None
+
+    def follow(self) -> None:
+        """Take in what there is by now, meanwhile."""
+        self._thread = self._thread or ThreadPoolExecutor(1)
+        self._thread.submit(self._read_on)
+
+    def hexdigest(self) -> str:
+        """The digest of all that there is, in hex. Nothing may be written any more."""
+        if self._thread is not None:
+            self._thread.shutdown()
+        # The rest, and what the thread could not read: then this raises why.
+        self._read_on()
+        return self._sha256.hexdigest()
+
+    def _read_on(self) -> None:
+        piece = memoryview(bytearray(_PIECE))
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(self._hashed)
+            while read := file.readinto(piece):
+                self._sha256.update(piece[:read])
+                self._hashed += read
 
 
 def _is_absent(table: pa.Table, field: pa.Field[Any]) -> bool:

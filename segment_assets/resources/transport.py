@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hmac
 import ipaddress
+from hashlib import sha256
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -31,7 +33,8 @@ class HttpTransport:
     `refresh` gives a newer token, from the secret store or from the platform. It is asked once for each token that is
     refused: a long run outlives tokens of an hour. A refusal of the new token, or of one that is no newer, is the
     platform's last word. `carrier` is how bytes travel, by a connection of its own without one. `token_header` is the
-    contract's, and `secret_headers` are what its own stand for: header -> value.
+    contract's, and `secret_headers` are what its own stand for: header -> value. `app_secret` is what the contract's
+    `token_proof` is made with; without one there is no proof.
     """
 
     base_url: str
@@ -41,6 +44,8 @@ class HttpTransport:
     carrier: httpx.BaseTransport | None = dataclasses.field(default=None, repr=False)
     token_header: str = "Authorization"  # noqa: S105 - the name of a header
     secret_headers: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    token_proof: str = ""
+    app_secret: str = dataclasses.field(default="", repr=False)
     _last_word: bool = dataclasses.field(default=False, repr=False)
     _client: httpx.Client | None = dataclasses.field(default=None, repr=False)
 
@@ -82,7 +87,7 @@ class HttpTransport:
             request.method,
             request.path,
             content=request.body(),
-            params=dict(request.params) or None,
+            params={**request.params, **({} if request.is_elsewhere else self._proof)} or None,
             headers=headers,
         )
         if request.is_elsewhere:
@@ -95,6 +100,12 @@ class HttpTransport:
         except httpx.HTTPError as failure:
             # The failure's own text can hold the address with its query, so only its kind is passed on.
             raise TransientError(f"{built.url.host}: no answer ({type(failure).__name__})") from None
+
+    @property
+    def _proof(self) -> dict[str, str]:
+        if not self.token_proof or not self.app_secret:
+            return {}
+        return {self.token_proof: hmac.new(self.app_secret.encode(), self.token.encode(), sha256).hexdigest()}
 
     @property
     def _credential(self) -> str:

@@ -47,4 +47,4 @@ def transpiled(sql: str) -> str:
     statements = sqlglot.parse(sql, read="athena")
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise PermanentError("insight SQL must be a single SELECT; split it or correct it")
-    return statements[0].sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
+    return statements[0].sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE, copy=False)

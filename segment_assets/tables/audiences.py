@@ -96,7 +96,7 @@ HASHED_AUDIENCE = Table(
         Column(
             "cluster_id",
             Type.DIGEST,
-            "Smallest member_id of those sharing an identifier",
+            "member_id of one of those who share an identifier, or did when somebody of them was drawn",
             PSEUDONYM,
             nullable=False,
             of=_NAMING,
@@ -160,6 +160,13 @@ SUPPRESSIONS = Table(
             "Earliest request (UTC)",
             nullable=False,
             of=("opt_outs.opted_out_at",),
+        ),
+        Column(
+            "asked",
+            Type.BOOLEAN,
+            "Whether a request itself said this; false for what was found with the customer, which changes as they do; "
+            "null in versions that were made before this was noted",
+            of=tuple(f"opt_outs.{name}" for name in ("customer_id", "email_address", "phone_number", "country")),
         ),
     ),
 )

@@ -67,6 +67,12 @@ DELIVERIES = Table(
         text("lane", "audience, or opt_out for removals that go before everything", nullable=False),
         text("outcome", "done, interrupted, failed or empty", nullable=False),
         text("mode", "mirror, add_only, remove_only or replace; empty in rows from before there were modes"),
+        Column(
+            "is_exclusion",
+            Type.BOOLEAN,
+            "Whether it keeps people from being shown ads, so that no hold-out applies; empty in rows from before that "
+            "was noted",
+        ),
         text("to_snapshot", "Version of hashed_audience that was wanted"),
         Column("opened_at", Type.TIMESTAMP, "Start (UTC)"),
         Column("closed_at", Type.TIMESTAMP, "End (UTC)"),
@@ -104,7 +110,7 @@ DELIVERIES = Table(
 
 RECEIPTS = Table(
     name="receipts",
-    description="One row per answer of a platform, chained by digest.",
+    description="One row per answer of a platform, and one per job of it that has ended, chained by digest.",
     computed_in=ComputedIn.LEDGER,
     grain=("delivery_id", "entry"),
     retention_days=3650,
@@ -120,6 +126,13 @@ RECEIPTS = Table(
         Column("unproven", Type.INTEGER, "Records without evidence either way"),
         text("request_digest", "Keyed digest of method, path, query and body"),
         text("platform_code", "The platform's own code"),
+        text(
+            "job_state",
+            "How the platform's job on the batch ended, done or failed: this row then replaces the answer that began "
+            "the job, whose counts it tells anew; empty in rows of answers",
+        ),
+        text("match_rate", "The platform's own word for how many it matched, with a job that has ended"),
+        text("reasons", "JSON: the platform's reason -> records that it refused for it, with a job that has ended"),
         text("chain", "Digest of this entry and the one before"),
     ),
 )

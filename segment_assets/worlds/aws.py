@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import processes
-from segment_assets.contracts import NeedsHumanError
+from segment_assets.contracts import NeedsHumanError, PermanentError
 from segment_assets.dashboard.quicksight.place import ImportMode
 from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.aws.account_tables import GlueAccountTables
@@ -96,12 +96,12 @@ def resources(deployment: Deployment) -> dict[str, object]:
     }
 
 
-def account_settings(deployment: Deployment, destination: str) -> dict[str, Any]:
-    """The platform's own address unless the deployment names another, and the stores of this account."""
-    from segment_assets.destinations import registry
-
+def account_settings(
+    deployment: Deployment, destination: str, account: str, settings: Mapping[str, str]
+) -> dict[str, Any]:
+    """The platform's own address for an account unless the deployment names another, and the stores of this account."""
     told = settings_of(deployment)
-    published = registry()[destination].endpoint.replace("us-east-1", told.region)
+    published = _published(destination, account, settings).replace("us-east-1", told.region)
     return {
         "endpoint": told.endpoints.get(destination, published),
         "is_diverted": destination in told.endpoints,
@@ -114,6 +114,16 @@ def account_settings(deployment: Deployment, destination: str) -> dict[str, Any]
         "external_id": told.external_id,
         "kms_key": told.kms_key,
     }
+
+
+def _published(destination: str, account: str, settings: Mapping[str, str]) -> str:
+    from segment_assets.destinations import contract_of, registry
+
+    try:
+        return contract_of(destination, account, settings).endpoint
+    except PermanentError:
+        # What is wrong with the account stops its own runs, which say so, and not every definition.
+        return registry()[destination].endpoint
 
 
 def settings_of(deployment: Deployment) -> AwsSettings:

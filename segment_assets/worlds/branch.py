@@ -16,6 +16,7 @@ from segment_assets.resources.landing import LocalLanding
 from segment_assets.worlds import local
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from segment_assets.deployment import Deployment
@@ -34,7 +35,9 @@ def resources(deployment: Deployment) -> dict[str, object]:
     }
 
 
-def account_settings(_deployment: Deployment, destination: str) -> dict[str, Any]:
+def account_settings(
+    _deployment: Deployment, destination: str, _account: str, _settings: Mapping[str, str]
+) -> dict[str, Any]:
     """Nothing to reach and no secret: the address is never asked for."""
     return {"endpoint": f"https://{destination}.invalid", "preview_only": True}
 

@@ -6,6 +6,7 @@ Belongs here: the local class of every port. Not here: the classes themselves (`
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING
 
 from segment_assets import processes
@@ -24,12 +25,13 @@ from segment_assets.resources.secrets import LocalSecrets
 from segment_assets.resources.warehouse import LocalWarehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pyarrow as pa
 
     from segment_assets.deployment import Deployment
+    from segment_assets.privacy import Collaboration
     from segment_assets.resources.clean_room import Pace, ProtectedQuery, QueryOutcome
     from segment_assets.resources.clean_room.local import LocalCleanRoom
 
@@ -58,7 +60,9 @@ def resources(deployment: Deployment) -> dict[str, object]:
     }
 
 
-def account_settings(deployment: Deployment, destination: str) -> dict[str, str]:
+def account_settings(
+    deployment: Deployment, destination: str, _account: str, _settings: Mapping[str, str]
+) -> dict[str, str]:
     """The platform sandbox, and the folders of this home.
 
     The token is no secret: it is the one that each platform of the sandbox, which listens on loopback only, is born
@@ -108,18 +112,26 @@ class LocalCleanRoomOnDemand:
         return self._room().read(location, schema, result_format)
 
     def _room(self) -> LocalCleanRoom:
-        from segment_assets import collaboration
-        from segment_assets.privacy import Collaboration
         from segment_assets.resources.clean_room.local import LocalCleanRoom
 
-        document = collaboration.document()
+        agreed, runner = _agreed()
         return LocalCleanRoom(
-            Collaboration.parse(document),
+            agreed,
             self.accounts.files,
             results=self.home / "clean_room_results",
             prefix="results",
-            runner=document["creatorAccountId"],
+            runner=runner,
             temp=processes.workdir(self.home),
             answers_after=self.answers_after,
             guarded=True,
         )
+
+
+@functools.cache
+def _agreed() -> tuple[Collaboration, str]:
+    """The collaboration that ships with the project, and the account that runs queries in it."""
+    from segment_assets import collaboration
+    from segment_assets.privacy import Collaboration
+
+    document = collaboration.document()
+    return Collaboration.parse(document), document["creatorAccountId"]

@@ -48,7 +48,7 @@ class Builder:
     def __init__(self, workdir: Path) -> None:
         self.workdir = workdir
 
-    def __call__(self, rows, *, suppressions=(), policy=None, key=KEY) -> Built:
+    def __call__(self, rows, *, suppressions=(), policy=None, key=KEY, before: Built | None = None) -> Built:
         source = rows if isinstance(rows, pa.Table) else members(rows)
         people, refused = [], []
         counts = build_audience(
@@ -59,6 +59,7 @@ class Builder:
             workdir=self.workdir,
             write_member=people.append,
             write_quarantine=refused.append,
+            before=pads.dataset(before.table) if before is not None else None,
         )
         written = pa.Table.from_batches(people, schema=HASHED_AUDIENCE.arrow_schema())
         quarantine = pa.Table.from_batches(refused, schema=QUARANTINE.arrow_schema())

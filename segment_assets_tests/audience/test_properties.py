@@ -160,3 +160,19 @@ def test_the_draw_of_a_household_is_one_and_does_not_depend_on_other_households(
     assert {door for _, door in every_household} == {"eligible", "held_out"}
     assert len(some) == len(kept)
     assert some <= every_household
+
+
+@FEW
+@given(weeks=st.lists(st.sets(st.integers(0, 44), min_size=1), min_size=2, max_size=4))
+def test_whoever_stays_in_a_segment_stays_in_the_arm_whoever_of_the_household_comes_or_goes(build, weeks):
+    """Fifteen households of three who share a phone; single people come and go. No order is kept from week to week."""
+    before = None
+    for people in weeks:
+        rows = [{**distinct_person(number), "phone": f"+1212555{2000 + number // 3}"} for number in sorted(people)]
+        now = build(rows, policy=POLICY, before=before)
+        arms = doors(now)
+        assert len({(one["phone_digits"], one["eligibility"]) for one in now.people}) == len({n // 3 for n in people})
+        if before is not None:
+            assert {email: arm for email, arm in doors(before).items() if email in arms}.items() <= arms.items()
+        assert build(rows, policy=POLICY, before=now).people == now.people
+        before = now

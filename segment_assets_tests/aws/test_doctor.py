@@ -245,7 +245,10 @@ def test_a_local_deployment_is_looked_at_too(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv(f"{PREFIX}HOME", str(tmp_path / "home"))
     code, findings, _ = doctor()
     assert code == 0
-    assert of_level(findings, Level.ADVICE) == {("sandbox", "platforms", "sandbox_off")}
+    off = ("sandbox", "platforms", "sandbox_off")
+    assert of_level(findings, Level.ADVICE) == {("home", "folder", "nothing_made"), off}
+    (tmp_path / "home" / "lake").mkdir()
+    assert of_level(doctor()[1], Level.ADVICE) == {off}
     (tmp_path / "file").write_text("")
     (tmp_path / "plan.yaml").write_text("tenant: x\n")
     monkeypatch.setenv(f"{PREFIX}HOME", str(tmp_path / "file"))

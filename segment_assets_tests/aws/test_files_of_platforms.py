@@ -23,7 +23,11 @@ def test_files_go_to_s3_by_the_role_and_calls_to_the_platform_by_the_token(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
     deployment = Deployment.from_env({**GIVEN, "SEGMENT_ASSETS_ENDPOINTS": json.dumps(endpoints)})
-    told = deployment.account_settings("amc_data") | {"lake_home": "", "role_arn": "", "secrets_home": ""}
+    told = deployment.account_settings("amc_data", "amcabc", SETTINGS) | {
+        "lake_home": "",
+        "role_arn": "",
+        "secrets_home": "",
+    }
     account = DestinationAccount(destination="amc_data", account="amcabc", settings=SETTINGS, token="t", **told)
     destination, transport = account.connect()
     inner = getattr(transport, "inner", None)

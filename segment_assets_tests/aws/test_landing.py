@@ -81,7 +81,16 @@ def test_every_segment_is_on_one_page_also_where_a_sign_sorts_before_the_slash(a
 
 
 def test_the_same_files_count_as_in_a_local_folder(area: S3Landing, tmp_path: Path) -> None:
-    names = ["list.csv", ".hidden", "half.csv.tmp", "half.part", "b.parquet", "deeper/no.csv"]
+    names = [
+        "list.csv",
+        ".hidden",
+        "half.csv.tmp",
+        "half.part",
+        "b.parquet",
+        "_SUCCESS",
+        "list.csv.md5",
+        "_temp/no.csv",
+    ]
     put(area, *(f"segments/newsletter/{name}" for name in names), "segments/only_half/x.tmp", "segments/marker/")
     for name in names:
         file = tmp_path / "local" / "newsletter" / name
@@ -106,8 +115,17 @@ def test_a_version_changes_with_every_file_that_comes_goes_or_is_written_again(a
     area.session.client("s3").delete_object(Bucket=BUCKET, Key=f"{prefix}/segments/newsletter/a.csv")
     versions.append(area.version("newsletter"))
     assert len(set(versions)) == len(versions)
-    put(area, "segments/newsletter/c.tmp", "segments/newsletter_2/c.csv", "segments/newsletter/deeper/c.csv")
+    put(area, "segments/newsletter/c.tmp", "segments/newsletter_2/c.csv", "segments/newsletter/deeper/")
     assert area.version("newsletter") == versions[-1]
+    put(area, "segments/newsletter/deeper/c.csv")
+    assert area.version("newsletter") != versions[-1]
+
+
+def test_objects_in_folders_are_refused_by_name_as_locally(area: S3Landing) -> None:
+    put(area, "segments/newsletter/dt=2026-11-23/part-0.csv")
+    assert area.segments() == ["newsletter"]
+    with pytest.raises(PermanentError, match=r"landing folder newsletter: .*dt=2026-11-23"), area.fetched("newsletter"):
+        """Nothing is fetched."""
 
 
 @pytest.mark.parametrize("area", ["ministack"], indirect=True)

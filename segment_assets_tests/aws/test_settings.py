@@ -81,6 +81,33 @@ def test_platforms_are_reached_at_their_own_address_and_aws_services_in_the_depl
     assert Deployment.from_env(named).account_settings("meta")["endpoint"] == "https://proxy.example"
 
 
+AMAZON = {
+    "amazon_ads": ("ENTITY1", {"country": "DE"}, {"country": "DE", "region": "fe"}),
+    "amc": ("77", {"country": "DE"}, {"country": "DE", "region": "fe"}),
+    "amc_data": (
+        "amc1",
+        {"amc_account": "E1", "country": "DE", "bucket": "our-bucket"},
+        {"amc_account": "E1", "marketplace": "A1", "region": "fe", "bucket": "our-bucket"},
+    ),
+}
+
+
+@pytest.mark.parametrize("destination", AMAZON)
+def test_two_amazon_accounts_of_two_regions_ask_two_hosts(destination: str) -> None:
+    deployment, (account, *settings) = Deployment.from_env(GIVEN), AMAZON[destination]
+    hosts = [deployment.account_settings(destination, account, one)["endpoint"] for one in settings]
+    assert hosts == ["https://advertising-api-eu.amazon.com", "https://advertising-api-fe.amazon.com"]
+    assert deployment.account_settings(destination)["endpoint"] == "https://advertising-api.amazon.com"
+    named = {**GIVEN, "SEGMENT_ASSETS_ENDPOINTS": json.dumps({destination: "https://proxy.example"})}
+    told = Deployment.from_env(named).account_settings(destination, account, settings[0])
+    assert (told["endpoint"], told["is_diverted"]) == ("https://proxy.example", True)
+
+
+def test_a_wrong_setting_of_one_account_is_left_to_its_own_runs() -> None:
+    told = Deployment.from_env(GIVEN).account_settings("amazon_ads", "ENTITY1", {"region": "mars"})
+    assert told["endpoint"] == "https://advertising-api.amazon.com"
+
+
 def test_an_address_in_the_place_of_a_platform_is_known_as_such_with_its_map_and_its_files() -> None:
     told = {"the_trade_desk": "https://desk", "the_trade_desk.identity_map": "https://map", "s3": "https://files"}
     named = Deployment.from_env({**GIVEN, "SEGMENT_ASSETS_ENDPOINTS": json.dumps(told)})

@@ -159,6 +159,19 @@ def test_a_segment_can_be_previewed_as_if_new_and_as_if_ended(home, tmp_path, mo
     assert (summary["records"], summary["requests"]["create"]) == (records, int(mode == "add"))
 
 
+def test_a_segment_that_is_nowhere_is_told_with_those_that_there_are(home, tmp_path):
+    done = typed("preview", "--destination", "meta", "--segment", "newsleter", "--out", str(tmp_path / "out"))
+    told = "newsleter: no segment of the plan" in done.output and NEWSLETTER in done.output
+    assert (done.exit_code, told) == (1, True), done.output
+
+
+def test_a_platform_that_needs_settings_is_previewed_for_an_account_of_the_plan_only(home, tmp_path):
+    (tmp_path / "people.csv").write_text("email\na@x.example\n")
+    of = ("--members", str(tmp_path / "people.csv"), "--out", str(tmp_path / "out"))
+    done = typed("preview", "--destination", "salesforce", *of)
+    assert (done.exit_code, "cannot be previewed without an account of the plan" in done.output) == (1, True)
+
+
 def test_a_preview_needs_one_of_segment_and_members(home, tmp_path):
     assert typed("preview", "--destination", "meta", "--out", str(tmp_path / "out")).exit_code == 2
 

@@ -52,7 +52,7 @@ def asked(pair: str, *more: str) -> Result:
 
 @pytest.mark.parametrize("account", [GOOGLE, "1234567890"])
 def test_a_resync_is_noted_once_for_all_and_makes_the_pair_wanted_anew(plan, lake, account):
-    delivered(plan, lake, refresh_due=time.time() + 86_400)
+    delivered(plan, lake, refresh_due=time.time() + 86_400, expiry_days=540)
     before = wanted_version(plan, GOOGLE, SEGMENT, lake)
     answer = asked(f"google/{account}/{SEGMENT}")
     assert answer.exit_code == 0, answer.output
@@ -70,9 +70,9 @@ def test_a_pair_that_the_plan_does_not_name_is_not_resynced(lake, pair):
 
 
 def test_a_pair_is_unfinished_when_its_members_are_due_for_a_refresh_although_nothing_changed(plan, lake):
-    delivered(plan, lake, refresh_due=time.time() + 86_400)
+    delivered(plan, lake, refresh_due=time.time() + 86_400, expiry_days=540)
     assert not is_unfinished(plan, lake, GOOGLE, SEGMENT)
-    delivered(plan, lake, refresh_due=time.time() - 1)
+    delivered(plan, lake, refresh_due=time.time() - 1, expiry_days=540)
     assert is_unfinished(plan, lake, GOOGLE, SEGMENT)
 
 

@@ -187,6 +187,11 @@ def test_botocore_reads_in_the_sandboxs_answers_what_our_connector_reads(crm, in
     assert described["tasks"] == ours.step_request(Step.OPEN, audience, Operation.ADD, PLACE).json["tasks"]
 
 
+def test_calls_are_signed_for_the_service_by_its_name_at_aws(inside):
+    model = Botocore(inside, CRMS[0].destination).model("appflow")
+    assert {crm.contract.signed_for for crm in CRMS} == {model.signing_name}
+
+
 def test_refusals_of_the_sandbox_are_modelled_errors_of_botocore(inside, outside):
     crm = CRMS[0]
     sdk = Botocore(inside, crm.destination)

@@ -115,7 +115,7 @@ def test_the_record_says_who_when_why_and_what_and_names_nobody(asked: Asked) ->
 
 def test_the_author_of_the_plan_cannot_approve(asked: Asked) -> None:
     asked.stops()
-    for by in (AUTHOR, " Dana@LUMEN.example ", "DANA@lumen.example"):
+    for by in (AUTHOR, " Dana@LUMEN.example ", "DANA@lumen.example", "ｄana@lumen.example", "dana@lumen.\u200bexample"):
         with pytest.raises(NeedsHumanError, match="author"):
             asked.approved(by=by)
     asked.stops()

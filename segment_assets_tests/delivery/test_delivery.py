@@ -2,87 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from segment_assets.contracts import NeedsHumanError, PermanentError, TransientError
-from segment_assets.delivery.courier import Patience
+from segment_assets.contracts import NeedsHumanError, PermanentError
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
-from segment_assets.delivery.ledger import AudienceLedger, FencedError, Pair
+from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.settling import balanced
-from segment_assets.delivery.wanted import LATE_SECONDS, Wanted
-from segment_assets.resources.lake import LocalLake
-from segment_assets_tests.examples import examples
-from segment_assets_tests.fakes import (
-    CONTRACT,
-    FakeDestination,
-    FakePlatform,
-    digest,
-    marked,
-    person,
-    publish_audience,
-    publish_suppressions,
-)
-
-PAIR = Pair("tenant", "fake", "acc", "seg")
-
-
-class Crash(BaseException):
-    """Stands for kill -9: no handler of ours may see it and tidy up."""
-
-
-class Road:
-    """One lake, one platform, and runs over them."""
-
-    def __init__(self, tmp_path, *, rails=None):
-        self.lake = LocalLake(tmp_path / "lake")
-        self.platform = FakePlatform()
-        self.rails = rails or GuardRails(max_removal_share=1.0)
-        self.workdir = tmp_path / "work"
-        self.suppressions = None
-        self.audience = None
-
-    def wants(self, *people):
-        self.audience = publish_audience(self.lake, PAIR.segment, people)
-
-    def opt_out(self, *named):
-        self.suppressions = publish_suppressions(self.lake, named)
-
-    def run(self, **changes):
-        room = DeliveryRoom(
-            self.lake,
-            FakeDestination(),
-            self.platform,
-            workdir=self.workdir,
-            clock=changes.pop("clock", time.time),
-            sleep=lambda _: None,
-            patience=Patience(attempts=3),
-        )
-        wanted = Wanted(CONTRACT, CONTRACT.forms())
-        errand = Errand(PAIR, wanted, "seg", {}, changes.pop("rails", self.rails), b"key")
-        report = room.run(errand, self.audience, self.suppressions, **changes)
-        for row in report.deliveries:
-            assert balanced(row) == []
-        return report
-
-    def expected(self, *people):
-        assert self.platform.identifiers == {marked(i) for i in people}
+from segment_assets.delivery.wanted import Wanted
+from segment_assets_tests.delivery.road import PAIR, Road, crowd
+from segment_assets_tests.fakes import CONTRACT, FakeDestination, FakePlatform, digest, marked, person
 
 
 @pytest.fixture
 def road(tmp_path):
     return Road(tmp_path)
-
-
-def crowd(*names, **more):
-    return [person(name, email=f"{name}@x", **more) for name in names]
 
 
 def test_the_first_delivery_adds_everybody_who_may_be_sent(road):
@@ -157,47 +94,6 @@ def test_somebody_who_once_had_a_phone_stays_when_its_new_holder_leaves(road):
     assert road.run().deliveries == []
 
 
-def test_a_crash_at_any_call_is_continued_without_sending_again_what_was_acknowledged(tmp_path):
-    names = [f"p{n}" for n in range(10)]
-    for crash_at in range(4):
-        for moment in ("before", "after"):
-            road = Road(tmp_path / f"{crash_at}{moment}")
-            road.wants(*crowd(*names))
-
-            def crash(call, crash_at=crash_at):
-                if call == crash_at:
-                    raise Crash
-
-            setattr(road.platform, moment, crash)
-            with pytest.raises(Crash):
-                road.run()
-            setattr(road.platform, moment, lambda call: None)
-            rows = road.run().deliveries
-            road.expected(*(f"{n}@x" for n in names))
-            assert sum(size for _, size in road.platform.calls) <= len(names) + CONTRACT.batch_members
-            if road.platform.calls:
-                assert rows[0]["outcome"] == "interrupted" or len(rows) == 1
-            assert len(road.platform.audiences) == 1
-            assert road.run().deliveries == []
-
-
-def test_a_run_that_was_overtaken_stops_before_it_sends_anything_more(road):
-    road.wants(*crowd(*"abcdefgh"))
-    overtaken = []
-
-    def overtake(call):
-        if call == 1 and not overtaken:
-            overtaken.append(True)
-            road.run()
-
-    road.platform.before = overtake
-    with pytest.raises(FencedError):
-        road.run()
-    road.platform.before = lambda call: None
-    road.expected(*(f"{n}@x" for n in "abcdefgh"))
-    assert road.run().deliveries == []
-
-
 def test_opt_outs_leave_first_and_past_every_guard_and_check(road):
     road.wants(*crowd(*"abcd"))
     road.run()
@@ -248,25 +144,6 @@ def test_people_refused_by_name_are_rejected_and_not_sent_again_until_they_chang
     road.expected("a@x", "b2@x", "c@x")
 
 
-def test_a_platform_that_stays_away_leaves_an_honest_row_and_the_next_run_goes_on(road):
-    road.wants(*crowd(*"abcdefgh"))
-
-    def away(call):
-        if call >= 1:
-            raise TransientError("fake: no answer")
-
-    road.platform.before = away
-    with pytest.raises(TransientError):
-        road.run()
-    road.platform.before = lambda call: None
-    last = AudienceLedger(road.lake, PAIR, lambda: 0.0).last()
-    assert last.closed.body["outcome"] == "failed"
-    assert last.closed.body["accounting"]["unproven"] == 3
-    assert last.closed.body["accounting"]["unsent"] == 2
-    road.run()
-    road.expected(*(f"{n}@x" for n in "abcdefgh"))
-
-
 def test_a_refused_request_is_permanent_and_its_people_are_not_called_accepted(road):
     road.wants(*crowd(*"abc"))
 
@@ -299,65 +176,6 @@ def test_going_back_and_forth_never_repeats_a_delivery_id(road):
         road.run()
     ids = [log.header["delivery_id"] for log in AudienceLedger(road.lake, PAIR, lambda: 0.0).deliveries()]
     assert len(ids) == len(set(ids)) == 4
-
-
-@st.composite
-def histories(draw):
-    """A few versions of an audience over few identifiers, with a fault somewhere in each run."""
-    steps = []
-    for _ in range(draw(st.integers(1, 4))):
-        names = draw(st.sets(st.sampled_from("abcdef"), min_size=1))
-        people = [
-            (n, draw(st.sampled_from([f"{n}1", f"{n}2"])), draw(st.sampled_from([None, "p1", f"q{n}"])))
-            for n in sorted(names)
-        ]
-        steps.append((people, draw(st.sampled_from([None, "before", "after"])), draw(st.integers(0, 3))))
-    return steps
-
-
-@settings(
-    max_examples=examples(4),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-@given(history=histories())
-def test_any_history_of_changes_and_crashes_converges_to_who_is_wanted(history, tmp_path_factory):
-    road = Road(tmp_path_factory.mktemp("history"))
-    road.platform = RowPlatform()
-    for people, moment, place in history:
-        road.wants(*(person(n, email=e, phone=p) for n, e, p in people))
-        if moment is not None:
-            start = len(road.platform.calls)
-
-            def crash(call, at=start + place):
-                if call == at:
-                    raise Crash
-
-            setattr(road.platform, moment, crash)
-            with contextlib.suppress(Crash):
-                road.run()
-            setattr(road.platform, moment, lambda call: None)
-        road.run()
-        wanted = {frozenset({marked(e)} | ({marked(p)} if p else set())) for _, e, p in people}
-        held = {frozenset(row) for row in road.platform.people}
-        assert wanted <= held
-        # An older record of a person may linger, but only with identifiers that somebody who is wanted holds now.
-        assert frozenset().union(*held) == frozenset().union(*wanted)
-        assert road.run().deliveries == []
-
-
-class RowPlatform(FakePlatform):
-    """Keeps records apart (a shared phone does not merge two people); any one identifier takes a record out."""
-
-    def _change(self, request):
-        rows = [set(row) for row in request.json["rows"]]
-        self.calls.append((request.method, len(rows)))
-        for row in rows:
-            if request.method == "DELETE":
-                self.people = [person for person in self.people if not person & row]
-            elif row not in self.people:
-                self.people.append(row)
-        return {"received": len(rows), "bad": []}
 
 
 def test_plan_without_a_key_makes_its_people_unusable_and_says_so(road):
@@ -400,27 +218,3 @@ def test_a_deleted_audience_accounts_for_everybody_and_a_new_one_is_made_later(r
     road.run()
     road.expected(*(f"{n}@x" for n in "abcde"))
     assert len(road.platform.audiences) == 2
-
-
-def test_an_addition_that_lands_after_its_removal_is_taken_out_once_more(road):
-    road.wants(*crowd(*"abc"))
-    late = []
-
-    def lost(call):
-        # The platform is still working on it when we stop waiting.
-        late.append(True)
-        raise TransientError("fake: no answer")
-
-    road.platform.before = lambda call: None if not road.platform.audiences else lost(call)
-    with pytest.raises(TransientError):
-        road.run()
-    road.platform.before = lambda call: None
-    road.opt_out(("email", digest("a@x")))
-    road.wants(*crowd(*"bc"))
-    road.run()
-    road.platform.people.append({marked("a@x")})
-    clock = time.time() + LATE_SECONDS + 1
-    assert road.run().deliveries == []
-    road.run(clock=lambda: clock)
-    road.expected("b@x", "c@x")
-    assert road.run(clock=lambda: clock + 9999).deliveries == []

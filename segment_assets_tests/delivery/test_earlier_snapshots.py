@@ -9,7 +9,7 @@ import pytest
 
 from segment_assets.resources import snapshots
 from segment_assets.resources.snapshots import DATA_FILE
-from segment_assets_tests.delivery.test_delivery import Road, crowd
+from segment_assets_tests.delivery.road import Road, crowd
 from segment_assets_tests.delivery.test_replaying import replayed
 from segment_assets_tests.delivery.test_verifying import proven
 

@@ -49,21 +49,25 @@ class Trial:
     def later(self, weeks):
         self.now += weeks * 7 * 86_400
 
-    def deliver(self, account, segment, *people):
+    def deliver(self, account, segment, *people, is_exclusion=False):
         audience = publish_audience(self.lake, segment, people)
         ledger = self.ledger(account, segment)
         platform = self.platforms.setdefault((account, segment), FakePlatform())
-        errand = Errand(ledger.pair, Wanted(CONTRACT, CONTRACT.forms()), "seg", {}, GuardRails(1.0), b"key")
+        wanted = Wanted(CONTRACT, CONTRACT.forms(), keep_held_out=is_exclusion)
+        errand = Errand(ledger.pair, wanted, "seg", {}, GuardRails(1.0), b"key")
         room = DeliveryRoom(
             self.lake, FakeDestination(), platform, workdir=self.folder / "work", clock=lambda: self.now
         )
         room.run(errand, audience, None)
 
-    def counted(self):
+    def counted(self, *, excluding=False):
         """Rows of the readers' table, as tuples after the name of the experiment."""
         writer = self.lake.writer(HOLD_OUT_PEOPLE.name, "all")
         ledgers = [self.ledger(*pair) for pair in sorted(self.platforms)]
-        self.lacking = hold_out_people("it's autumn", ledgers, write=writer, workdir=self.folder / "work")
+        excluded = {ledger.pair for ledger in ledgers} if excluding else set()
+        self.lacking = hold_out_people(
+            "it's autumn", ledgers, write=writer, workdir=self.folder / "work", excluding=excluded
+        )
         people = self.lake.dataset(writer.publish({}))
         sql = read(HOLD_OUTS.query)
         rows = LocalWarehouse(self.folder).select(
@@ -176,3 +180,10 @@ def test_the_query_takes_a_table_without_rows(tmp_path):
         read(HOLD_OUTS.query), {HOLD_OUT_PEOPLE.name: Source(HOLD_OUT_PEOPLE.name, empty)}, HOLD_OUTS.arrow_schema()
     )
     assert rows.num_rows == 0
+
+
+@pytest.mark.parametrize("says_now", [True, False])
+def test_a_list_that_kept_people_from_ads_counts_for_no_arm_whatever_the_plan_says_of_it_by_now(trial, says_now):
+    trial.deliver("one", "a", treated("t1"), held("h1"))
+    trial.deliver("one", "customers", treated("t1"), held("h1"), is_exclusion=True)
+    assert trial.counted(excluding=says_now) == [(WEEKS[0], 1, 1, 1, 0)]

@@ -98,6 +98,17 @@ def test_a_state_from_before_dates_were_kept_counts_as_of_its_own_day(road):
     assert sum(row["refreshed"] for row in road.run()) == 2
 
 
+def test_when_members_leave_sooner_than_was_noted_the_next_run_sends_who_is_due_by_now(road):
+    road.wants(*crowd("ab"))
+    road.run()
+    road.day = 25.0
+    assert not road.is_due()
+    road.contract = dataclasses.replace(road.contract, expiry_days=30)
+    assert road.is_due(), "what was noted is of a longer time"
+    assert sum(row["refreshed"] for row in road.run()) > 0
+    assert not road.is_due()
+
+
 def _forget_dates(road):
     """Make the newest delivery look like one of the last release: no dates in the state, none in its notes."""
     ledger = road.ledger
@@ -107,7 +118,11 @@ def _forget_dates(road):
     undated = [{**row, "answered_at": None} for row in rows]
     writer.write(pa.Table.from_pylist(undated, ACKNOWLEDGED.arrow_schema()))
     state = writer.publish({})
-    old = {name: value for name, value in header.items() if name not in {"mode", "state_date", "refresh_due"}}
+    old = {
+        name: value
+        for name, value in header.items()
+        if name not in {"mode", "state_date", "refresh_due", "expiry_days"}
+    }
     log = ledger.open({**old, "from_state": state.id, "previous_delivery": header["delivery_id"]})
     log.chain.append("closed", {"outcome": "empty", "state": state.id, "accounting": {}, "leaving": 0})
 

@@ -12,9 +12,11 @@ from segment_assets.contracts import (
     JobReport,
     JobState,
     NeedsHumanError,
+    PermanentError,
     RefusedMembersError,
     Request,
     Response,
+    TransientError,
 )
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.following import LATE_FAILURES, late_failures, why_not_again
@@ -49,10 +51,13 @@ class JobPlatform(FakePlatform):
 
     def send(self, request):
         if request.path.startswith("/jobs/"):
+            if request.path.removeprefix("/jobs/") not in self.jobs:
+                raise PermanentError("fake: 404, there is no such job")
             state, _, told = self.jobs[request.path.removeprefix("/jobs/")]
             return Response(200, {}, {"state": state, **told})
         if request.path == "/audiences":
             return super().send(request)
+        self.before(len(self.calls))
         bad = [p for p, row in enumerate(request.json["rows"]) if set(row) & self.named]
         self.calls.append((request.method, len(request.json["rows"])))
         if bad:
@@ -94,7 +99,12 @@ class Road:
         self.lake, self.platform = LocalLake(tmp_path / "lake"), JobPlatform()
         self.now = 1_000_000.0
         self.room = DeliveryRoom(
-            self.lake, JobDestination(), self.platform, workdir=tmp_path / "work", clock=lambda: self.now
+            self.lake,
+            JobDestination(),
+            self.platform,
+            workdir=tmp_path / "work",
+            clock=lambda: self.now,
+            sleep=lambda _: None,
         )
         self.errand = Errand(PAIR, Wanted(FOLLOWED, CONTRACT.forms()), "seg", {}, GuardRails(1.0), b"key")
         self.audience = self.suppressions = None
@@ -327,9 +337,28 @@ def test_a_job_without_an_end_is_given_up_and_sent_again(road):
     road.wants(*crowd("ab"))
     road.run()
     road.now += 86401
-    assert road.follow().row["outcome"] == "failed"
+    row = road.follow().row
+    assert (row["outcome"], row["rejected"], row["unproven"]) == ("failed", 0, 2)
     assert road.run().waiting
     assert len(road.platform.calls) == 2
+
+
+def test_a_job_of_which_nothing_can_be_read_is_given_up_and_its_people_still_leave_when_they_say_no(road):
+    road.wants(*crowd("ab"))
+    road.run()
+    road.works()
+    [job] = road.platform.jobs
+    known = road.platform.jobs.pop(job)
+    road.now += 86_400 - FOLLOWED.follow.first
+    with pytest.raises(PermanentError, match="404"):
+        road.follow()
+    road.now += 1
+    assert road.follow().row["outcome"] == "failed"
+    road.platform.jobs[job] = known
+    road.suppressions = publish_suppressions(road.lake, [("email", digest(f"{name}@x")) for name in "ab"])
+    road.run()
+    road.works()
+    assert not road.platform.identifiers
 
 
 def test_an_opt_out_is_heard_while_jobs_are_open(road):
@@ -342,6 +371,31 @@ def test_an_opt_out_is_heard_while_jobs_are_open(road):
         road.platform.work()
         road.run()
     assert road.platform.identifiers == {marked(f"{n}@x") for n in "bcde"}
+
+
+@pytest.mark.parametrize("left_is", ["kept", "emptied", "deleted"])
+def test_an_open_delivery_adds_nobody_more_once_the_plan_names_the_pair_no_more(road, left_is):
+    def away(call):
+        if call:
+            raise TransientError("fake: away")
+
+    road.wants(*crowd("abcdefghi"))
+    road.platform.before = away
+    with pytest.raises(TransientError, match="away"):
+        road.run()
+    road.platform.before = lambda _: None
+    last_in_order = max("abcdefghi", key=lambda name: digest(f"id:{name}"))
+    said_no = publish_suppressions(road.lake, [("email", digest(f"{last_in_order}@x"))])
+    assert len(road.last.open_jobs()) == 1
+    for _ in range(4):
+        road.works()
+        if left_is == "kept":
+            road.room.let_go(road.errand, said_no)
+        else:
+            road.room.withdraw(road.errand, said_no, delete=left_is == "deleted")
+    assert {method for method, _ in road.platform.calls[1:]} <= {"DELETE"}
+    assert len(road.platform.identifiers) == (3 if left_is == "kept" else 0)
+    assert road.last.closed is not None
 
 
 def test_an_opt_out_of_somebody_else_does_not_disturb_open_jobs(road):

@@ -141,7 +141,7 @@ def histories(draw):
 
 
 @settings(
-    max_examples=examples(4),
+    max_examples=examples(3),
     deadline=None,
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segment_assets.contracts import Answer, PermanentError, RefusedBatchError, Session, TransientError
+from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.narrowing import NARROWING_REQUESTS, Narrowing
-from segment_assets_tests.delivery.test_delivery import PAIR, AudienceLedger, Road, crowd
+from segment_assets_tests.delivery.road import PAIR, Road, crowd
 from segment_assets_tests.fakes import FakePlatform, marked
 from segment_assets_tests.fakes import digest as marked_digest
 

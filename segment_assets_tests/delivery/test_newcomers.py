@@ -6,6 +6,7 @@ Rows that are out of order are left to the SQL, which is the yardstick here, as 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import random
 
 import pyarrow as pa
@@ -31,7 +32,7 @@ from segment_assets_tests.delivery.test_unaffected import (
     somebody,
     state_of,
 )
-from segment_assets_tests.fakes import CONTRACT, person
+from segment_assets_tests.fakes import CONTRACT, digest, person
 
 SMALL = dataclasses.replace(CONTRACT, batch_members=3)
 SMALL_LANES = dataclasses.replace(LANES, batch_members=2)
@@ -90,3 +91,15 @@ def test_ids_of_records_are_those_of_the_sql(tmp_path_factory, cells, data):
         db.register("rows", table.append_column("place", pa.array(range(rows.num_rows))))
         said = db.execute(f"SELECT {record_id(forms)} FROM rows ORDER BY place").fetchall()
     assert record_ids(rows, forms).to_pylist() == [made for (made,) in said]
+
+
+def test_ids_of_many_records_of_digests_are_each_those_of_their_own_text():
+    count, forms = 9_000, ("email", "city", "phone_digits")
+    emails, phones = ([digest(f"{kind}{number}") for number in range(count)] for kind in ("e", "p"))
+    columns = {"email": pa.array(emails, pa.binary(32)), "phone_digits": pa.array(phones, pa.binary(32))}
+    for rows, first in ((pa.record_batch(columns), 0), (pa.record_batch(columns).slice(5), 5)):
+        texts = (
+            f"email:{email.hex().upper()}|city:|phone_digits:{phone.hex().upper()}"
+            for email, phone in zip(emails[first:], phones[first:], strict=True)
+        )
+        assert record_ids(rows, forms).to_pylist() == [hashlib.sha256(text.encode()).digest() for text in texts]

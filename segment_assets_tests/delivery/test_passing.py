@@ -31,9 +31,10 @@ from segment_assets.delivery.verifying import Verifier
 from segment_assets.delivery.wanted import Wanted
 from segment_assets.resources.lake import LocalLake
 from segment_assets.tables import ACKNOWLEDGED, CHANGES
-from segment_assets_tests.delivery.test_delivery import PAIR, Crash, Road, crowd
+from segment_assets_tests.delivery.road import PAIR, Crash, Road, crowd
 from segment_assets_tests.delivery.test_lanes import PAIR as LANE_PAIR
 from segment_assets_tests.delivery.test_lanes import Road as LaneRoad
+from segment_assets_tests.examples import examples
 from segment_assets_tests.fakes import CONTRACT, FakeDestination, digest, marked, person
 
 
@@ -59,7 +60,7 @@ def settled_again_in_sql(road, pair=PAIR):
 
 
 @pytest.mark.slow
-@settings(max_examples=3, deadline=None, derandomize=True)
+@settings(max_examples=examples(2), deadline=None, derandomize=True)
 @given(st.integers(0, 2**32))
 def test_what_passes_is_settled_as_the_sql_settles_it(tmp_path_factory, seed):
     draw = random.Random(seed)

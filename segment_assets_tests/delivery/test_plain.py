@@ -139,3 +139,13 @@ def test_rows_of_a_mapped_file_outlive_the_map(tmp_path):
     batches = list(stream(pads.dataset(tmp_path, schema=ROWS.schema), ["id"]))
     (tmp_path / "a.parquet").unlink()
     assert [row for rows in batches for row in rows.column("id").to_pylist()] == ROWS.column("id").to_pylist()
+
+
+def test_a_file_that_was_replaced_between_two_looks_is_not_told_for_the_same_table(tmp_path):
+    pq.write_table(ROWS, tmp_path / "a.parquet")
+    table = pads.dataset(tmp_path, schema=ROWS.schema)
+    assert sum(rows.num_rows for rows in stream(table, ["id"])) == ROWS.num_rows
+    pq.write_table(ROWS.slice(1), tmp_path / "b.parquet")
+    (tmp_path / "b.parquet").replace(tmp_path / "a.parquet")
+    with pytest.raises(OSError, match="replaced between two looks"):
+        list(stream(table, ["id"]))

@@ -20,7 +20,7 @@ from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.wanted import Wanted
 from segment_assets.resources.lake import LocalLake
 from segment_assets_tests.delivery import test_following
-from segment_assets_tests.delivery.test_delivery import PAIR, Road, crowd
+from segment_assets_tests.delivery.road import PAIR, Road, crowd
 from segment_assets_tests.fakes import CONTRACT, FakeDestination, FakePlatform, digest, person
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.outgoing import OPERATIONS, Batch, begun, rank_of, session_of
-from segment_assets_tests.delivery.test_delivery import PAIR, Road, crowd
+from segment_assets_tests.delivery.road import PAIR, Road, crowd
 
 PHASES = ("add", "retire", "reaffirm", "remove")
 FIRST = 1_700_000_000.0

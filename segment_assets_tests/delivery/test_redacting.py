@@ -37,7 +37,7 @@ from segment_assets.tables import (
     TABLES,
     Pii,
 )
-from segment_assets_tests.delivery.test_delivery import PAIR, Crash, Road, crowd
+from segment_assets_tests.delivery.road import PAIR, Crash, Road, crowd
 from segment_assets_tests.delivery.test_verifying import proven
 from segment_assets_tests.fakes import FakeDestination, digest, person
 

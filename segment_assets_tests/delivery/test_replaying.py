@@ -15,7 +15,7 @@ from segment_assets.contracts import PermanentError, RefusedBatchError, RefusedM
 from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.narrowing import Part
 from segment_assets.delivery.replaying import replay
-from segment_assets_tests.delivery.test_delivery import PAIR, Road, crowd
+from segment_assets_tests.delivery.road import PAIR, Road, crowd
 from segment_assets_tests.fakes import CONTRACT, FakeDestination, FakePlatform, marked
 
 KEY = b"key"

@@ -26,7 +26,8 @@ from segment_assets.delivery.records import is_suppressed
 from segment_assets.delivery.refreshing import Refresh, _due
 from segment_assets.delivery.unaffected import NAMED_BY, set_apart
 from segment_assets.delivery.wanted import Wanted
-from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE, SUPPRESSIONS
+from segment_assets.resources.snapshots import SnapshotFile
+from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE, SUPPRESSIONS, TABLES
 from segment_assets_tests.fakes import CONTRACT, digest, person
 
 LANES = dataclasses.replace(CONTRACT, lanes=((MatchKey.EMAIL,), (MatchKey.PHONE, MatchKey.MOBILE_AD_ID)))
@@ -57,6 +58,14 @@ def audience_of(people, *, in_order=True):
 def state_of(records):
     rows = sorted(records, key=lambda row: (row["member_id"], row["record_id"]))
     return pads.dataset(pa.Table.from_pylist(rows, ACKNOWLEDGED.arrow_schema()))
+
+
+def in_the_lake(folder, rows, table):
+    """As the lake writes and reads them: digests go past the decoder."""
+    file = SnapshotFile(folder / f"{table}.parquet", table)
+    file.write(rows.to_table())
+    file.close()
+    return pads.dataset(file.path, schema=TABLES[table].arrow_schema())
 
 
 def changes(workdir, audience, state, suppressions, wanted, **more):
@@ -133,9 +142,12 @@ def test_setting_people_apart_changes_nothing_about_what_is_sent_and_counted(
         records |= {(row["member_id"], row["record_id"]): row for row in newer}
     people = [after[name] for name in names if draw.random() < 0.9]
     state, suppressions = state_of(records.values()), said_no(names, draw) if has_suppressions else None
+    audience = audience_of(people)
+    if draw.random() < 0.5:
+        audience, state = in_the_lake(folder, audience, "hashed_audience"), in_the_lake(folder, state, "acknowledged")
     ours, plain = (
-        changes(folder, audience_of(people, in_order=in_order), state, suppressions, wanted, late=late, refresh=refresh)
-        for in_order in (True, False)
+        changes(folder, asked, state, suppressions, wanted, late=late, refresh=refresh)
+        for asked in (audience, audience_of(people, in_order=False))
     )
     assert ours == plain
 

@@ -18,7 +18,7 @@ from segment_assets.delivery.verifying import MisfitError, Verified, Verifier
 from segment_assets.resources.lake import LocalLake
 from segment_assets.tables import TABLES
 from segment_assets_tests.delivery import test_following
-from segment_assets_tests.delivery.test_delivery import PAIR, Road, crowd
+from segment_assets_tests.delivery.road import PAIR, Road, crowd
 from segment_assets_tests.fakes import digest, marked
 
 LAKE = "lake"

@@ -25,6 +25,7 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations import connect
 from segment_assets.destinations.amazon_ads import CONTRACT
+from segment_assets.destinations.amazon_ads_datasets import MARKETPLACES
 from segment_assets_tests.conformance.vendors import Kept
 from segment_assets_tests.fakes import digest, marked
 
@@ -110,12 +111,33 @@ class TestSettings:
             {"amc_instance": INSTANCE, "shared_with": "dsp"},
             {"marketplace": "x\n"},
             {"id_retention": "yes"},
+            {"region": "us"},
             {"list": "x"},
         ],
     )
     def test_a_setting_that_there_is_not_is_refused_by_name(self, setting):
         with pytest.raises(PermanentError, match=next(iter(setting))):
             connect("amazon_ads", ACCOUNT, setting)
+
+    @pytest.mark.parametrize(
+        ("setting", "host"),
+        [
+            ({}, "advertising-api"),
+            ({"country": "MX"}, "advertising-api"),
+            ({"country": "gb"}, "advertising-api-eu"),
+            ({"country": "JP"}, "advertising-api-fe"),
+            ({"country": "JP", "region": "na"}, "advertising-api"),
+            ({"region": "eu"}, "advertising-api-eu"),
+        ],
+    )
+    def test_an_advertiser_is_asked_for_in_its_own_region(self, setting, host):
+        assert connect("amazon_ads", ACCOUNT, setting).contract.endpoint == f"https://{host}.amazon.com"
+
+    def test_every_country_with_a_marketplace_has_a_region(self):
+        """All but those of North America, which is where whoever says nothing is."""
+        addresses = {country: connect("amazon_ads", ACCOUNT, {"country": country}) for country in MARKETPLACES}
+        here = {country for country, one in addresses.items() if one.contract.endpoint == CONTRACT.endpoint}
+        assert here == {"BR", "CA", "MX", "US"}
 
     def test_an_instance_has_to_be_named_where_it_is_shared_with(self):
         with pytest.raises(PermanentError, match="amc_instance"):

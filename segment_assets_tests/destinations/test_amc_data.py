@@ -277,6 +277,7 @@ class TestUploads:
             ({"status": "SUCCESS", "metrics": {"OutputRowCount": 8}}, "success", 0, {}),
             ({"status": "SUCCESS", "metrics": {"OutputRowCount": 6.5}}, "success", 0, {}),
             ({"status": "SUCCESS", "metrics": {"OutputRowCount": True}}, "success", 0, {}),
+            ({"status": "SUCCESS", "metrics": {"OutputRowCount": 10**30}}, "success", 0, {}),
             ({"status": "SUCCESS", "metrics": {}}, "success", 0, {}),
             ({"status": "SUCCESS"}, "success", 0, {}),
         ],

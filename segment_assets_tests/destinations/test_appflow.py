@@ -149,6 +149,7 @@ class TestContract:
         [
             {"account": ""}, {"account": "a b"}, {"account": "a" * 257}, {"bucket": ""}, {"bucket": "Our"}, {"bucket": "ab"},
             {"bucket": "a" * 64}, {"bucket": "-ab"}, {"prefix": ""}, {"prefix": "/a"}, {"prefix": "a//b"}, {"prefix": "a b"},
+            {"prefix": "../other"}, {"prefix": "a/.b"}, {"prefix": "ä"},
         ],
     )  # fmt: skip
     def test_a_connection_has_a_profile_a_bucket_and_a_folder_of_their_forms(self, wrong):
@@ -298,6 +299,7 @@ class TestRuns:
             (run("Error", None), JobReport(JobState.FAILED, 0, {"Error": 1})),
             (run("Canceled", 3), JobReport(JobState.FAILED, 3, {"Canceled": 3})),
             (run(processed=True, failures=-1), JobReport(JobState.SUCCESS, 0, {})),
+            (run(processed=10**30, failures=10**30), JobReport(JobState.SUCCESS, 0, {})),
             (run(processed="5", failures=True), JobReport(JobState.SUCCESS, 0, {})),
             (run(executionResult=None), JobReport(JobState.SUCCESS, 0, {})),
             (run(executionResult={"errorInfo": "x"}), JobReport(JobState.SUCCESS, 0, {})),
@@ -351,7 +353,11 @@ class TestRuns:
         there = Canned(runs(run(failures=30)), listed(*(f"e-1/{n}" for n in range(25))), *files)
         assert SALESFORCE.ask_job(there, f"{FLOW}/e-1").rejected == {"A_B": 20, "put_failure": 10}
 
-    @pytest.mark.parametrize("refused", [[s3("AccessDenied", 403)], [listed("e-1/0"), s3("NoSuchKey", 404)]])
+    @pytest.mark.parametrize("refused", [
+        [s3("AccessDenied", 403)],
+        [listed("e-1/0"), s3("NoSuchKey", 404)],
+        [Response(200, {}, None, b"<Key>e-1/\xff</Key>"), s3("NoSuchKey", 404)],
+    ])  # fmt: skip
     def test_without_the_files_the_failures_are_counted_all_the_same(self, refused):
         report = SALESFORCE.ask_job(Canned(runs(run(failures=2)), *refused), f"{FLOW}/e-1")
         assert (report.state, report.rejected) == (JobState.PARTIAL_SUCCESS, {"put_failure": 2})

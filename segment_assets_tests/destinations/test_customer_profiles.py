@@ -208,7 +208,10 @@ RESULTS = {"UpdatedRecords": 5, "CreatedRecords": 2, "FailedRecords": 0}
         ({"Status": "SUCCEEDED", "ResultsSummary": RESULTS}, JobState.SUCCESS, 7, {}),
         ({"Status": "SUCCEEDED"}, JobState.SUCCESS, 0, {}),
         (
-            {"Status": "SUCCEEDED", "ResultsSummary": {"UpdatedRecords": True, "CreatedRecords": -1}},
+            {
+                "Status": "SUCCEEDED",
+                "ResultsSummary": {"UpdatedRecords": True, "CreatedRecords": -1, "FailedRecords": 10**30},
+            },
             JobState.SUCCESS,
             0,
             {},

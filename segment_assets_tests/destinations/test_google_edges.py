@@ -10,6 +10,7 @@ from segment_assets.destinations.google import CONTRACT, GoogleDataManager
 from segment_assets.destinations.google_answers import accepted
 from segment_assets_tests.destinations.google_kit import (
     GOOGLE,
+    PLACE,
     SPEC,
     STATED,
     Canned,
@@ -46,11 +47,24 @@ def test_an_account_has_a_type_and_a_manager_of_another_type_is_named_with_it():
 
 @pytest.mark.parametrize(
     ("account", "settings", "says"),
-    [("", {}, "account"), ("1", {"account_type": ""}, "account_type"), ("1", {"login_account_type": "X"}, "login")],
-)
+    [
+        ("", {}, "account"), ("1", {"account_type": ""}, "account_type"), ("1", {"login_account_type": "X"}, "login"),
+        # Its lists lose everybody in the EEA, and no answer tells.
+        ("1", {"account_type": "DISPLAY_VIDEO_PARTNER"}, "account_type"),
+        ("1", {"quota_project": "x y"}, "quota_project"), ("1", {"quota_project": "ab"}, "quota_project"),
+    ],
+)  # fmt: skip
 def test_an_account_without_a_number_or_a_type_is_refused(account, settings, says):
     with pytest.raises(PermanentError, match=says):
         GoogleDataManager.from_plan(account, settings, {})
+
+
+def test_every_call_names_the_project_whose_quota_a_person_s_credentials_use():
+    google = GoogleDataManager.from_plan("1", {"quota_project": "lumen-ads-1", "login_account": "2"}, STATED)
+    uploads = [google.request("7", operation, [person("a")], PLACE) for operation in (Operation.ADD, Operation.REMOVE)]
+    for request in (*uploads, google.job_request("j"), google.size_request("7")):
+        assert request.headers["x-goog-user-project"] == "lumen-ads-1"
+    assert "x-goog-user-project" not in GOOGLE.size_request("7").headers
 
 
 def test_a_list_without_an_id_has_it_in_its_name():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segment_assets.contracts import PermanentError
+from segment_assets.contracts import AudienceSpec, PermanentError
 from segment_assets.destinations import connect
 from segment_assets_tests.destinations.appflow_flows import flow_of, mapped, written
 
@@ -40,3 +40,14 @@ def test_whose_setting_is_wrong_is_told():
     for wrong in ({"object": "contacts"}, {"write": "insert"}):
         with pytest.raises(PermanentError, match=r"^hubspot\b"):
             connect("hubspot", "crm", {"bucket": "our-bucket", **wrong})
+
+
+def test_an_audience_whose_name_gives_no_property_is_not_made():
+    """All of these would share the property `segment_`."""
+    with pytest.raises(PermanentError, match="give the activation an audience_name"):
+        flow_of("hubspot", {}, AudienceSpec("\u9867\u5ba2", "0f" * 16, {}))
+
+
+def test_of_the_name_every_letter_and_digit_is_in_the_property_and_nothing_else():
+    body = flow_of("hubspot", {}, AudienceSpec("(Xmas, 24) XXL-box!", "0f" * 16, {}))
+    assert mapped(body)["is_member"] == "segment_xmas_24_xxl_box"

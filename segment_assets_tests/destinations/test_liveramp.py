@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from segment_assets.contracts import (
     AudienceSpec,
+    Encoding,
     MatchKey,
     Member,
     NeedsHumanError,
@@ -24,6 +25,7 @@ from segment_assets.contracts import (
     PermanentError,
     Response,
     SegmentAssetsError,
+    Sent,
     Session,
     Step,
     TransientError,
@@ -71,9 +73,7 @@ def refused(status: int, code: str = "", headers: dict | None = None) -> Respons
 
 def test_the_contract_says_what_is_not_in_the_kit():
     assert CONTRACT.pattern is Pattern.FILE
-    assert {key: (sent.field, sent.form) for key, sent in CONTRACT.match_keys.items()} == {
-        MatchKey.EMAIL: ("email1_SHA-256", "email_spaceless")
-    }
+    assert CONTRACT.match_keys == {MatchKey.EMAIL: Sent("email1_SHA-256", "email_spaceless", Encoding.SHA256_HEX)}
     assert (CONTRACT.match_groups, CONTRACT.identifying) == (((MatchKey.EMAIL,),), (MatchKey.EMAIL,))
     assert (CONTRACT.workflow, CONTRACT.follow, CONTRACT.verified_by) == (None, None, VerifiedBy.FACTS_ONLY)
     assert CONTRACT.endpoint == "https://s3.us-east-1.amazonaws.com"

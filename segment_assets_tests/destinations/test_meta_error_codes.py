@@ -28,13 +28,13 @@ ONLY = Session(token=1, sequence=1, last=True, members_in_total=1, received_befo
 
 # Error reference and Custom Audience Users reference, with the class that the references give each code.
 THROTTLED = [(4, 0), (17, 2446079), (32, 0), (613, 1487742), (80003, 2446079), (80004, 0)]
-SERVICE = [(1, 0), (2, 0), (341, 0), (368, 0), (2650, 1870145)]
+SERVICE = [(1, 0), (2, 0), (341, 0), (368, 0), (5000, 0), (21009, 0), (2650, 1870145)]
 FOR_A_PERSON = [
     (190, 0), (190, 460), (190, 463), (102, 0),
-    (10, 0), (200, 0), (200, 1870050), (200, 1870090), (294, 0), (270, 0), (100, 33), (100, 1713230),
+    (10, 0), (200, 0), (200, 1870050), (200, 1870090), (294, 0), (270, 0), (100, 33), (100, 1713230), (100, 1487366), (100, 1487301),
 ]  # fmt: skip
 REFUSED = [
-    (105, 0), (194, 0), (1713098, 0), (100, 1487366), (100, 1487301), (2635, 0),
+    (105, 0), (194, 0), (1713098, 0), (2635, 0),
     (2650, 1870147), (2650, 1870148), (2650, 1870158), (2650, 1870159), (2650, 1870144), (999_999, 0),
 ]  # fmt: skip
 
@@ -79,6 +79,25 @@ def test_a_transient_code_is_transient_for_us_also_where_the_flag_is_missing(cod
     body = error_body(code, subcode, transient=False)
     assert sdks_reading(body).api_transient_error() is False
     assert isinstance(our_reading(body), TransientError)
+
+
+@pytest.mark.parametrize("field", ["code", "error_subcode"])
+def test_a_code_that_could_be_a_telephone_number_is_not_repeated(field):
+    said = our_reading({"error": {"message": "words", "code": 100, field: 491701234567}})
+    assert "491701234567" not in f"{said} {said.code}"
+
+
+@pytest.mark.parametrize(
+    ("subcode", "words"),
+    [
+        (1487366, "was deleted"),
+        (1487301, "not shared with this account"),
+        (33, "gone, or hidden"),
+        (1713230, "flagged"),
+    ],
+)
+def test_what_is_wrong_with_the_audience_itself_is_told_apart(subcode, words):
+    assert words in str(our_reading(error_body(100, subcode, transient=False)))
 
 
 @given(st.integers(10_000_000, 99_999_999), st.booleans())

@@ -312,7 +312,7 @@ class TestSizes:
         report = PINTEREST.read_size(told({"type": "audience", "status": status, "size": 0}))
         assert report == SizeReport(state, 0, 0, status if state is not SizeState.UNKNOWN else "")
 
-    @pytest.mark.parametrize("size", [None, -1, "7", True, 1.5])
+    @pytest.mark.parametrize("size", [None, -1, "7", True, 1.5, 10**30])
     def test_a_size_that_is_none_is_not_told(self, size):
         report = PINTEREST.read_size(told({"type": "audience", "status": "READY", "size": size}))
         assert (report.state, report.lower, report.upper) == (SizeState.READY, None, None)

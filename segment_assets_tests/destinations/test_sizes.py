@@ -44,9 +44,13 @@ def test_bounds_below_zero_are_no_size():
 def test_google_s_list_is_as_large_as_its_networks_say_and_closed_when_it_is_closed():
     sizes = {"displayNetworkMembersCount": "1200", "searchNetworkMembersCount": "1300", "gmailMembersCount": "0"}
     listed = {"membershipStatus": "OPEN", "sizeInfo": sizes}
-    assert google_size.size_report(listed) == SizeReport(SizeState.READY, 1200, 1300, "OPEN")
-    assert google_size.size_report({**listed, "membershipStatus": "CLOSED"}).state is SizeState.CLOSED
-    assert google_size.size_report({"membershipStatus": "OPEN"}) == SizeReport(SizeState.UNKNOWN, None, None, "OPEN")
+    assert google_size.size_report(listed, 1_000) == SizeReport(SizeState.READY, 1200, 1300, "OPEN")
+    small = google_size.size_report({**listed, "sizeInfo": {"displayNetworkMembersCount": "999"}}, 1_000)
+    assert (small.state, small.upper) == (SizeState.TOO_SMALL, 999)
+    assert google_size.size_report({**listed, "membershipStatus": "CLOSED"}, 1_000).state is SizeState.CLOSED
+    assert google_size.size_report({"membershipStatus": "OPEN"}, 1_000) == SizeReport(
+        SizeState.UNKNOWN, None, None, "OPEN"
+    )
 
 
 def linkedin(status: object, size: object, name: str = "LINKEDIN") -> SizeReport:
@@ -76,6 +80,6 @@ def test_linkedin_s_segment_is_ready_with_a_number_of_its_own_destination_only(s
 @given(ANYTHING, ANYTHING, ANYTHING, ANYTHING)
 def test_an_answer_of_any_shape_is_read_and_never_taken_for_ready(one, two, three, four):
     assert meta(one, two, three, four).state is not SizeState.READY
-    google_size.size_report({"membershipStatus": one, "sizeInfo": two})
+    google_size.size_report({"membershipStatus": one, "sizeInfo": two}, 1_000)
     linkedin_size.size_report({"destinations": one}, 300)
     assert linkedin(two, three).state is not SizeState.READY

@@ -118,6 +118,16 @@ def test_a_record_that_does_more_with_a_digest_than_write_it_is_made_one_by_one(
         assert list(rows) == [record(member) for member in one_by_one(batch)]
 
 
+def test_a_record_that_leaves_out_what_it_has_said_is_made_one_by_one_though_the_first_member_repeats_nothing():
+    two = [("a", "b"), ("c", "c"), ("d", "e")]
+    batch = batch_of([{"email": digest(one), "phone_digits": digest(other)} for one, other in two])
+
+    def record(member):
+        return list(dict.fromkeys(cell.hex() for cell in member.keys.values()))
+
+    assert list(json_records(Members(batch), record)) == [record(member) for member in one_by_one(batch)]
+
+
 def test_people_of_many_kinds_are_looked_at_one_by_one():
     batch = batch_of([{"email": digest(str(n)), "country_code": f"{n}"} for n in range(100)])
 
@@ -155,3 +165,9 @@ def test_of_people_who_share_an_identifier_the_first_is_kept_in_the_order_of_the
 def test_nobody_makes_an_empty_list():
     nobody = Members(batch_of([]))
     assert (list(json_records(nobody, lambda member: member)), joined_texts(nobody, str)) == ([], "")
+
+
+def test_a_number_that_json_has_not_is_never_written():
+    members = Members(batch_of([{"email": digest("a")}]))
+    with pytest.raises(ValueError, match="JSON"):
+        json_records(members, lambda member: [member.keys["email"].hex(), float("nan")])

@@ -122,6 +122,30 @@ def test_of_two_lists_the_second_waits_until_the_first_has_been_worked_on(made):
     assert house.held() == set()
 
 
+def test_a_list_that_broke_off_is_followed_by_no_other_file_until_it_has_been_worked_on(made):
+    def cut(call: Any, answer: httpx.Response) -> httpx.Response:
+        if call.method == "PUT":
+            raise httpx.ReadTimeout("nobody knows")
+        return answer
+
+    def modes() -> list[str]:
+        return [json.loads(call.body)["MergeMode"] for call in house.line.calls if b"MergeMode" in call.body]
+
+    house = made()
+    house.wants(range(PEOPLE))
+    house.line.after = cut
+    with pytest.raises(TransientError):
+        house.run()
+    house.line.after = lambda call, answer: answer
+    sent = modes()
+    assert set(sent) == {"Replace"}
+    assert "UTC" in later(house, 5.9).held_until
+    assert modes() == sent
+    assert not later(house, 0.2).held_until
+    assert len(modes()) > len(sent)
+    house.holds_exactly(range(PEOPLE))
+
+
 def test_few_people_who_are_added_are_in_a_file_of_as_many_rows_as_one_must_have(made):
     house = made(mode=Mode.ADD_ONLY, switches={})
     house.wants(range(2))

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 
+from segment_assets_tests.mutation.groups import groups
 from segment_assets_tests.mutation.trying import preload, tried, unbroken
 
 NAMED_SURVIVORS = 200
@@ -36,39 +37,40 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m segment_assets_tests.mutation", description=__doc__)
-    parser.add_argument("destination", nargs="*", help="without any: all of the registry")
+    parser.add_argument("destination", nargs="*", help="without any: all, and what they share")
     parser.add_argument("--seconds", type=float, default=10_800, help="after which no new mutant is tried")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="mutants whose name holds this")
     parser.add_argument("--every", type=int, default=1, help="each nth mutant only, for a quick look")
     parser.add_argument("--verbose", action="store_true", help="a line for each mutant")
     arguments = parser.parse_args()
-    arguments.destination = arguments.destination or _asked_of_the_package("destinations", [])
+    known = list(groups())
+    unknown = sorted(set(arguments.destination) - set(known))
+    if unknown:
+        parser.error(f"nothing is called {', '.join(unknown)}; there are {', '.join(known)}")
+    arguments.destination = arguments.destination or known
     return arguments
 
 
-def _asked_of_the_package(what: str, names: list[str]) -> list:
+def _asked_of_the_package(names: list[str]) -> list:
     """Our package is never loaded in this process, whose forks load it broken: another one is asked."""
     import multiprocessing
 
     with multiprocessing.get_context("fork").Pool(1) as pool:
-        return pool.apply(_from_package, (what, names))
+        return pool.apply(_from_package, (names,))
 
 
-def _from_package(what: str, names: list[str]) -> list:
-    from segment_assets.destinations import registry
+def _from_package(names: list[str]) -> list:
     from segment_assets.identity import NORMAL_FORMS
     from segment_assets.tables import HASHED_AUDIENCE
     from segment_assets_tests.mutation import mutants
 
-    if what == "destinations":
-        return list(registry())
     forms = [name for name in HASHED_AUDIENCE.column_names() if name in NORMAL_FORMS]
     return [mutant for name in names for mutant in mutants.of(name, forms)]
 
 
 def _mutants(arguments: argparse.Namespace) -> list:
-    every = _asked_of_the_package("mutants", arguments.destination)
+    every = _asked_of_the_package(arguments.destination)
     return [mutant for mutant in every if arguments.only in mutant.name][:: arguments.every]
 
 

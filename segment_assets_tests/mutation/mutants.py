@@ -2,6 +2,9 @@
 
 Belongs here: names of fields, paths and headers, words of enumerations, numbers, normal forms, status codes, comparisons.
 Not here: sentences for people (anything with a blank in it), docstrings, types, what `verified_by` says.
+
+What a contract declares of its match keys is broken in the contract itself, behind the line that makes it: the
+declarations are shared, and which of them a connector takes is computed.
 """
 
 from __future__ import annotations
@@ -9,18 +12,18 @@ from __future__ import annotations
 import ast
 import copy
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import segment_assets
+from segment_assets.contracts import Encoding
 from segment_assets.destinations import registry
+from segment_assets_tests.mutation.groups import PACKAGE, contract_of, groups, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-DESTINATIONS = Path(segment_assets.__file__).parent / "destinations"
+    from segment_assets.contracts import Sent
+
 _ABOUT_US = frozenset({"verified_by", "verified_with", "version", "evidence", "source", "notes"})
-_ROUTE_PARTS = ("match_keys", "groups", "identifying")
 # One of the same kind that means something else.
 _OTHER_ENUM = {
     "ADD": "REMOVE", "REMOVE": "ADD", "SHA256_HEX": "PLAIN", "PLAIN": "SHA256_HEX", "SHA256_BASE64": "SHA256_HEX",
@@ -60,53 +63,67 @@ class Mutant:
         return f"{module}.{self.place}: {self.kind} {self.was} -> {self.now}"
 
 
-def of(destination: str, forms: list[str]) -> list[Mutant]:
-    """All mutants of a destination. `forms` are the columns of hashed_audience that another one is taken from."""
-    found: list[Mutant] = []
-    # amc_data is a destination of its own, and no part of amc.
-    others = tuple(name for name in registry() if name.startswith(f"{destination}_"))
-    for file in sorted(DESTINATIONS.glob(f"{destination}*.py")):
-        is_own = file.stem == destination or file.stem.startswith(f"{destination}_")
-        if is_own and not (others and file.stem.startswith(others)):
-            tree = ast.parse(file.read_text("utf-8"))
-            found += _mutants(destination, f"segment_assets.destinations.{file.stem}", tree, [tree], forms)
-    for file in sorted((DESTINATIONS / "match_keys").glob("*.py")):
-        tree = ast.parse(file.read_text("utf-8"))
-        module = f"segment_assets.destinations.match_keys.{file.stem}"
-        found += _mutants(destination, module, tree, list(_declared(tree, destination)), forms)
-    return found
+def of(group: str, forms: list[str]) -> Iterator[Mutant]:
+    """All mutants of a destination, or of what destinations share (see `groups`). `forms` are the columns of
+    hashed_audience that another one is taken from.
+    """
+    for stem in groups()[group]:
+        yield from of_module(group, stem, forms)
+    if group in registry():
+        yield from of_match_keys(group, forms)
 
 
-def _declared(tree: ast.Module, destination: str) -> Iterator[ast.AST]:
-    """What a platform's first route sends, which is the connector's."""
-    for node in tree.body:
-        call = node.value if isinstance(node, ast.Assign) else None
-        if not isinstance(call, ast.Call) or getattr(call.func, "id", "") != "Platform":
+def of_module(group: str, stem: str, forms: list[str]) -> Iterator[Mutant]:
+    """Those of one module of a group."""
+    tree = ast.parse(source_of(stem))
+    places, left_out = _places(tree), _left_out(tree)
+    for node in ast.walk(tree):
+        if id(node) in left_out:
             continue
-        name, routes = call.args
-        if isinstance(name, ast.Constant) and name.value == destination and isinstance(routes, ast.Dict):
-            route = routes.values[0]
-            assert isinstance(route, ast.Call)
-            yield from (part.value for part in route.keywords if part.arg in _ROUTE_PARTS)
+        for kind, was, now, change in _changes(node, forms):
+            restore = copy.copy(node.__dict__)
+            change()
+            source = ast.unparse(tree)
+            node.__dict__.clear()
+            node.__dict__.update(restore)
+            place, line = places.get(id(node), ""), getattr(node, "lineno", 0)
+            yield Mutant(group, f"{PACKAGE}.{stem}", place, line, kind, was, now, source)
 
 
-def _mutants(
-    destination: str, module: str, tree: ast.Module, parts: list[ast.AST], forms: list[str]
-) -> Iterator[Mutant]:
-    places = _places(tree)
-    for part in parts:
-        left_out = _left_out(part)
-        for node in ast.walk(part):
-            if id(node) in left_out:
-                continue
-            for kind, was, now, change in _changes(node, forms):
-                restore = copy.copy(node.__dict__)
-                change()
-                source = ast.unparse(tree)
-                node.__dict__.clear()
-                node.__dict__.update(restore)
-                place, line = places.get(id(node), ""), getattr(node, "lineno", 0)
-                yield Mutant(destination, module, place, line, kind, was, now, source)
+# Behind the line that makes the contract.
+_CHANGED_KEY = """
+def _broken(key, part, now):
+    import dataclasses
+    from segment_assets.contracts import Encoding, MatchKey
+    every = dict(CONTRACT.match_keys)
+    now = Encoding(now) if part == "encoding" else now
+    every[MatchKey(key)] = dataclasses.replace(every[MatchKey(key)], **{{part: now}})
+    return dataclasses.replace(CONTRACT, match_keys=every)
+CONTRACT = _broken({key!r}, {part!r}, {now!r})
+"""
+
+
+def of_match_keys(destination: str, forms: list[str]) -> Iterator[Mutant]:
+    """Each key of a contract with another field, another form, another encoding."""
+    text = source_of(destination)
+    made = contract_of(ast.parse(text))
+    assert made.end_lineno is not None
+    lines = text.split("\n")
+    before, behind = lines[: made.end_lineno], lines[made.end_lineno :]
+    for key, sent in registry()[destination].match_keys.items():
+        for part, was, now in _other(sent, forms):
+            changed = _CHANGED_KEY.format(key=key.value, part=part, now=now)
+            place, source = f"CONTRACT.{key.value}", "\n".join((*before, changed, *behind))
+            yield Mutant(
+                destination, f"{PACKAGE}.{destination}", place, made.lineno, part, repr(was), repr(now), source
+            )
+
+
+def _other(sent: Sent, forms: list[str]) -> Iterator[tuple[str, str, str]]:
+    yield "field", sent.field, f"{sent.field}x"
+    yield "form", sent.form, forms[(forms.index(sent.form) + 1) % len(forms)]
+    other = Encoding.SHA256_HEX if sent.encoding is Encoding.PLAIN else Encoding.PLAIN
+    yield "encoding", sent.encoding.value, other.value
 
 
 def _places(tree: ast.Module) -> dict[int, str]:

@@ -28,29 +28,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from segment_assets_tests.mutation.groups import ROOT, tests_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import CodeType
 
     from segment_assets_tests.mutation.mutants import Mutant
 
-ROOT = Path(__file__).parents[2]
-TESTS = ROOT / "segment_assets_tests"
 SECONDS_EACH = 90
 GREEN, RED, NONE_SELECTED = 0, 1, 5
 _NEVER: Mapping[str, float] = types.MappingProxyType({})
-
-
-def tests_of(destination: str) -> list[list[str]]:
-    """Arguments of pytest for each round: the destination's own files by convention (test_<destination>*.py), then
-    what tests all destinations and costs more. What proves the sandbox only is left out.
-    """
-    named = [
-        file for folder in ("destinations", "conformance") for file in (TESTS / folder).glob(f"test_{destination}*.py")
-    ]
-    own = [str(file) for file in sorted(named) if not file.stem.endswith(("_sandbox", "_road"))]
-    sizes, kit = str(TESTS / "destinations" / "test_sizes.py"), str(TESTS / "conformance" / "kit")
-    return [[*own, sizes], ["-k", destination, kit]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,6 +201,8 @@ def unbroken(destination: str) -> tuple[list[str], list[str], dict[str, float]]:
     """A run of a destination's tests with nothing broken: the libraries that they load, the tests that are red, and what
     each test took.
     """
+    # Looked up before the forks, which would each do it again.
+    tests_of(destination)
     read, write = os.pipe()
 
     def work() -> int:

@@ -27,6 +27,7 @@ class Watched:
         self.cursor: str | None = None
         self.now = 1_000_000.0
         self.keys: list[str | None] = []
+        self.selections: list[Any] = []
 
     def contribute(self) -> None:
         for table in (CUSTOMERS, OPT_OUTS):
@@ -38,6 +39,7 @@ class Watched:
         result = sensors.look_at_accounts(self.instance, self.cursor, self.accounts, now=lambda: self.now, **clock)
         self.cursor = result.cursor
         self.keys += [request.run_key for request in result.run_requests]
+        self.selections = [request.asset_selection for request in result.run_requests]
         return len(result.run_requests)
 
     def versions(self) -> dict[str, str]:
@@ -110,6 +112,24 @@ def test_a_table_that_is_gone_is_asked_for_so_that_its_run_says_so(watched: Watc
     (file,) = (watched.home / "accounts" / "a" / "opt_outs").iterdir()
     file.unlink()
     assert watched.tick() == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "made"),
+    [(OPT_OUTS.name, {"customers", "erasures", "suppressions"}), (CUSTOMERS.name, {"opt_outs", "suppressions"})],
+)
+def test_a_file_that_cannot_be_read_starts_a_run_without_the_steps_that_would_keep_it_from_hearing(
+    watched: Watched, table: str, made: set[str]
+):
+    watched.contribute()
+    watched.read()
+    assert watched.tick() == 0
+    (watched.home / "accounts" / "a" / table / "part-00001.parquet").write_bytes(b"PAR1 of a writer that was killed")
+    assert [watched.tick() for _ in range(2)] == [1, 0]
+    watched.now += 61
+    assert watched.tick() == 1, "it is told again and again"
+    [selection] = watched.selections
+    assert {key.path[-1] for key in selection} == made
 
 
 def test_a_file_written_again_with_the_same_content_is_nothing_new(watched: Watched):

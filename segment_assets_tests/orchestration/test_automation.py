@@ -12,7 +12,7 @@ import pytest
 
 from segment_assets.automation import ON_NEW_VERSIONS, UNTIL_IT_IS_MADE
 from segment_assets.partitions import sync
-from segment_assets.road import QUIET
+from segment_assets.road import QUIET, open_instance
 from segment_assets_tests.orchestration import local_world
 from segment_assets_tests.orchestration.local_world import (
     CLEAN_ROOM_MEMBERS,
@@ -96,7 +96,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> LocalWorld:
 def by_hand(world: LocalWorld, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ticked]:
     """Everything made once, as by hand, and the daemons started after it: the folder of an instance that is closed."""
     folder = tmp_path_factory.mktemp("by_hand")
-    with in_folder(folder) as instance:
+    with open_instance(folder) as instance:
         made = Ticked(world.definitions(), instance)
         sync(instance, world.plan, [NEWSLETTER, HELD])
         graph = made.definitions.resolve_asset_graph()
@@ -112,16 +112,12 @@ def by_hand(world: LocalWorld, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return folder, made
 
 
-def in_folder(folder: Path) -> dg.DagsterInstance:
-    return dg.DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}})
-
-
 @pytest.fixture
 def ticked(by_hand: tuple[Path, Ticked], tmp_path: Path) -> Iterator[Ticked]:
     """A copy, to be changed."""
     folder, made = by_hand
     shutil.copytree(folder, tmp_path / "instance")
-    with in_folder(tmp_path / "instance") as instance:
+    with open_instance(tmp_path / "instance") as instance:
         yield dataclasses.replace(made, instance=instance)
 
 

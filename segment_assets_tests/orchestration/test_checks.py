@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from segment_assets.audience import ColumnTally
 from segment_assets.checks import AUDIENCE_CHECK_DEFINITIONS, AUDIENCE_CHECKS, HASHED, members_before
 from segment_assets.contracts import ColumnState
 from segment_assets.definitions import build_definitions
+from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.deployment import Deployment, Kind
 from segment_assets.destinations.meta import CONTRACT
 from segment_assets.partitions import SEGMENTS, sync
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = 120
+DAY = 86_400
 Rows = list[dict[str, Any]]
 
 
@@ -278,3 +281,25 @@ def test_whoever_stays_for_as_long_as_the_accounts_settings_say_is_sent_again_by
         newest = lake.current("deliveries", lake.partitions("deliveries")[-1])
         (row,) = lake.dataset(newest).to_table().to_pylist()
         assert (row["adds"], row["refreshed"]) == (adds, refreshed)
+
+
+def test_in_an_adopted_audience_people_stay_for_as_long_as_the_plan_says(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    def on_snapchat(document: dict[str, Any]) -> None:
+        document["accounts"][ACCOUNT] |= {"destination": "snapchat", "settings": {}}
+        said = {"statements": {"source_type": "FIRST_PARTY"}, "adopt": "778", "adopted_expiry_days": 30}
+        document["activations"] = [document["activations"][-1] | said]
+
+    file = write_plan(tmp_path / "plan.yaml", on_snapchat)
+    deployment, plan, rows = Deployment(Kind.LOCAL, tmp_path / "home", file), load_plan(file), people()
+    lake = LocalLake(tmp_path / "home" / "lake")
+    sync(instance, plan, [])
+    fakes.publish_suppressions(lake, [])
+    fakes.publish_audience(lake, NEWSLETTER, rows, counts(rows))
+    account = FakeAccount(fakes.FakePlatform())
+    road = Road(deployment, instance, build_definitions(deployment, {f"account_{ACCOUNT}": account}))
+    assert road.run(["activation", "snapchat", ACCOUNT], partition=NEWSLETTER).success
+    last = AudienceLedger(lake, Pair(plan.tenant, "snapchat", "1001", NEWSLETTER), time.time).last()
+    assert last is not None
+    assert 20 * DAY < last.header["refresh_due"] - time.time() < 30 * DAY

@@ -93,6 +93,7 @@ def test_every_account_has_an_asset_with_a_pool_a_retry_policy_and_partitions_of
     planned = {activation_key(name, account) for name, account in load_plan().accounts.items()}
     assert {asset.key for asset in activations} == planned
     assert len({asset.op.pool for asset in activations}) == len(activations)
+    assert all("/".join(asset.key.path[1:]) in asset.descriptions_by_key[asset.key] for asset in activations)
     assert len({asset.partitions_def.name for asset in activations}) == len(activations)
     for asset in activations:
         assert asset.op.pool

@@ -26,9 +26,17 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return load_plan(write_plan(tmp_path_factory.mktemp("plan") / "plan.yaml"))
 
 
+class Whole(LocalLanding):
+    """Where files appear whole, as in S3."""
+
+    @property
+    def appears_whole(self) -> bool:
+        return True
+
+
 @pytest.fixture
 def landing(tmp_path: Path) -> LocalLanding:
-    return LocalLanding(tmp_path / "landing")
+    return Whole(tmp_path / "landing")
 
 
 def land(landing: LocalLanding, segment: str, text: str = "email\na@example.com\n", name: str = "list.csv") -> None:
@@ -100,7 +108,7 @@ def test_a_changed_folder_is_asked_for_again_and_under_another_run_key(asked: As
     assert first[0].run_key != second[0].run_key
 
 
-@pytest.mark.parametrize("name", [".list.csv", "list.csv.tmp", "list.csv.part"])
+@pytest.mark.parametrize("name", [".list.csv", "list.csv.tmp", "list.csv.part", "list.csv.filepart", "l.CRDOWNLOAD"])
 def test_a_file_that_is_still_being_copied_is_not_asked_for(asked: Asked, landing: LocalLanding, name: str) -> None:
     land(landing, "a", name=name)
     assert asked.tick() == []
@@ -112,7 +120,7 @@ def test_a_tick_that_dies_half_way_loses_nothing(
     for segment in ("a", "b", "c"):
         land(landing, segment)
 
-    class Dying(LocalLanding):
+    class Dying(Whole):
         def version(self, segment: str) -> str:
             if segment == "b":
                 raise OSError("the disk is away")
@@ -173,7 +181,7 @@ def test_where_events_tell_a_folder_whose_run_failed_is_asked_for_again_at_the_n
 ) -> None:
     done: list[int] = []
 
-    class Told(LocalLanding):
+    class Told(Whole):
         def changed(self) -> Changed:
             return Changed(frozenset({"b"} if not done else ()), lambda: done.append(1))
 
@@ -231,3 +239,29 @@ def test_a_pair_that_leaves_the_plan_leaves_the_partitions_and_its_segment_stays
     assert [(type(one), one.partitions_def_name, one.partition_keys) for one in asked] == [
         (dg.DeleteDynamicPartitionsRequest, f"activated_{ACCOUNT}", [NEWSLETTER])
     ]
+
+
+def test_a_file_that_is_still_being_written_is_not_read_before_two_ticks_find_the_same(
+    instance: dg.DagsterInstance, plan: Plan, tmp_path: Path
+) -> None:
+    """Its last line was cut: half an address is an address of somebody else."""
+    landing = LocalLanding(tmp_path / "landing")
+    asked = Asked(instance, plan, landing)
+    land(landing, "a", "email\np500@exa")
+    assert asked.tick() == []
+    land(landing, "a", "email\np500@example.com\np501@exam")
+    assert asked.tick() == []
+    assert asked.tick() == ["a"]
+    assert asked.tick() == []
+    read_by_hand(instance, landing, "a")
+    land(landing, "a", "email\n")
+    assert (asked.tick(), asked.tick()) == ([], ["a"])
+
+
+def test_a_folder_with_folders_alone_is_asked_for_so_that_somebody_hears_of_it(
+    asked: Asked, landing: LocalLanding
+) -> None:
+    land(landing, "a", name="dt=2026-11-23/part-0.csv")
+    assert asked.tick() == ["a"]
+    land(landing, "a", name="dt=2026-11-30/part-0.csv")
+    assert asked.tick() == ["a"]

@@ -22,13 +22,15 @@ SHIPPED_DOCUMENT = yaml.safe_load(SHIPPED)
 
 
 def told(file: Path) -> list[str]:
-    """The lines with which the command line refuses a plan."""
+    """The lines with which the command line refuses a plan, each without the folder that it names the file in."""
     done = CliRunner().invoke(main, ["plan", "check", str(file)])
     assert done.exit_code == 1
     assert isinstance(done.exception, SystemExit), "only an exit, not an error that a person would see as a trace"
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
-    return done.stderr.removeprefix("segment-assets: ").splitlines()
+    lines = done.stderr.removeprefix("segment-assets: ").splitlines()
+    assert all(line.startswith(f"{file.parent}/") for line in lines)
+    return [line.removeprefix(f"{file.parent}/") for line in lines]
 
 
 def line_of(text: str, needle: str, *, after: str = "") -> int:
@@ -54,6 +56,10 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
     "an experiment that is not there": (
         lambda text: text.replace("experiment: autumn_holdout", "experiment: spring_holdout", 1),
         "experiment: spring_holdout", "segments:", "'spring_holdout' is not in the plan; add it or correct the name",
+    ),
+    "two experiments that would hold out the same people": (
+        lambda text: text.replace("\nsegments:\n", "  spring:\n    salt: autumn-2026\n    share: 0.10\n\nsegments:\n", 1),
+        "salt: autumn-2026", "spring:", "it is that of autumn_holdout, so both would hold out the same people",
     ),
     "a destination that is not there": (
         lambda text: text.replace("destination: meta", "destination: metta", 1),
@@ -84,7 +90,7 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
         "headers:", "", "forename: not among our columns",
     ),
     "a limit out of range": (
-        lambda text: text.replace("    share: 0.10", "    share: 1.10", 1), "share: 1.10", "", "less than or equal to 1",
+        lambda text: text.replace("    share: 0.10", "    share: 1.10", 1), "share: 1.10", "", "less than 1",
     ),
     "terms that nobody has accepted yet": (
         lambda text: text.replace("terms_accepted_on: 2026-09-14", "terms_accepted_on: 2999-09-14", 1),
@@ -266,6 +272,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("text", "what"), [("", "holds nothing"), ("- tenant: a\n", "is no mapping of keys")])
+def test_a_file_without_keys_is_told_what_a_plan_begins_with(text: str, what: str, tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert told(file) == [
+        f"ours.yaml, line 1: plan: the file {what}; begin with `tenant:`, as the plan that ships does"
+    ]
+
+
+def test_a_segment_that_is_mistyped_where_it_is_declared_is_one_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    text = SHIPPED.replace("  newsletter_subscribers:\n", "  newsleter_subscribers:\n", 1)
+    file.write_text(text, encoding="utf-8")
+    (line,) = told(file)
+    uses = sum(one["segment"] == "newsletter_subscribers" for one in SHIPPED_DOCUMENT["activations"])
+    assert line.startswith(f"ours.yaml, line {line_of(text, 'newsletter_subscribers', after='activations:')}: ")
+    assert f"there is 'newsleter_subscribers') (as in {uses - 1} more activations)" in line
+
+
 def test_a_folder_is_no_plan(tmp_path: Path) -> None:
     assert "cannot be read" in told(tmp_path)[0]
 
@@ -313,4 +338,4 @@ def test_whatever_a_part_of_the_plan_is_it_is_read_or_refused(tmp_path_factory, 
         load_plan(file)
     except PlanError as refusal:
         refusals = str(refusal).split("\n")
-    assert all(line.startswith("ours.yaml, line ") for line in refusals)
+    assert all(line.startswith(f"{file}, line ") for line in refusals)

@@ -181,10 +181,15 @@ def test_what_is_printed_below_python_is_collected_too() -> None:
     assert said == ["one\ntwo"]
 
 
+def printed(world: LocalWorld) -> list[str]:
+    """What runs have printed, which the UI shows."""
+    logs = (path for path in (world.home / "dagster" / "storage").rglob("*") if path.is_file())
+    return [path.read_text(errors="replace") for path in logs]
+
+
 def test_no_log_of_what_the_code_prints_tells_anything(walked: Walked, everybody: Identifiers) -> None:
-    logs = [path for path in (walked.world.home / "dagster" / "storage").rglob("*") if path.is_file()]
-    assert logs
-    assert told_by_any(everybody, (path.read_text(errors="replace") for path in logs)) == set()
+    assert printed(walked.world)
+    assert told_by_any(everybody, printed(walked.world)) == set()
     assert everybody.told_by(walked.said) == set()
 
 
@@ -229,7 +234,8 @@ def test_what_a_failing_road_says_tells_nothing(
     assert [outcome.success for outcome in outcomes] == [False, False, False]
     said = capfd.readouterr()
     problems = [problem for outcome in outcomes for problem in outcome.problems]
-    assert told_by_any(everybody, [said.out, said.err, *problems, *(text for _, text in events(copied))]) == set()
+    told = [said.out, said.err, *printed(copied), *problems, *(text for _, text in events(copied))]
+    assert told_by_any(everybody, told) == set()
 
 
 RESOURCE = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -36,17 +37,28 @@ class Tables:
         self.instance, self.folder, self.plan = instance, folder, load_plan(None)
         self.accounts, self.lake = LocalAccountTables(folder / "accounts"), LocalLake(folder / "lake")
 
-    def file(self, name: str) -> Path:
-        return self.folder / "accounts" / "a" / name / "part-00000.parquet"
+    def file(self, name: str, part: int = 0) -> Path:
+        return self.folder / "accounts" / "a" / name / f"part-0000{part}.parquet"
 
-    def opt_out(self, emails: Iterable[str]) -> None:
+    def opt_out(self, emails: Iterable[str], part: int = 0) -> None:
         at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
         rows = [{"opt_out_id": e, "email_address": e, "opted_out_at": at, "source": "web"} for e in emails]
-        self.write(OPT_OUTS.name, pa.Table.from_pylist(rows, OPT_OUTS.arrow_schema()))
+        self.write(OPT_OUTS.name, pa.Table.from_pylist(rows, OPT_OUTS.arrow_schema()), part)
 
-    def write(self, name: str, rows: pa.Table) -> None:
-        self.file(name).parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(rows, self.file(name))
+    def write(self, name: str, rows: pa.Table, part: int = 0) -> None:
+        self.file(name, part).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(rows, self.file(name, part))
+
+    def cut(self, name: str, part: int) -> None:
+        """The file of a writer that was killed."""
+        self.file(name, part).write_bytes(self.file(name, part).read_bytes()[:-6])
+
+    def damage(self, name: str, part: int) -> None:
+        """Its columns are told as before, and no row of it can be read."""
+        raw = bytearray(self.file(name, part).read_bytes())
+        columns_end = len(raw) - 8 - int.from_bytes(raw[-8:-4], "little")
+        raw[4:columns_end] = b"\xff" * (columns_end - 4)
+        self.file(name, part).write_bytes(raw)
 
     def renames(self, name: str, column: str) -> None:
         rows = pq.read_table(self.file(name))
@@ -123,10 +135,35 @@ def test_as_many_opt_outs_of_other_people_are_refused_too(tables: Tables):
     assert tables.named() == before | {fakes.digest(NEW)}
 
 
+def test_new_phones_and_devices_of_customers_take_nobodys_no_back_and_a_later_fall_is_still_found(tables: Tables):
+    def customers(kept: int) -> None:
+        whole = dict.fromkeys(CUSTOMERS.arrow_schema().names) | {
+            "country": "US",
+            "date_created": dt.datetime.now(dt.UTC),
+        }
+        rows = [
+            whole
+            | {"customer_id": str(n), "email_address": email, "phone_number": f"+1212555{n + (n < kept) * 100:04}"}
+            | {"mobile_ad_id": str(uuid.UUID(int=n + (n < kept) * 100))}
+            for n, email in enumerate(PEOPLE)
+        ]
+        tables.write(CUSTOMERS.name, pa.Table.from_pylist(rows, CUSTOMERS.arrow_schema()))
+
+    customers(0)
+    assert tables.makes() == ""
+    customers(len(PEOPLE))
+    assert tables.makes() == ""
+    before = tables.named()
+    tables.opt_out([f"other.{number}@example.com" for number in range(20)])
+    assert "nothing names 20 of the 20 pseudonyms any more" in tables.makes()
+    assert before <= tables.named()
+
+
 BROKEN: dict[str, Callable[[Tables], object]] = {
     "few opt-outs": lambda tables: tables.opt_out([*PEOPLE[:5], NEW]),
     "opt-outs without a moment": lambda tables: tables.renames(OPT_OUTS.name, "opted_out_at"),
     "no customers": lambda tables: tables.file(CUSTOMERS.name).unlink(),
+    "customers of whom a file was cut off": lambda tables: tables.cut(CUSTOMERS.name, 0),
     "customers of another type": lambda tables: tables.write(
         CUSTOMERS.name, pa.table({"customer_id": ["1"], "date_created": ["no date"]})
     ),
@@ -141,6 +178,23 @@ def test_whoever_says_no_in_tables_that_are_refused_is_suppressed_at_once(tables
     assert tables.makes() != ""
     assert tables.named() == before | {fakes.digest(NEW)}
     assert tables.makes() != "", "a refusal is not forgotten by what was added"
+
+
+def test_of_files_that_cannot_be_read_the_others_are_heard(tables: Tables):
+    tables.opt_out([*PEOPLE, NEW])
+    tables.opt_out(["unheard@example.com"], 1)
+    before, whole = tables.named(), tables.file(OPT_OUTS.name, 1).read_bytes()
+    for breaks, said in (
+        (tables.cut, "opt_outs/part-00001.parquet cannot be read as a Parquet file"),
+        (tables.damage, "opt_outs: 1 of 2 pieces of account A's files cannot be read"),
+    ):
+        tables.file(OPT_OUTS.name, 1).write_bytes(whole)
+        breaks(OPT_OUTS.name, 1)
+        assert said in tables.makes()
+        assert tables.named() == before | {fakes.digest(NEW)}
+    tables.file(OPT_OUTS.name, 1).write_bytes(whole)
+    assert tables.makes() == ""
+    assert tables.suppressed() == len(PEOPLE) + 2
 
 
 def test_a_few_may_take_their_no_back(tables: Tables):

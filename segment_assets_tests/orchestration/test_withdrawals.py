@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,9 @@ import pytest
 
 from segment_assets import sensors, withdrawals
 from segment_assets.assets.activations import PAIR_TAG
-from segment_assets.contracts import Response, TransientError
+from segment_assets.contracts import GoneError, Response, Snapshot, TransientError
 from segment_assets.plan import load_plan
+from segment_assets.resources.lake import LocalLake
 from segment_assets.road import QUIET
 from segment_assets_tests import fakes
 from segment_assets_tests.orchestration.accounts import EXPIRED, GoogleAccount, House, MetaAccount
@@ -191,6 +193,49 @@ def test_whoever_takes_their_consent_back_leaves_a_kept_audience_too(house: With
     assert house.withdraw() == []
     assert house.meta.people[NEWSLETTER] == {fakes.marked(f"{NEWSLETTER}-ben@example.com")}, "silence is no withdrawal"
     assert isinstance(tick(house), str)
+
+
+class RowsGone(LocalLake):
+    """A bucket's rule takes the rows of an audience some days before what is said of them."""
+
+    def dataset(self, snapshot: Snapshot) -> Any:
+        if snapshot.table == "hashed_audience":
+            raise GoneError(f"{snapshot.table}[{snapshot.partition}]: an object that was there is gone")
+        return super().dataset(snapshot)
+
+
+@pytest.mark.parametrize("left", ["nothing", "what is said of it"])
+def test_an_audience_past_its_retention_holds_up_no_withdrawal_and_no_no(
+    house: Withdrawn, left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.delivers("keep", NEWSLETTER)
+    house.delivers("empty", NEWSLETTER, account=ADS)
+    house.google.works()
+    house.plan = naming_none(ACCOUNT, ADS)
+    if left == "nothing":
+        shutil.rmtree(house.lake.current("hashed_audience", NEWSLETTER).uri)
+    else:
+        monkeypatch.setattr(Withdrawn, "lake", RowsGone(house.folder / "lake"))
+    says_no(house, f"{NEWSLETTER}-ann")
+    assert len(tick(house)) == 1
+    assert house.withdraw() == []
+    assert house.meta.people[NEWSLETTER] == {fakes.marked(f"{NEWSLETTER}-ben@example.com")}
+    assert house.google.asked("remove") == [NEWSLETTER]
+
+
+@pytest.mark.parametrize("word", ["keep", "empty"])
+def test_an_audience_whose_state_cannot_be_read_is_told_of_and_holds_up_no_other(house: Withdrawn, word: str) -> None:
+    house.delivers(word, NEWSLETTER)
+    house.delivers("empty", VALUABLE)
+    [lost] = [name for name in house.lake.partitions("acknowledged") if NEWSLETTER in name]
+    shutil.rmtree(house.lake.current("acknowledged", lost).uri)
+    house.plan = naming_none(ACCOUNT, ADS)
+    says_no(house, f"{NEWSLETTER}-ann")
+    assert len(tick(house)) == 1
+    [said] = house.withdraw()
+    assert "acknowledged" in said
+    assert NEWSLETTER in said
+    assert house.meta.people[VALUABLE] == set()
 
 
 def test_what_was_left_open_for_a_kept_audience_adds_nobody(house: Withdrawn) -> None:

@@ -110,7 +110,7 @@ def test_a_mistake_in_a_matrix_is_told_with_its_line(mistake: str, tmp_path: Pat
         load_plan(file)
     lines = str(refusal.value).split("\n")
     line = text[: text.index(place, text.index("matrices:"))].count("\n") + 1
-    assert any(told.startswith(f"ours.yaml, line {line}: matrices.loyalty") and remedy in told for told in lines)
+    assert any(told.startswith(f"{file}, line {line}: matrices.loyalty") and remedy in told for told in lines)
 
 
 def test_a_mistake_of_a_matrix_is_told_once_and_says_for_how_many(tmp_path: Path) -> None:

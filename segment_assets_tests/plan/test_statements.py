@@ -6,8 +6,18 @@ import pydantic
 import pytest
 import yaml
 
-from segment_assets.plan import Plan, default_plan
-from segment_assets_tests.conformance.kit.platforms import amazon_ads, amc, the_trade_desk_crm, tiktok_file
+from segment_assets.plan import Activation, Plan, default_plan
+from segment_assets_tests.conformance.kit.platforms import (
+    amazon_ads,
+    amc,
+    google,
+    microsoft_ads,
+    snapchat,
+    the_trade_desk,
+    the_trade_desk_crm,
+    tiktok,
+    tiktok_file,
+)
 
 
 def complaints(
@@ -68,3 +78,26 @@ def test_a_segment_of_the_trade_desk_s_that_was_there_before_is_not_adopted(mode
 def test_only_the_lists_of_the_planned_match_keys_have_to_be_named():
     activated = {"adopt": "email:7038", "match_keys": ["email"]}
     assert "adopt" not in complaints(tiktok_file.RECORD, {}, activated)
+
+
+@pytest.mark.parametrize("record", [amc, google, microsoft_ads, snapchat], ids=lambda one: one.RECORD.destination)
+def test_of_an_adopted_audience_the_plan_says_how_long_people_stay_where_that_is_a_matter_of_the_audience(record):
+    words = "adopted_expiry_days"
+    assert f"{words} is missing" in complaints(record.RECORD, {}, {"adopt": "778"})
+    assert words not in complaints(record.RECORD, {}, {"adopt": "778", words: 30})
+    assert f"{words}: only an adopted audience" in complaints(record.RECORD, {}, {words: 30})
+
+
+@pytest.mark.parametrize("record", [the_trade_desk, tiktok], ids=lambda one: one.RECORD.destination)
+def test_where_people_stay_for_as_long_as_a_request_says_or_for_good_there_is_no_such_number(record):
+    assert "adopted_expiry_days" not in complaints(record.RECORD, {}, {"adopt": "778"})
+    assert "leave it out" in complaints(record.RECORD, {}, {"adopt": "778", "adopted_expiry_days": 30})
+
+
+@pytest.mark.parametrize(("stated", "expected"), [(30, 30), (9_999, 540)])
+def test_people_stay_in_an_adopted_audience_no_longer_than_the_platform_lets_anybody(stated, expected):
+    permission = Activation(
+        segment="seg", account="ads", purpose="loyalty", use="target", adopt="778", adopted_expiry_days=stated
+    )
+    assert permission.held_to(google.RECORD.contract).expiry_days == expected
+    assert permission.held_to(snapchat.RECORD.contract).expiry_days == stated

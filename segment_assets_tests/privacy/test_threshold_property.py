@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segment_assets.privacy import Collaboration, enforce, judge
+from segment_assets_tests.examples import examples
 from segment_assets_tests.privacy.conftest import DOCUMENT, RUNNER
 
 PUBLISHER_MINIMUM, RUNNER_MINIMUM = 4, 2
@@ -73,7 +74,7 @@ def connection():
         yield opened
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(impressions, customers, questions)
 def test_rows_shown_are_exactly_the_groups_of_enough_people(connection, views, known, question):
     key, groups, condition, show_groups = question
@@ -176,7 +177,7 @@ WORDS = sorted({*LEGAL, *["LEFT", "OR", "(", ")", "*", "1", "NULL", "BETWEEN", "
 edits = st.lists(st.tuples(st.integers(0, 80), st.integers(0, 2), st.sampled_from(WORDS)), max_size=5)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(edits)
 def test_a_legal_query_with_words_changed_gets_a_verdict_and_never_loses_its_thresholds(caplog, edits_):
     words = list(LEGAL)

@@ -26,7 +26,7 @@ class Authority:
 
     def __init__(self) -> None:
         self.good, self.refresh_token, self.renewals, self.calls = "token-1", "refresh-1", 0, []
-        self.status = 200
+        self.status, self.agents = 200, []
         self.lock = threading.Lock()
 
     def renew(self, form: dict[str, list[str]]) -> tuple[int, dict[str, str]]:
@@ -47,6 +47,7 @@ def authority() -> Iterator[tuple[Authority, str]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
+            made.agents.append(self.headers["User-Agent"])
             self._tell(*made.renew(parse_qs(self.rfile.read(length).decode())))
 
         def do_GET(self) -> None:
@@ -234,3 +235,17 @@ def test_an_account_uses_the_store_s_token_renews_it_and_keeps_its_state_in_the_
     assert transport.send(Request("GET", "/")).status == 200
     assert platform.calls == ["token-0", "token-r1"]
     assert "token-0" not in repr(account)
+
+
+@pytest.mark.parametrize(("settings", "agent"), [({}, "python:segment_assets:v1"), ({"user_agent": "a:b:1"}, "a:b:1")])
+def test_a_renewal_says_who_asks_as_every_other_call_does(authority, secrets, settings, agent) -> None:
+    """Reddit refuses what a library says of itself."""
+    platform, url = authority
+    values = {"access_token": "token-0", "refresh_token": "refresh-1", "token_url": url}
+    assert secrets.replace("reddit.a2_1", values, secrets.read("reddit.a2_1").version)
+    _, transport = DestinationAccount(
+        destination="reddit", account="a2_1", endpoint=url, settings=settings, secrets_home=str(secrets.folder)
+    ).connect()
+    assert transport.send(Request("GET", "/")).status == 200
+    transport.close()
+    assert platform.agents == [agent]

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import httpx
+from facebook_business.session import FacebookSession
 
 from segment_assets.contracts import Request
 from segment_assets.destinations.microsoft_ads import CONTRACT
@@ -42,6 +43,29 @@ def test_what_no_store_has_is_not_sent_and_the_sandbox_takes_its_token_for_it(tm
     assert local._secret_headers(CONTRACT.secret_headers) == {}, "an address of the plan's own is no sandbox"
     local = local.model_copy(update={"endpoint": ""})
     assert local._secret_headers(CONTRACT.secret_headers) == {"DeveloperToken": "access"}
+
+
+def test_an_app_that_has_to_prove_itself_does_so_with_every_call_as_metas_own_client_does(tmp_path: Path):
+    (tmp_path / "meta.1001.json").write_text(json.dumps({"access_token": "access", "app_secret": "told to nobody"}))
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={})
+
+    meta = DestinationAccount(
+        destination="meta", account="1001", endpoint="https://graph.facebook.com", secrets_home=str(tmp_path)
+    )
+    _, transport = meta.connect()
+    assert "told to nobody" not in repr(transport)
+    transport.carrier = httpx.MockTransport(answer)
+    transport.send(Request("GET", "/me", params={"fields": "id"}))
+    transport.send(Request("GET", "https://files.example/b"))
+    transport.close()
+    proof = FacebookSession("app", "told to nobody", "access").appsecret_proof
+    assert [dict(request.url.params) for request in seen] == [{"fields": "id", "appsecret_proof": proof}, {}]
+    (tmp_path / "meta.1001.json").write_text(json.dumps({"access_token": "access"}))
+    assert not meta.connect()[1].app_secret
 
 
 def test_it_goes_with_every_call_but_those_to_an_address_elsewhere():

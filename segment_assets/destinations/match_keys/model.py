@@ -21,6 +21,8 @@ class Setting:
     """A rule on which a platform's texts disagree or are silent.
 
     `choices` maps each choice to the keys that it sends otherwise; the first is the default. `why` names the texts.
+    Of `segment-assets hash` and not of a plan: connectors send the default. An audience must never mix two forms, since
+    who leaves has to be named by the digest that was sent, and a connector knows one form of a key.
     """
 
     choices: Mapping[str, Mapping[MatchKey, Sent]]

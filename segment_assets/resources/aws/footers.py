@@ -50,7 +50,7 @@ def footer(session: AwsSession, bucket: str, key: str, etag: str) -> Footer:
         if refusal.code in {"PreconditionFailed", "412", "NoSuchKey", "404"}:
             raise TransientError(f"{said}: a file changed while it was looked at; tried again later") from None
         raise
-    except pa.ArrowInvalid:
+    except (pa.ArrowException, OSError):
         raise PermanentError(
             f"{said}: a file of a registered table is no Parquet file; remove it, or let its name begin with _"
         ) from None

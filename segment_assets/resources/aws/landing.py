@@ -3,7 +3,7 @@
 Belongs here: what has landed, page by page, and bringing it to this machine. Not here: reading the files
 (`audience.reading`), events about them (`queue`).
 
-Objects appear whole in S3, so a half-copied file is one that a tool says is: `.name`, `name.tmp`, `name.part`.
+Objects appear whole in S3, so a half-copied file is one that a tool says is (`landing.is_complete`).
 Tried against MiniStack and SeaweedFS: delimiter with StartAfter, paging, broken bodies. Never against AWS.
 """
 
@@ -23,7 +23,7 @@ from segment_assets.contracts import PermanentError, SegmentAssetsError, Transie
 from segment_assets.resources.aws.errors import translated
 from segment_assets.resources.aws.objects import reason
 from segment_assets.resources.aws.uris import bucket_and_prefix
-from segment_assets.resources.landing import is_complete
+from segment_assets.resources.landing import is_complete, is_marker, refuse_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,11 @@ class _Landed:
     size: int
     mark: str
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether it stands for all that is below its name, which ends with a slash."""
+        return self.name.endswith("/")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class S3Landing:
@@ -61,6 +66,11 @@ class S3Landing:
     uri: str
     workdir: Path
     events: LandingEvents | None = None
+
+    @property
+    def appears_whole(self) -> bool:
+        """Yes: an object is listed when all of it is there."""
+        return True
 
     def changed(self) -> Changed | None:
         """Segments with files that events speak of; None without a queue: look at all of them.
@@ -81,16 +91,19 @@ class S3Landing:
 
     def version(self, segment: str) -> str:
         """Changes when an object appears, vanishes or is written again (the same bytes: a second later). One LIST."""
-        marks = [(file.name, file.size, file.mark) for file in self._files(f"{SEGMENTS}/{_checked(segment)}")]
+        marks = [(file.name, file.size, file.mark) for file in self._listed(f"{SEGMENTS}/{_checked(segment)}")]
         return hashlib.sha256(repr(sorted(marks)).encode()).hexdigest()
 
     @contextlib.contextmanager
     def fetched(self, segment: str) -> Iterator[list[Path]]:
         """Copies of a segment's complete files, sorted by name, in a folder that only we can read and that goes after.
 
-        Raises TransientError when a body breaks again and again, or when an object changed since it was listed.
+        Raises TransientError when a body breaks again and again, or when an object changed since it was listed,
+        PermanentError where the folder has folders with files.
         """
-        with self._copied(f"{SEGMENTS}/{_checked(segment)}") as files:
+        folder = f"{SEGMENTS}/{_checked(segment)}"
+        refuse_folders(segment, (found.name[:-1] for found in self._listed(folder) if found.is_folder))
+        with self._copied(folder) as files:
             yield files
 
     @contextlib.contextmanager
@@ -103,7 +116,7 @@ class S3Landing:
     def each(self, folder: str) -> Iterator[list[LandedFile]]:
         """Objects below a folder beside `segments`, at every depth, each fetched when it is first opened."""
         with self._private() as private:
-            found = sorted(self._files(_checked(folder), deep=True), key=lambda file: file.name)
+            found = sorted(self._deep(_checked(folder)), key=lambda file: file.name)
             yield [
                 (file.name, functools.partial(self._opened, file, private / f"{place}"))
                 for place, file in enumerate(found)
@@ -167,18 +180,28 @@ class S3Landing:
                     yield name
 
     def _has_files(self, segment: str) -> bool:
-        return next(self._files(f"{SEGMENTS}/{segment}"), None) is not None
+        return next(self._listed(f"{SEGMENTS}/{segment}"), None) is not None
 
-    def _files(self, folder: str, *, deep: bool = False) -> Iterator[_Landed]:
-        """Complete files directly in a folder, or also in folders of it, in S3's order, as they are listed."""
+    def _files(self, folder: str) -> Iterator[_Landed]:
+        """Complete files directly in a folder, in S3's order, as they are listed."""
+        return (found for found in self._listed(folder) if not found.is_folder)
+
+    def _listed(self, folder: str) -> Iterator[_Landed]:
+        """The same, and before those of a page the folders in it that have files; a tool's own (_name) do not count."""
         prefix = f"{self._place[1]}{folder}/"
-        for page in self._pages(prefix, **({} if deep else {"Delimiter": "/"})):
-            for found in page.get("Contents", ()):
-                name = found["Key"].removeprefix(prefix)
-                # The console marks a folder with an object of its name.
-                if not name.endswith("/") and name and all(is_complete(part) for part in name.split("/")):
-                    mark = f"{found['ETag']} {found['LastModified'].timestamp()}"
-                    yield _Landed(found["Key"], name, found["Size"], mark)
+        for page in self._pages(prefix, Delimiter="/"):
+            for found in page.get("CommonPrefixes", ()):
+                name = found["Prefix"].removeprefix(prefix)
+                # One more LIST, where there is such a folder at all: the console makes some that are empty.
+                if name[0] not in "._" and next(self._deep(f"{folder}/{name[:-1]}"), None):
+                    yield _Landed(found["Prefix"], name, 0, "")
+            yield from (file for file in _complete(page, prefix) if not is_marker(file.name))
+
+    def _deep(self, folder: str) -> Iterator[_Landed]:
+        """Complete files of a folder and of folders in it, in S3's order."""
+        prefix = f"{self._place[1]}{folder}/"
+        for page in self._pages(prefix):
+            yield from _complete(page, prefix)
 
     def _pages(self, prefix: str, **asked: str) -> Iterator[dict[str, Any]]:
         """The entries below a prefix, 1,000 at a time. With a `Delimiter` what is deeper is neither listed nor held."""
@@ -199,6 +222,15 @@ class S3Landing:
     @property
     def _place(self) -> tuple[str, str]:
         return bucket_and_prefix(self.uri)
+
+
+def _complete(page: dict[str, Any], prefix: str) -> Iterator[_Landed]:
+    for found in page.get("Contents", ()):
+        name = found["Key"].removeprefix(prefix)
+        # The console marks a folder with an object of its name.
+        if not name.endswith("/") and name and all(is_complete(part) for part in name.split("/")):
+            mark = f"{found['ETag']} {found['LastModified'].timestamp()}"
+            yield _Landed(found["Key"], name, found["Size"], mark)
 
 
 def is_folder(name: str) -> bool:

@@ -12,8 +12,10 @@ import shutil
 import tempfile
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from segment_assets import engine
 from segment_assets.contracts import PermanentError
 from segment_assets.privacy import enforce, judge, redact
 from segment_assets.privacy.verdicts import Outcome
@@ -35,7 +37,6 @@ from segment_assets.resources.clean_room.results import read_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     import duckdb
     import pyarrow as pa
@@ -211,25 +212,22 @@ class LocalCleanRoom:
 
     @contextlib.contextmanager
     def _engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A private in-memory database, whose spill files go away with it."""
-        import duckdb
-
+        """An engine of this query's own, whose spill files go away after it. It reckons in UTC, as Clean Rooms does."""
         if self._temp:
             self._temp.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="clean-room-", dir=self._temp) as spill:
-            config = {
-                "memory_limit": self._memory_limit,
-                "threads": 2,
-                "temp_directory": spill,
-                # Spark answers NULL; an error would tell the runner about single rows.
-                "error_on_division_by_zero": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-            with duckdb.connect(":memory:", config=config) as connection:
-                # Clean Rooms reckons in UTC; the machine's own zone would move days.
-                connection.execute("SET TimeZone = 'UTC'")
-                yield connection
+        options = {
+            "memory_limit": self._memory_limit,
+            "threads": str(engine.THREADS),
+            # Spark answers NULL; an error would tell the runner about single rows.
+            "error_on_division_by_zero": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+        with (
+            tempfile.TemporaryDirectory(prefix="clean-room-", dir=self._temp) as spill,
+            engine.connect(Path(spill), options) as connection,
+        ):
+            yield connection
 
     def _show(self, connection: duckdb.DuckDBPyConnection, name: str, paths: list[str]) -> None:
         """A view with the allowed columns only, which is all that the engine ever sees of a table."""
@@ -238,7 +236,7 @@ class LocalCleanRoom:
         columns = ", ".join(_identifier(column) for column in table.configured_table.allowed_columns)
         files = ", ".join(_text(path) for path in paths)
         source = f"read_parquet([{files}], hive_partitioning = false)"
-        connection.execute(f"CREATE VIEW {_identifier(name)} AS SELECT {columns} FROM {source}")
+        connection.execute(f"CREATE TEMP VIEW {_identifier(name)} AS SELECT {columns} FROM {source}")
 
     def _write(
         self,

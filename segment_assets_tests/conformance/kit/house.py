@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from segment_assets.contracts import Contract, Destination, Snapshot
+    from segment_assets.plan import Activation
     from segment_assets_tests.conformance.kit.record import Record
 
 SEGMENT = "seg"
@@ -40,13 +41,19 @@ KNOWN = range(60)
 
 @dataclasses.dataclass
 class House:
-    """One lake and one audience. Waiting is noted, not done, and is time that passes on the sandbox's clock."""
+    """One lake and one audience. Waiting is noted, not done, and is time that passes on the sandbox's clock.
+
+    `permission`: the plan's activation, for a test of what it says on an adopted audience. `name`: of the audience.
+    """
 
     record: Record
     folder: Path
     outside: Outside
     batch: int = BATCH
     mode: Mode = Mode.MIRROR
+    permission: Activation | None = None
+    segment: str = SEGMENT
+    name: str = "seg"
     line: Line = dataclasses.field(init=False)
     names: Mapping[int, set[str]] = dataclasses.field(init=False)
     waited: list[float] = dataclasses.field(default_factory=list)
@@ -69,7 +76,7 @@ class House:
 
     @property
     def pair(self) -> Pair:
-        return Pair("tenant", self.record.destination, self.record.account, SEGMENT)
+        return Pair("tenant", self.record.destination, self.record.account, self.segment)
 
     def destination(self, **changed: object) -> Destination:
         return self.record.connect(**{"batch_members": self.batch, "quota": UNPACED} | changed)
@@ -89,7 +96,7 @@ class House:
     def wants(self, numbers: Iterable[int], *others: Mapping[str, Any]) -> None:
         """These people, and rows of others."""
         rows = [people.row(self.record.contract, number) for number in numbers]
-        self.audience = publish_audience(self.lake, SEGMENT, [*rows, *others])
+        self.audience = publish_audience(self.lake, self.segment, [*rows, *others])
 
     def opt_out(self, *numbers: int) -> None:
         self.suppressions = publish_suppressions(
@@ -138,9 +145,11 @@ class House:
     @contextlib.contextmanager
     def _room(self):
         destination, transport = self.destination(), self.transport()
-        contract = destination.contract
-        said, rails = self.record.said, GuardRails(1.0)
-        errand = Errand(self.pair, Wanted(contract, contract.forms(), mode=self.mode), "seg", said, rails, b"key")
+        contract, adopt = destination.contract, ""
+        if self.permission is not None:
+            contract, adopt = self.permission.held_to(contract), self.permission.adopt or ""
+        wanted = Wanted(contract, contract.forms(), mode=self.mode)
+        errand = Errand(self.pair, wanted, self.name, self.record.said, GuardRails(1.0), b"key", adopt=adopt)
         with contextlib.closing(transport):
             room = DeliveryRoom(
                 self.lake,

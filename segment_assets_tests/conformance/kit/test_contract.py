@@ -10,6 +10,7 @@ import pytest
 from segment_assets.contracts import (
     CONSENT_COLUMNS,
     AudienceSpec,
+    Encoding,
     MatchKey,
     Mode,
     Operation,
@@ -46,6 +47,8 @@ def test_a_contract_is_whole(record):
     keys = set(contract.match_keys)
     assert {*contract.identifying, *(key for group in contract.match_groups for key in group)} <= keys <= set(MatchKey)
     assert {sent.form for sent in contract.match_keys.values()} <= set(NORMAL_FORMS)
+    in_plain = {key for key, sent in contract.match_keys.items() if sent.encoding is Encoding.PLAIN}
+    assert in_plain == {key for key, sent in contract.match_keys.items() if not NORMAL_FORMS[sent.form].hashed}
     assert set(contract.consent) <= set(CONSENT_COLUMNS)
     assert min(contract.batch_members, contract.batch_bytes, contract.quota.requests, contract.quota.per_seconds) > 0
     assert contract.batch_bytes <= LARGEST_BODY

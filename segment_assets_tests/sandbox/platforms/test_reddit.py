@@ -173,6 +173,8 @@ def test_a_budget_that_is_used_up_says_for_how_long_and_reads_have_one_of_their_
 def test_a_renewed_token_lives_for_a_day_and_the_refresh_token_stays(reddit: Caller):
     form = {"grant_type": "refresh_token", "refresh_token": "sandbox-reddit-refresh-token"}
     client = ("sandbox-reddit-app", "sandbox-reddit-app-secret")
+    library = {"User-Agent": "python-httpx/0.28.1"}
+    assert reddit.http.post("/api/v1/access_token", data=form, auth=client, headers=library).status_code == 429
     assert reddit.http.post("/api/v1/access_token", data=form).status_code == 401
     fresh = reddit.http.post("/api/v1/access_token", data=form, auth=client).json()
     headers = {"Authorization": f"Bearer {fresh['access_token']}"}

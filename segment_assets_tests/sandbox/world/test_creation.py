@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from segment_assets.contracts import PermanentError
 from segment_assets.sandbox.world import advance, create, read_facts
+from segment_assets_tests.examples import examples
 
 
 def test_the_same_seed_and_people_give_the_same_bytes_in_every_file(root, tmp_path, digests):
@@ -105,7 +106,7 @@ def test_facts_count_what_is_on_disk(root, read):
     assert facts.counts == {name: len(read(root / "accounts" / at / name)) for name, at in folders.items()}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(8), deadline=None)
 @given(seed=st.integers(0, 2**63), people=st.integers(1, 40), chunk=st.integers(1, 50), weeks=st.integers(1, 2))
 def test_a_world_of_any_small_size_can_be_made_and_advanced(tmp_path_factory, seed, people, chunk, weeks):
     folder = tmp_path_factory.mktemp("tiny")
@@ -125,7 +126,7 @@ def _peak_bytes(folder, people):
     pa.set_memory_pool(counted)
     tracemalloc.start()
     try:
-        create(folder, seed=1, people=people, weeks=1, chunk_people=400)
+        create(folder, seed=1, people=people, weeks=1, chunk_people=200)
         return tracemalloc.get_traced_memory()[1] + counted.max_memory()
     finally:
         tracemalloc.stop()
@@ -134,7 +135,7 @@ def _peak_bytes(folder, people):
 
 def test_memory_depends_on_the_chunk_and_not_on_the_number_of_people(tmp_path):
     create(tmp_path / "warm", seed=1, people=10)
-    few, many = _peak_bytes(tmp_path / "few", 800), _peak_bytes(tmp_path / "many", 6_400)
+    few, many = _peak_bytes(tmp_path / "few", 400), _peak_bytes(tmp_path / "many", 3_200)
     assert many < few * 1.5
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
+    from segment_assets.sandbox.platforms.appflow.crm import Entity
     from segment_assets.sandbox.platforms.appflow.visit import Visit
 
 TABLES = """
@@ -115,6 +116,16 @@ def mapping(definition: Mapping[str, Any]) -> dict[str, str]:
     return {
         task["sourceFields"][0]: task["destinationField"] for task in definition["tasks"] if task["taskType"] == "Map"
     }
+
+
+def of_the_same_field(db: sqlite3.Connection, platform: str, name: str, entity: Entity) -> list[str]:
+    """The flow, and whichever others write the same field of people: who is in one of them is in all."""
+    if not entity.member.endswith("*"):
+        return [name]  # records of their own, which no other flow writes
+    rows = db.execute("SELECT name, definition FROM appflow_flow WHERE platform = ?", (platform,))
+    written = {row["name"]: set(mapping(json.loads(row["definition"])).values()) for row in rows}
+    ours = {field for field in written[name] if entity.is_member_field(field)}
+    return [flow for flow, fields in written.items() if not ours.isdisjoint(fields)]
 
 
 def arn(name: str) -> str:

@@ -134,11 +134,13 @@ def _done(db: sqlite3.Connection, platform: str, kind: Crm, run: sqlite3.Row, no
     if wanted is None:
         return "Error", 0, 0
     changes, failed = _written(db, platform, kind, definition, wanted)
-    audience = audiences.find(db, run["flow"], platform)
     _, properties = flows.target(definition)
-    if audience is not None:
-        crm.show(db, audience["number"], kind.shape, kind.entities[properties[kind.entity_field]], changes)
-        db.execute("UPDATE audience SET content_updated = ? WHERE number = ?", (now, audience["number"]))
+    entity = kind.entities[properties[kind.entity_field]]
+    for flow in flows.of_the_same_field(db, platform, run["flow"], entity):
+        audience = audiences.find(db, flow, platform)
+        if audience is not None:
+            crm.show(db, audience["number"], kind.shape, entity, changes)
+            db.execute("UPDATE audience SET content_updated = ? WHERE number = ?", (now, audience["number"]))
     config = properties.get("errorHandlingConfig")
     for first in range(0, len(failed) if config else 0, _FILE_OF_FAILURES):
         body = "".join(f"{json.dumps(one)}\n" for one in failed[first : first + _FILE_OF_FAILURES])

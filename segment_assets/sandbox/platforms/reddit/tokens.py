@@ -12,7 +12,8 @@ from urllib.parse import parse_qs
 
 from segment_assets.sandbox.platforms.kit import settings
 from segment_assets.sandbox.platforms.kit.exchange import Answer
-from segment_assets.sandbox.platforms.reddit.visit import DEFAULT_TOKEN, PLATFORM
+from segment_assets.sandbox.platforms.reddit import errors
+from segment_assets.sandbox.platforms.reddit.visit import DEFAULT_TOKEN, MINUTE, PLATFORM, says_nothing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +26,12 @@ _LIFE = 86_400
 
 
 def renew(call: Call, db: sqlite3.Connection, now: float) -> Answer:
-    """A new access token for the refresh token; the old one is good no more."""
+    """A new access token for the refresh token; the old one is good no more.
+
+    An agent that says nothing gets none (our reading: what is told of the API is true of tokens too).
+    """
+    if says_nothing(call):
+        return errors.throttled("agent", 0, MINUTE, MINUTE)
     basic = base64.b64encode(":".join(CLIENT).encode()).decode()
     if call.headers.get("authorization", "") != f"Basic {basic}":
         return Answer(401, {"message": "Unauthorized", "error": 401})

@@ -27,7 +27,13 @@ READS = {"ads-targeting-taxonomy": (100, 60.0)}
 _A_LIBRARY = re.compile(
     r"(?:python-(?:requests|httpx|urllib)|python-urllib3?|curl|okhttp|java|go-http-client)\b.*", re.IGNORECASE
 )
-_MINUTE = 60.0
+MINUTE = 60.0
+
+
+def says_nothing(call: Call) -> bool:
+    """Whether a call's agent is none, or what a library sends by itself."""
+    agent = call.headers.get("user-agent", "").strip()
+    return not agent or _A_LIBRARY.fullmatch(agent) is not None
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,9 +52,8 @@ class Visit:
         scheme, _, token = self.call.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self._is_good(token.strip()):
             return errors.unauthorised()
-        agent = self.call.headers.get("user-agent", "").strip()
-        if not agent or _A_LIBRARY.fullmatch(agent):
-            return errors.throttled("agent", 0, _MINUTE, _MINUTE)
+        if says_nothing(self.call):
+            return errors.throttled("agent", 0, MINUTE, MINUTE)
         budgets = READS if self.call.method == "GET" else WRITES
         told = self.switch("budgets", {})
         for name, (published, seconds) in budgets.items():

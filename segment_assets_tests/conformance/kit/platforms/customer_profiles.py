@@ -3,6 +3,7 @@
 The sandbox's jobs take a minute. A record that fails is one of a job's counts, and S3 takes any file.
 """
 
+from segment_assets.contracts import MatchKey, Sent
 from segment_assets_tests.conformance.kit.record import Record
 
 RECORD = Record(
@@ -11,6 +12,7 @@ RECORD = Record(
     published={},
     not_published=frozenset(
         {
+            "match_keys",
             "batch_members",
             "batch_bytes",
             "quota",
@@ -22,6 +24,7 @@ RECORD = Record(
         }
     ),
     chosen={
+        "match_keys": {MatchKey.EMAIL: Sent("email_sha256", "email")},
         "batch_members": 50_000,
         "batch_bytes": 25_000_000,
         "quota": (5, 1),

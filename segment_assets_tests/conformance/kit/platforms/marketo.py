@@ -3,6 +3,7 @@
 The sandbox's runs take a minute. A record that the CRM refuses is a put failure of the run, and S3 takes any file.
 """
 
+from segment_assets.contracts import MatchKey, Sent
 from segment_assets_tests.conformance.kit.record import Record
 
 RECORD = Record(
@@ -10,9 +11,13 @@ RECORD = Record(
     account="marketo-crm",
     published={"expiry_days": None},
     not_published=frozenset(
-        {"batch_members", "batch_bytes", "quota", "minimum_members", "first_party_only", "follow", "keeps_people"}
+        {
+            *("batch_members", "batch_bytes", "quota", "minimum_members", "first_party_only", "follow", "keeps_people"),
+            "match_keys",
+        }
     ),
     chosen={
+        "match_keys": {MatchKey.EMAIL: Sent("emailSha256", "email")},
         "batch_members": 50_000,
         "batch_bytes": 25_000_000,
         "quota": (5, 1),

@@ -4,13 +4,14 @@ Its numbers: Segment's connector (1,500 rows), The Trade Desk's upgrade note of 
 have fewer rows than any file may have. What it will not have The Trade Desk passes over and tells nobody.
 """
 
-from segment_assets.contracts import Mode
+from segment_assets.contracts import Encoding, MatchKey, Mode, Sent
 from segment_assets_tests.conformance.kit.record import Record
 
 RECORD = Record(
     "the_trade_desk_crm",
     account="adv12345",
     published={
+        "match_keys": {MatchKey.EMAIL: Sent("EmailHashedUnifiedId2", "email_uid2", Encoding.SHA256_BASE64)},
         "minimum_members": 1_500,
         "expiry_days": 180,
         "token_header": "TTD-Auth",

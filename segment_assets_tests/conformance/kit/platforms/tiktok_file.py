@@ -4,12 +4,22 @@ Its numbers: Ads help on audience sizes and on the time that a list takes. The s
 the kit's audiences are smaller than any that TikTok would leave behind.
 """
 
+from segment_assets.contracts import MatchKey, Sent
 from segment_assets_tests.conformance.kit.record import Record
 
 RECORD = Record(
     "tiktok_file",
     account="7012345678901234567",
-    published={"minimum_members": 1_000, "expiry_days": None, "first_party_only": False},
+    published={
+        "match_keys": {
+            MatchKey.EMAIL: Sent("EMAIL_SHA256", "email_spaceless"),
+            MatchKey.PHONE: Sent("PHONE_SHA256", "phone_digits"),
+            MatchKey.MOBILE_AD_ID: Sent("FIRST_SHA256", "mobile_ad_id_hashed"),
+        },
+        "minimum_members": 1_000,
+        "expiry_days": None,
+        "first_party_only": False,
+    },
     not_published=frozenset({"batch_members", "batch_bytes", "quota", "follow", "list_per_lane"}),
     chosen={
         "batch_members": 50_000,
