@@ -266,3 +266,10 @@ class TestAudiences:
             assert transport.kept[0].json == {"metadata": {"ttl": 0}}
         with pytest.raises(TransientError):
             AMC.delete_audience(Canned(told(None, 500)), "57")
+
+
+def test_an_instance_is_asked_in_the_region_of_its_account_and_people_leave_when_the_audience_says():
+    for settings, host in (({"region": "fe"}, "advertising-api-fe"), ({"region": "eu"}, "advertising-api-eu")):
+        amc = connect("amc", ACCOUNT, {**WITH_AMC, **settings}, STATED)
+        assert amc.contract.endpoint == f"https://{host}.amazon.com"
+        assert amc.contract.expires_by_audience

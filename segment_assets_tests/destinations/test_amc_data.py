@@ -362,3 +362,9 @@ def test_the_way_of_files_gives_its_connections_back_where_it_has_any():
     for way in (Closing(None), Kept(None)):
         AMC.carried(way).close()
     assert closed == [True]
+
+
+def test_data_goes_to_the_region_that_is_named_or_that_of_the_country():
+    for changed, host in (({}, "advertising-api-eu"), ({"region": "na"}, "advertising-api")):
+        amc = connect("amc_data", "amcabc123", {**SETTINGS, **changed}, STATED)
+        assert amc.contract.endpoint == f"https://{host}.amazon.com"

@@ -93,3 +93,7 @@ def test_every_fault_beside_those_of_members_counts():
     with pytest.raises(PermanentError) as told:
         accepted(refused(400, "INVALID_ARGUMENT", *faults), "1", members=3)
     assert type(told.value) is PermanentError
+
+
+def test_people_leave_a_list_when_the_list_says():
+    assert CONTRACT.expires_by_audience

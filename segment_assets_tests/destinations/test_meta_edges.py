@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from facebook_business.session import FacebookSession
 
 from segment_assets.contracts import Member, Response, Session, TransientError
 from segment_assets.contracts.sizes import SizeReport, SizeState
-from segment_assets.destinations.meta import MetaCustomAudiences
+from segment_assets.destinations.meta import CONTRACT, MetaCustomAudiences
 from segment_assets.destinations.meta_answers import pause
 
 META = MetaCustomAudiences("1001")
@@ -91,3 +92,8 @@ def test_the_size_is_asked_for_in_the_fields_that_tell_it():
     codes = {own.operation_status: {"code": 200}, own.delivery_status: {"code": 200}}
     report = META.read_size(Response(200, {}, {**codes, lower: 0, upper: 1300}))
     assert report == SizeReport(SizeState.READY, 0, 1300, "200")
+
+
+def test_the_proof_of_an_app_goes_where_metas_own_client_puts_it():
+    said = FacebookSession("app", "secret", "token").requests.params
+    assert set(said) == {"access_token", CONTRACT.token_proof}

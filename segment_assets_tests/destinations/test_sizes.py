@@ -45,6 +45,8 @@ def test_google_s_list_is_as_large_as_its_networks_say_and_closed_when_it_is_clo
     sizes = {"displayNetworkMembersCount": "1200", "searchNetworkMembersCount": "1300", "gmailMembersCount": "0"}
     listed = {"membershipStatus": "OPEN", "sizeInfo": sizes}
     assert google_size.size_report(listed, 1_000) == SizeReport(SizeState.READY, 1200, 1300, "OPEN")
+    just = google_size.size_report({**listed, "sizeInfo": {"displayNetworkMembersCount": "1000"}}, 1_000)
+    assert just == SizeReport(SizeState.READY, 1_000, 1_000, "OPEN")
     small = google_size.size_report({**listed, "sizeInfo": {"displayNetworkMembersCount": "999"}}, 1_000)
     assert (small.state, small.upper) == (SizeState.TOO_SMALL, 999)
     assert google_size.size_report({**listed, "membershipStatus": "CLOSED"}, 1_000).state is SizeState.CLOSED

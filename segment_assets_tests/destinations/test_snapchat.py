@@ -397,3 +397,7 @@ def test_an_answer_of_any_form_is_understood_or_raised_as_one_of_our_errors(stat
             continue
         if hasattr(answer, "accepted"):
             assert answer.accepted + len(answer.rejected) + answer.unproven == len(PEOPLE)
+
+
+def test_people_leave_an_audience_when_the_audience_says():
+    assert CONTRACT.expires_by_audience

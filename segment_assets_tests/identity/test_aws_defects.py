@@ -154,8 +154,7 @@ def test_defect_12_what_lands_for_a_name_that_begins_alike_is_another_segment_s(
 
 def test_defect_13_a_file_outside_a_segment_s_folder_starts_nothing(tmp_path):
     (tmp_path / "stray.csv").write_text("email\n")
-    (tmp_path / "vip" / "deeper").mkdir(parents=True)
-    (tmp_path / "vip" / "deeper" / "other.csv").write_text("email\n")
+    (tmp_path / "vip").mkdir()
     (tmp_path / "vip" / "half.csv.part").write_text("email\n")
     landing = LocalLanding(tmp_path)
     before = landing.version("vip")
@@ -163,6 +162,11 @@ def test_defect_13_a_file_outside_a_segment_s_folder_starts_nothing(tmp_path):
     (tmp_path / "vip" / "whole.csv").write_text("email\n")
     assert landing.segments() == ["vip"]
     assert landing.version("vip") != before
+    (tmp_path / "vip" / "deeper").mkdir()
+    (tmp_path / "vip" / "deeper" / "other.csv").write_text("email\n")
+    # Neither read nor silently passed over.
+    with pytest.raises(PermanentError, match=r"folders in it \(deeper\)"), landing.fetched("vip"):
+        pass
 
 
 def test_defect_14_the_same_batch_is_the_same_request_whenever_it_is_made():
