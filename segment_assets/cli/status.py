@@ -39,13 +39,14 @@ def show_status() -> int:
     plan, lake = deployment.plan(), lake_of(deployment)
     table = Table(title="What is live where", title_justify="left")
     for name in _COLUMNS:
-        table.add_column(name, justify="right" if name in {"people live", "in doubt", "refused", "age"} else "left")
+        to_the_right = name in {"people live", "in doubt", "refused", "age"}
+        table.add_column(name, justify="right" if to_the_right else "left", no_wrap=name == "audience")
     stopped = {one.pair: f"stopped: {', '.join(one.guards)}" for one in pending(lake, plan.tenant, time.time)}
     for name, segment, ledger in _pairs(plan, lake, deployment):
         *standing, now = _standing(lake, ledger, segment)
         now = stopped.get(ledger.pair, now)
         table.add_row(escape(f"{name}[{segment}]"), *standing, escape(now), size_said(lake, ledger))
-    console = Console(width=160, highlight=False)
+    console = Console(width=190, highlight=False)
     console.print(table)
     for line in troubles(plan, lake, _pairs(plan, lake, deployment)):
         console.print(f"! {escape(line)}", style="bold", soft_wrap=True)
@@ -199,9 +200,16 @@ def _standing(lake: Lake, ledger: AudienceLedger, segment: str) -> list[str]:
     counts = people_by_standing(lake, ledger, state)
     at = log.chain.entries[-1].at
     outcome = log.closed.body["outcome"] if log.closed else "open"
+    outcome += ", unproven" if _nobody_was_proven(ledger) else ""
     numbers = [f"{counts.get(name, 0):,}" for name in ("acknowledged", "in_doubt", "rejected")]
     when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(at))
     return [*numbers, when, _age(time.time() - at), outcome, _now(lake, ledger, log, segment)]
+
+
+def _nobody_was_proven(ledger: AudienceLedger) -> bool:
+    """Whether the platform took people and never gave evidence of anybody, as some never do."""
+    told = [log.closed.body["accounting"] for log in ledger.deliveries() if log.closed is not None]
+    return any(one["unproven"] for one in told) and not any(one["accepted"] for one in told)
 
 
 def _now(lake: Lake, ledger: AudienceLedger, log: DeliveryLog, segment: str) -> str:
