@@ -17,6 +17,8 @@ EXPLAINED: dict[str, str] = {
     "shaping.text_rows: truth True -> False": "every column has a cell for each of the same members",
     "customer_profiles_files._md5: truth False -> True": _MD5,
     "templates._MOST_KINDS: number 32 -> 33": "of more kinds the records are made one by one, and are the same",
+    "templates._filled: number 1 -> 2": "any negative size means what is left, to numpy",
+    "templates._written: truth True -> False": "there is a template for each of the kinds",
     "templates._in_order: number 1 -> 2": "any negative size means what is left, to numpy",
     "templates._texts: number 1 -> 2": "the end of a range of steps that are longer than that",
     "tiktok_file._upload: truth False -> True": _MD5,
