@@ -155,7 +155,7 @@ def is_unfinished(plan: Plan, lake: Lake, name: str, segment: str) -> bool:
     if log is None or (log.closed is None and log.open_jobs()):
         return False  # where the platform works on jobs, a run could only wait
     audience = lake.current(HASHED_AUDIENCE.name, segment)
-    contract = plan.activations_of(name)[segment].held_to(registry()[plan.accounts[name].destination])
+    contract = plan.activations_of(name)[segment].held_to(plan.accounts[name].contract)
     lane, goes_to = log.header["lane"], log.header["to_snapshot"]
     return (
         log.closed is None

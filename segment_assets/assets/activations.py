@@ -85,7 +85,7 @@ def wanted_version(plan: Plan, name: str, segment: str, lake: Lake) -> str:
 
 
 def _activation(name: str, account: Account) -> dg.AssetsDefinition:
-    contract = registry()[account.destination]
+    contract = account.contract
     resource = resource_name(name)
 
     @dg.asset(
@@ -211,7 +211,7 @@ def errand(plan: Plan, name: str, permission: Activation, key: bytes) -> "Errand
     from segment_assets.delivery.wanted import Wanted
 
     account = plan.accounts[name]
-    contract = permission.held_to(registry()[account.destination])
+    contract = permission.held_to(account.contract)
     keys = permission.match_keys or tuple(contract.match_keys)
     forms = [sent.form for match_key, sent in contract.match_keys.items() if match_key in keys]
     forms += contract.consent

@@ -32,7 +32,7 @@ def rehearsed(permit: Permit, workdir: Path, account: "DestinationAccount", vers
 def _rehearse(permit: Permit, scratch: Path, account: "DestinationAccount") -> "Rehearsal":
     from segment_assets.assets.audiences import EVERYBODY
     from segment_assets.delivery.overlay import OverlayLake
-    from segment_assets.delivery.preview import Rehearsal, TakingDestination, placeholder_statements
+    from segment_assets.delivery.preview import Rehearsal, placeholder_statements, rehearsing
     from segment_assets.delivery.run import DeliveryRoom
     from segment_assets.resources.lake import LocalLake
     from segment_assets.tables import SUPPRESSIONS
@@ -41,7 +41,7 @@ def _rehearse(permit: Permit, scratch: Path, account: "DestinationAccount") -> "
     over = dataclasses.replace(permit, lake=lake)
     destination, _ = account.connect(placeholder_statements(task.wanted.contract, task.statements))
     rehearsal = Rehearsal(lambda _number, _request: None)
-    taking = TakingDestination(destination, rehearsal)
+    taking = rehearsing(destination, rehearsal)
     room = DeliveryRoom(lake, taking, taking.transport, workdir=scratch / "room", clock=time.time, sleep=_never)
     task = dataclasses.replace(task, rails=over.rails(notes=False))
     suppressions = lake.current(SUPPRESSIONS.name, EVERYBODY)

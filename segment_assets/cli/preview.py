@@ -24,9 +24,9 @@ from segment_assets.delivery.preview import (
     PLACEHOLDER_ACCOUNT,
     PLACEHOLDER_AUDIENCE,
     Rehearsal,
-    TakingDestination,
     placeholder_statements,
     predicted,
+    rehearsing,
 )
 from segment_assets.deployment import Deployment
 from segment_assets.destinations import registry
@@ -177,7 +177,7 @@ def _unplanned(platform: str, account: Account | None, segment: str) -> Errand:
     from segment_assets.delivery.ledger import Pair
     from segment_assets.delivery.wanted import Wanted
 
-    contract = registry()[platform]
+    contract = account.contract if account is not None else registry()[platform]
     number = account.account if account is not None else PLACEHOLDER_ACCOUNT
     return Errand(
         pair=Pair(PREVIEW, platform, number, segment),
@@ -252,7 +252,7 @@ def _room(previewed: Previewed, rehearsal: Rehearsal) -> DeliveryRoom:
     from segment_assets.delivery.run import DeliveryRoom
 
     destination = _connected(previewed)
-    taking = TakingDestination(destination, rehearsal)
+    taking = rehearsing(destination, rehearsal)
     return DeliveryRoom(
         previewed.lake, taking, taking.transport, workdir=previewed.workdir / "room", clock=time.time, sleep=_never
     )

@@ -48,6 +48,7 @@ from segment_assets.contracts.platform import (
     VerifiedBy,
     Workflow,
 )
+from segment_assets.contracts.readings import Reading, every_form, read_as_sent, read_by
 from segment_assets.contracts.storage import Lake, RedactingLake, Rewrite, Snapshot, SnapshotWriter
 from segment_assets.contracts.vocabulary import (
     ATTRIBUTE_COLUMNS,
@@ -98,6 +99,7 @@ __all__ = [
     "Pattern",
     "PermanentError",
     "Quota",
+    "Reading",
     "Reason",
     "RedactingLake",
     "RefusedBatchError",
@@ -120,4 +122,7 @@ __all__ = [
     "VerifiedBy",
     "Workflow",
     "WorkflowDestination",
+    "every_form",
+    "read_as_sent",
+    "read_by",
 ]

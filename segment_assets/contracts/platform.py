@@ -15,6 +15,8 @@ from segment_assets.contracts.vocabulary import Encoding, MatchKey
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from segment_assets.contracts.readings import Reading
+
 
 class Pattern(enum.StrEnum):
     """How a platform takes audiences (the three ways of the AWS guidance, and files)."""
@@ -150,6 +152,8 @@ class Contract:
 
     `match_groups`: a person is usable when every key of at least one group is known.
     `identifying`: keys of which any single one makes the platform add or remove a person.
+    `readings`: what the platform's texts leave open about a key, by the setting of an account that chooses. An audience
+    keeps the one by which its people were sent: whoever leaves has to be named by the digest that was sent.
     `lanes`: where one request (or list, or file) takes some of the keys only, the keys that travel together, in the
     order of sending. Every key is in exactly one lane and no match group in two. A person goes in each lane of which
     they complete a group, with one record per lane. Empty: one request takes all keys of a person.
@@ -212,6 +216,7 @@ class Contract:
     endpoint: str = ""
     signed_for: str = ""
     files_signed_for: str = ""
+    readings: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
     lanes: tuple[tuple[MatchKey, ...], ...] = ()
     workflow: Workflow | None = None
     token_header: str = "Authorization"  # noqa: S105 - the name of a header

@@ -28,6 +28,7 @@ from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, FencedError, Pair, utc
 from segment_assets.delivery.legs import Leg, header, outcome
 from segment_assets.delivery.records import columns, counted, load_state, sent_to_remove, write_batches
+from segment_assets.delivery.rereading import by_reading, reread
 from segment_assets.delivery.wanted import FORMS, Wanted
 from segment_assets.tables import CHANGES, ERASED
 
@@ -101,7 +102,7 @@ class Eraser:
         self._workdir, self._clock = workdir, clock
         self._ledger = AudienceLedger(lake, pair, clock)
         self._erasure = destination.contract.erasure
-        self._call = cast("Destination", _Call(destination, _of_calls(destination.contract)))
+        self._call = _Call(destination, _of_calls(destination.contract))
         self._sleep, self._patience = sleep, patience or Patience()
 
     def run(self, erasures: Snapshot, *, removal_until: float = 0.0) -> Forgotten:
@@ -122,7 +123,8 @@ class Eraser:
         if self._erasure is not None:
             records = self._not_asked(sent, waiting)
             if records.num_rows:
-                self._ask(records, erasures)
+                for contract, ours in by_reading(records, self._call.contract):
+                    self._ask(self._call.by(contract), ours, erasures)
         else:
             self._remember(sent)
         return self._standing(sent, waits=bool(waiting))
@@ -183,14 +185,14 @@ class Eraser:
         if new:
             self._publish(sorted([*known, *new], key=lambda row: (row["member_id"], row["record_id"])))
 
-    def _ask(self, records: pa.Table, erasures: Snapshot) -> None:
-        wanted = Wanted(self._call.contract, [*self._call.contract.forms()])
-        writer = FilledBatches(self._lake.writer(CHANGES.name, self._pair.partition), self._call, "")
+    def _ask(self, call: _Call, records: pa.Table, erasures: Snapshot) -> None:
+        speaker, wanted = cast("Destination", call), Wanted(call.contract, [*call.contract.forms()])
+        writer = FilledBatches(self._lake.writer(CHANGES.name, self._pair.partition), speaker, "")
         counts = writer.counted(self._written(records, wanted, writer))
         leg = Leg("erasure", None, erasures.id, erasures.id, writer.publish({}), counts)
         errand = Errand(self._pair, wanted, "", {}, GuardRails(1.0), self._key)
         log = self._ledger.open(header(self._ledger, errand, leg))
-        courier = Courier(self._call, self._transport, key=self._key, sleep=self._sleep, patience=self._patience)
+        courier = Courier(speaker, self._transport, key=self._key, sleep=self._sleep, patience=self._patience)
         changes = self._lake.dataset(leg.changes)
         try:
             courier.carry(log, changes, "")
@@ -291,6 +293,11 @@ class _Call:
 
     destination: ErasingDestination
     contract: Contract
+
+    def by(self, contract: Contract) -> _Call:
+        """The same by other readings of the match keys."""
+        whole = dataclasses.replace(self.destination.contract, match_keys=contract.match_keys)
+        return _Call(cast("ErasingDestination", reread(self.destination, whole)), contract)
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         del audience_id, operation

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
@@ -22,6 +23,7 @@ from segment_assets.contracts import (
     Response,
     StepAnswer,
 )
+from segment_assets.delivery.rereading import reread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -140,13 +142,27 @@ class _OneCall:
         raise _KeptError
 
 
-class TakingDestination:
-    """A destination's own requests, and a platform that takes every member of them."""
+def rehearsing(destination: Destination, rehearsal: Rehearsal) -> TakingDestination:
+    """A destination whose platform takes everything."""
+    contract = dataclasses.replace(destination.contract, quota=_NO_QUOTA)
+    return TakingDestination(destination, rehearsal, contract, _Keeper(rehearsal))
 
-    def __init__(self, destination: Destination, rehearsal: Rehearsal) -> None:
-        self._inner, self._rehearsal = destination, rehearsal
-        self.contract = dataclasses.replace(destination.contract, quota=_NO_QUOTA)
-        self.transport = _Keeper(rehearsal)
+
+@dataclasses.dataclass(frozen=True)
+class TakingDestination:
+    """A destination's own requests, and a platform that takes every member of them. Made by `rehearsing`."""
+
+    given: Destination
+    rehearsal: Rehearsal
+    contract: Contract
+    transport: _Keeper
+
+    @functools.cached_property
+    def _inner(self) -> Destination:
+        """The destination by the readings that the audience was sent by."""
+        given, keys = self.given.contract, self.contract.match_keys
+        is_given = given.match_keys == keys
+        return self.given if is_given else reread(self.given, dataclasses.replace(given, match_keys=keys))
 
     def __getattr__(self, name: str) -> Any:
         # What later destinations have beyond the protocol is theirs to answer.
@@ -161,14 +177,14 @@ class TakingDestination:
         """The creation's first request; the id is a placeholder."""
         del transport
         with contextlib.suppress(_KeptError):
-            self._inner.create_audience(_OneCall(self._rehearsal, "create"), spec)
+            self._inner.create_audience(_OneCall(self.rehearsal, "create"), spec)
         return PLACEHOLDER_AUDIENCE
 
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """The deletion's first request."""
         del transport
         with contextlib.suppress(_KeptError):
-            self._inner.delete_audience(_OneCall(self._rehearsal, "delete"), audience_id)
+            self._inner.delete_audience(_OneCall(self.rehearsal, "delete"), audience_id)
 
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """The destination's own request."""

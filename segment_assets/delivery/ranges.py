@@ -250,15 +250,17 @@ def filled(table: pads.Dataset, among: Collection[str]) -> list[str]:
 
     empty: set[str] | None = None
     for fragment in table.get_fragments():
-        nulls = _all_null(fragment.metadata) if isinstance(fragment, pads.ParquetFileFragment) else set()
+        is_parquet = isinstance(fragment, pads.ParquetFileFragment)
+        nulls = _all_null(fragment.metadata, table.schema.names) if is_parquet else set()
         empty = nulls if empty is None else empty & nulls
     return [name for name in table.schema.names if name in among and name not in (empty or set())]
 
 
-def _all_null(metadata: Any) -> set[str]:
+def _all_null(metadata: Any, declared: Collection[str]) -> set[str]:
     names = metadata.schema.names
-    # Of a table without rows nothing is known, and its columns are still asked for.
-    empty = set(names) if metadata.num_row_groups else set()
+    # Of a table without rows nothing is known, and its columns are still asked for. Nobody has a column that was
+    # declared after the file was written.
+    empty = {*names, *declared} if metadata.num_row_groups else set()
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group)
         for place, name in enumerate(names):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, cast
 
-from segment_assets.contracts import PermanentError, Step
+from segment_assets.contracts import PermanentError, Step, read_as_sent
 from segment_assets.delivery.narrowing import Part
 from segment_assets.delivery.outgoing import OPERATIONS, batches, is_noted_as, session_of, unit_of
 from segment_assets.delivery.redacting import redacted_digests
+from segment_assets.delivery.rereading import reread
 from segment_assets.delivery.workflow import step_session, upload_session
 from segment_assets.tables import CHANGES
 
@@ -64,6 +65,9 @@ def replay(
             f"{ledger.pair}: people of delivery {log.number} have asked to be forgotten and were taken out of its "
             "changes, so its requests cannot be made again; its receipts are still there"
         )
+    if destination.contract.readings:
+        # A setting may have been changed since.
+        destination = reread(destination, read_as_sent(destination.contract, header["forms"]))
     speaker = _Speaker(destination, _audience_id(ledger, log), log, key)
     noted = _noted(log)
     received: dict[int, int] = {}

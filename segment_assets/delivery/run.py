@@ -27,6 +27,7 @@ from segment_assets.delivery.following import follow
 from segment_assets.delivery.ledger import AudienceLedger, utc
 from segment_assets.delivery.legs import goes_to, is_through, outcome
 from segment_assets.delivery.letting_go import settle_without_adding
+from segment_assets.delivery.rereading import spoken
 from segment_assets.delivery.settling import Settled, settle
 from segment_assets.delivery.step_answers import WAITING, SomebodySaidNo, Step, StillResting
 from segment_assets.delivery.steps import PairRun, Platform
@@ -111,14 +112,15 @@ class DeliveryRoom:
     def follow(self, errand: Errand, is_due: Callable[[Entry], bool] = lambda _: True) -> Settled | None:
         """Ask about the open jobs of a pair; settle its delivery when all of it was sent and has ended."""
         platform = self._platform
-        with self._pair_run(errand) as run:
-            log = run.ledger.last()
-            if log is None or log.closed is not None or not log.open_jobs():
-                return None
-            follow(log, platform.destination, platform.transport, now=platform.clock(), is_due=is_due)
-            if not is_through(log):
-                return None
-            return settle(self._lake, run.ledger, log, outcome(log), run.workdir)
+        ledger = AudienceLedger(self._lake, errand.pair, platform.clock)
+        log = ledger.last()
+        if log is None or log.closed is not None or not log.open_jobs():
+            return None
+        follow(log, platform.destination, platform.transport, now=platform.clock(), is_due=is_due)
+        if not is_through(log):
+            return None
+        with self._own_folder() as workdir:
+            return settle(self._lake, ledger, log, outcome(log), workdir)
 
     def withdraw(
         self,
@@ -172,10 +174,17 @@ class DeliveryRoom:
 
     @contextlib.contextmanager
     def _pair_run(self, errand: Errand) -> Iterator[PairRun]:
-        workdir = self._workdir / uuid.uuid4().hex
         ledger = AudienceLedger(self._lake, errand.pair, self._platform.clock)
+        ours = spoken(self._platform.destination, errand, ledger)
+        platform = dataclasses.replace(self._platform, destination=ours.destination)
+        with self._own_folder() as workdir:
+            yield PairRun(self._lake, platform, ledger, ours.errand, workdir, other_readings=ours.others)
+
+    @contextlib.contextmanager
+    def _own_folder(self) -> Iterator[Path]:
+        workdir = self._workdir / uuid.uuid4().hex
         try:
-            yield PairRun(self._lake, self._platform, ledger, errand, workdir)
+            yield workdir
         finally:
             shutil.rmtree(workdir, ignore_errors=True)
 

@@ -51,6 +51,7 @@ from segment_assets.delivery.replacing import (
     refuse_what_cannot_be_replaced,
     rests_until,
 )
+from segment_assets.delivery.rereading import refuse_another_reading
 from segment_assets.delivery.settling import Settled, acknowledged_state, settle
 from segment_assets.delivery.step_answers import WAITING, SomebodySaidNo, Step, StillResting
 from segment_assets.delivery.wanted import SILENT
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 
     import pyarrow.dataset as pads
 
-    from segment_assets.contracts import Clock, Destination, Lake, Sleep, Snapshot, Transport
+    from segment_assets.contracts import Clock, Destination, Lake, MatchKey, Sleep, Snapshot, Transport
     from segment_assets.delivery.errands import Errand
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
 
@@ -83,7 +84,8 @@ class PairRun:
     """One run for one pair. `newest` gives the suppressions of the moment, `suppressions` those it began with.
 
     `consents` is the version of hashed_audience that tells who took their consent back, which need not be the one that
-    is delivered; `newest_consents` gives that of the moment.
+    is delivered; `newest_consents` gives that of the moment. `other_readings` are keys that the settings of the account
+    read otherwise than this audience was sent.
     """
 
     lake: Lake
@@ -94,6 +96,7 @@ class PairRun:
     suppressions: Snapshot | None = None
     newest: Callable[[], Snapshot | None] = lambda: None
     consents: Snapshot | None = None
+    other_readings: tuple[MatchKey, ...] = ()
     newest_consents: Callable[[], Snapshot | None] = lambda: None
 
     def finish_what_was_left(self) -> Step:
@@ -199,6 +202,7 @@ class PairRun:
 
     def deliver_audience(self, audience: Snapshot) -> Step:
         """What brings the platform to the audience. Raises NeedsHumanError when a guard stops it, or StillResting."""
+        refuse_another_reading(self.errand.pair, self.other_readings)
         contract = self.platform.destination.contract
         if contract.follow is not None and is_still_adding(self.ledger, contract):
             raise StillResting(self.ledger.clock() + contract.follow.first)

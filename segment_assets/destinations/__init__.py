@@ -7,12 +7,13 @@ docs/adding_a_destination.md.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from segment_assets.contracts import PermanentError
+from segment_assets.contracts import PermanentError, read_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +30,8 @@ class Connector(Protocol):
     def connect(self, account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> Destination:
         """The wire format for one account: `settings` of the account, `statements` of the activation in the plan.
 
-        A dataclass with a field `contract`. Raises PermanentError for an account or setting that the platform
-        cannot have. Nothing is sent.
+        A dataclass with a field `contract`, into which the readings that the settings choose are put afterwards. Raises
+        PermanentError for an account or setting that the platform cannot have. Nothing is sent.
         """
         ...
 
@@ -50,7 +51,10 @@ def connect(
     connector = _connectors().get(destination)
     if connector is None:
         raise PermanentError(f"{destination}: no wire format for this destination in this version")
-    return connector.connect(account, settings or {}, statements or {})
+    made: Any = connector.connect(account, settings or {}, statements or {})
+    if made.contract.readings:
+        made = dataclasses.replace(made, contract=read_by(made.contract, settings or {}))
+    return cast("Destination", made)
 
 
 def contract_of(destination: str, account: str, settings: Mapping[str, str]) -> Contract:

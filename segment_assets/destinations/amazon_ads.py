@@ -70,6 +70,7 @@ CONTRACT = Contract(
     match_keys=_KEYS,
     match_groups=tuple((key,) for key in _IDENTIFYING),
     identifying=_IDENTIFYING,
+    readings=_ROUTE.readings(*_KEYS),
     # What Amazon recommends; it takes 10,000.
     batch_members=5_000,
     batch_bytes=10_000_000,
@@ -95,7 +96,16 @@ CONTRACT = Contract(
     verified_with="amazon-ads-api-v1 0.11.0 (generated from Amazon's OpenAPI)",
 )
 
-_SETTINGS = ("manager_account", "country", "shared_with", "amc_instance", "marketplace", "id_retention", "region")
+_SETTINGS = (
+    "manager_account",
+    "country",
+    "shared_with",
+    "amc_instance",
+    "marketplace",
+    "id_retention",
+    "region",
+    *CONTRACT.readings,
+)
 _DSP, _AMC, _ = _PLACES = ("dsp", "amc", "dsp_and_amc")
 _MEMBERS, _METRICS = "application/vnd.admAudiences.v1+json", "application/vnd.admmetrics.v1+json"
 _DELETION = "application/vnd.admDataDeletion.v1+json"

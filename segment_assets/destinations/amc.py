@@ -69,6 +69,7 @@ CONTRACT = Contract(
     match_keys=_KEYS,
     match_groups=tuple((key,) for key in _IDENTIFYING),
     identifying=_IDENTIFYING,
+    readings=_ROUTE.readings(*_KEYS),
     # Amazon's guidance; its OpenAPI takes 10,000.
     batch_members=6_000,
     # Not published; a full batch is half of it.
@@ -96,7 +97,7 @@ CONTRACT = Contract(
 
 _TYPE = "application/vnd.amcaudiences.v1+json"
 _METADATA, _RECORDS, _TERMS = "/amc/audiences/metadata", "/amc/audiences/records", "/amc/audiences/connections/terms"
-_SETTINGS = ("connection", "shared_with", "country", "profile", "region")
+_SETTINGS = ("connection", "shared_with", "country", "profile", "region", *CONTRACT.readings)
 _DSP, _AMC, _BOTH = "dsp", "amc", "dsp_and_amc"
 _NUMBER, _ID = re.compile(r"[1-9][0-9]{0,19}"), re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _COUNTRY = re.compile(r"[A-Z]{2}")

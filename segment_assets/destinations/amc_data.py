@@ -66,14 +66,16 @@ if TYPE_CHECKING:
 _ROUTE = route("amazon", "amc_data")
 # Names and places would go with a street only, which no segment has.
 _IDENTIFYING = _ROUTE.identifying
+_KEYS = {key: _ROUTE.match_keys[key] for key in (*_IDENTIFYING, MatchKey.COUNTRY)}
 
 CONTRACT = Contract(
     platform="amc_data",
     version=1,
     pattern=Pattern.MULTI_STEP,
-    match_keys={key: _ROUTE.match_keys[key] for key in (*_IDENTIFYING, MatchKey.COUNTRY)},
+    match_keys=_KEYS,
     match_groups=tuple((key,) for key in _IDENTIFYING),
     identifying=_IDENTIFYING,
+    readings=_ROUTE.readings(*_KEYS),
     # Ours: a small part of the gigabyte that a file should stay below.
     batch_members=50_000,
     batch_bytes=20_000_000,
@@ -108,7 +110,7 @@ _DATASETS, _UPLOADS, _DELETION = (
     f"application/vnd.amc{name}.v1+json"
     for name in ("advertiserdataset", "advertiserdataupload", "advertiseruserdeletionrequest")
 )
-_SETTINGS = ("amc_account", "marketplace", "country", "bucket", "prefix", "region")
+_SETTINGS = ("amc_account", "marketplace", "country", "bucket", "prefix", "region", *CONTRACT.readings)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # AMC passes over files whose names begin with a dot or an underscore.

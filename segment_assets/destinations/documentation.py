@@ -17,7 +17,7 @@ from segment_assets.identity import NORMAL_FORMS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from segment_assets.contracts import Contract, MatchKey
+    from segment_assets.contracts import Contract, MatchKey, Reading
 
 FOLDER = Path(__file__).parents[2] / "docs" / "destinations"
 _COMMAND = "python -m segment_assets.destinations.documentation"
@@ -35,6 +35,7 @@ def described(contract: Contract) -> dict[str, Any]:
             key.value: {"field": sent.field, "normal_form": sent.form, "encoding": sent.encoding.value}
             for key, sent in contract.match_keys.items()
         },
+        "readings": {name: list(reading.choices) for name, reading in contract.readings.items()},
         "match_groups": [[key.value for key in group] for group in contract.match_groups],
         "identifying": [key.value for key in contract.identifying],
         "lanes": [[key.value for key in lane] for lane in contract.lanes],
@@ -108,6 +109,7 @@ def _parts(contract: Contract) -> Iterator[str]:
     head = ["match key", "field", "normal form", "written as", "lane"]
     yield _table(head, [_sent_row(contract, key) for key in contract.match_keys])
     yield _recognised(contract)
+    yield _readings(contract)
     yield "## Limits and modes"
     yield _table(["", ""], list(_limits(contract)))
     yield "## Policy"
@@ -133,6 +135,22 @@ def _recognised(contract: Contract) -> str:
     groups = "; ".join(" + ".join(key.value for key in group) for group in contract.match_groups)
     alone = _listed(key.value for key in contract.identifying)
     return f"A person can be sent with one of: {groups}. Any one of {alone} adds or removes the person."
+
+
+def _readings(contract: Contract) -> str:
+    if not contract.readings:
+        return ""
+    told = "What the platform's texts leave open a setting of the account chooses, for audiences that have nobody yet:"
+    return "\n".join((told, "", *(_reading(name, reading) for name, reading in contract.readings.items())))
+
+
+def _reading(name: str, reading: Reading) -> str:
+    choices = [
+        f"`{word}`{' (the default)' if word == reading.default else ''}: "
+        + ", ".join(f"{_words(key.value)} as `{sent.form}`" for key, sent in keys.items())
+        for word, keys in reading.choices.items()
+    ]
+    return f"- `{name}`: {'; '.join(choices)}. Why: {reading.why}."
 
 
 def _limits(contract: Contract) -> Iterator[list[str]]:

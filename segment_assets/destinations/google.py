@@ -61,6 +61,7 @@ CONTRACT = Contract(
     match_keys=_ROUTE.match_keys,
     match_groups=_ROUTE.groups,
     identifying=_ROUTE.identifying,
+    readings=_ROUTE.readings(),
     batch_members=10_000,
     # Google publishes no limit in bytes; a full batch of all keys is below this.
     batch_bytes=10_000_000,
@@ -88,7 +89,7 @@ CONTRACT = Contract(
 # Lists of a partner lose everybody in the EEA, whatever they agreed to, and no answer tells.
 ACCOUNT_TYPES = ("GOOGLE_ADS", "DISPLAY_VIDEO_ADVERTISER")
 LOGIN_ACCOUNT_TYPES = (*ACCOUNT_TYPES, "DISPLAY_VIDEO_PARTNER")
-_SETTINGS = ("account_type", "login_account", "login_account_type", "quota_project")
+_SETTINGS = ("account_type", "login_account", "login_account_type", "quota_project", *CONTRACT.readings)
 _SECONDS_OF_A_DAY = 86_400
 _DIGEST_BYTES = 32
 _ID = re.compile(r"[0-9]{1,20}")

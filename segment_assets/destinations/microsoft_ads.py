@@ -47,13 +47,16 @@ if TYPE_CHECKING:
     from segment_assets.contracts import AudienceSpec, Member, Response, Session, Transport
     from segment_assets.contracts.sizes import SizeReport
 
+_ROUTE = route("microsoft_ads")
+
 CONTRACT = Contract(
     platform="microsoft_ads",
     version=1,
     pattern=Pattern.MULTI_STEP,
-    match_keys={MatchKey.EMAIL: route("microsoft_ads").match_keys[MatchKey.EMAIL]},
+    match_keys={MatchKey.EMAIL: _ROUTE.match_keys[MatchKey.EMAIL]},
     match_groups=((MatchKey.EMAIL,),),
     identifying=(MatchKey.EMAIL,),
+    readings=_ROUTE.readings(MatchKey.EMAIL),
     # Microsoft publishes none for Apply; a thousand is what another vendor's connector sends.
     batch_members=1_000,
     # Not published either; a full batch is 70 kB.
@@ -85,7 +88,7 @@ _LONGEST_NAME = 128
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _DIGEST_BYTES = 32
 _ACTIONS = {Operation.ADD: "Add", Operation.REMOVE: "Remove"}
-_SETTINGS = ("customer_id", "scope")
+_SETTINGS = ("customer_id", "scope", *CONTRACT.readings)
 _SCOPES = ("Account", "Customer")
 
 

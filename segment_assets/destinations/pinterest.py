@@ -57,6 +57,7 @@ CONTRACT = Contract(
     match_keys=_ROUTE.match_keys,
     match_groups=_ROUTE.groups,
     identifying=_ROUTE.identifying,
+    readings=_ROUTE.readings(),
     # Not published. Another vendor sends 10,000 records or 1 MB at a time; a person has up to two records.
     batch_members=5_000,
     batch_bytes=1_000_000,
@@ -79,7 +80,7 @@ _PAGES = 1_000
 _MARKER_DIGITS = 16
 _DIGEST_BYTES = 32
 _ATTEMPT, _BY_HAND = "attempt", "by_hand"
-_SETTINGS = ("audience",)
+_SETTINGS = ("audience", *CONTRACT.readings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

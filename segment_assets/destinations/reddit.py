@@ -47,6 +47,7 @@ CONTRACT = Contract(
     match_keys=_ROUTE.match_keys,
     match_groups=_ROUTE.groups,
     identifying=_ROUTE.identifying,
+    readings=_ROUTE.readings(),
     lanes=tuple((key,) for key in _ROUTE.match_keys),
     batch_members=2_500,
     # Reddit publishes no limit in bytes; a full batch is 173 kB.
@@ -75,7 +76,7 @@ _LONGEST_NAME = 500
 _PAGE = "2000"
 _DIGEST_BYTES = 32
 _ACTIONS = {Operation.ADD: "ADD", Operation.REMOVE: "REMOVE"}
-_SETTINGS = ("user_agent",)
+_SETTINGS = ("user_agent", *CONTRACT.readings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ TikTok keeps no description beside an audience, so our marker stands in its name
 creation without an answer. Segment's connector too looks for such audiences in the list of custom audiences; how soon a
 new one is in it nobody tells.
 
-TikTok's texts disagree on the plus of a phone and on tags in an e-mail address. The first reading in `docs/identity.md`
-is sent, and no plan can choose another: an audience must never mix two forms, since who leaves has to be named by the
-digest that was sent. `segment-assets hash` makes the others.
+TikTok's texts disagree on the plus of a phone and on tags in an e-mail address: the settings `phone_plus` and
+`email_tag` choose. An audience never mixes two forms, since who leaves has to be named by the digest that was sent.
 """
 
 from __future__ import annotations
@@ -52,6 +51,7 @@ CONTRACT = Contract(
     match_keys=_ROUTE.match_keys,
     match_groups=_ROUTE.groups,
     identifying=_ROUTE.identifying,
+    readings=_ROUTE.readings(),
     # TikTok publishes neither limit for this call: these are the ones of other vendors' connectors.
     batch_members=1_000,
     batch_bytes=1_000_000,
@@ -82,7 +82,7 @@ _DIGEST_BYTES = 32
 
 # The digest of a mobile ad id is the same under both fields; a source rarely says which of the two an id is.
 _DEVICES = {"both": ("AAID_SHA256", "IDFA_SHA256"), "aaid": ("AAID_SHA256",), "idfa": ("IDFA_SHA256",)}
-_SETTINGS = ("mobile_ad_id",)
+_SETTINGS = ("mobile_ad_id", *CONTRACT.readings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def _cell(value: bytes | str | None) -> str:
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> TikTokSegments:
-    """One advertiser of the plan, with the setting `mobile_ad_id`. It asks for no statements."""
+    """One advertiser of the plan, with the setting `mobile_ad_id` and the readings. It asks for no statements."""
     del statements
     given = known_settings("tiktok", settings, _SETTINGS)
     return TikTokSegments(account, given.get("mobile_ad_id", "both"))

@@ -18,7 +18,7 @@ Whether a change has been worked through shows from the list's history, where on
 before it. If TikTok's history should not show it, the setting `followed_by: state` goes by the list's state alone, and
 may then take the state before the change for the one after it.
 
-The phone has no plus here, as the only digest that TikTok publishes; the other reading is for `segment-assets hash`.
+The phone has no plus here, as the only digest that TikTok publishes; the setting `phone_plus` takes the other reading.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ CONTRACT = Contract(
     match_keys=_ROUTE.match_keys,
     match_groups=_ROUTE.groups,
     identifying=_ROUTE.identifying,
+    readings=_ROUTE.readings(),
     lanes=tuple((key,) for key in _ROUTE.match_keys),
     list_per_lane=True,
     # Ours: a file of 3 MB. Other vendors cut at 50 MB, which is more than a process should hold several times.
@@ -101,7 +102,7 @@ _DIGEST_BYTES = 32
 _HISTORY = 20
 _FOLLOWED_BY = ("history", "state")
 _USED_IN = ("NORMAL", "REACH_FREQUENCY")
-_SETTINGS = ("followed_by", "audience_sub_type")
+_SETTINGS = ("followed_by", "audience_sub_type", *CONTRACT.readings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

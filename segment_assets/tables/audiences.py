@@ -5,7 +5,7 @@ Not here: what is sent and answered (`ledger`).
 
 from __future__ import annotations
 
-from segment_assets.contracts import CONSENT_COLUMNS, VALUE_COLUMN
+from segment_assets.contracts import CONSENT_COLUMNS, VALUE_COLUMN, every_form
 from segment_assets.destinations import registry
 from segment_assets.identity.forms import NORMAL_FORMS, NormalForm
 from segment_assets.tables.model import DIGEST, PSEUDONYM, RAW, Column, ComputedIn, Table, Type, text
@@ -75,8 +75,8 @@ def _form(form: NormalForm) -> Column:
     return text(form.name, form.description, RAW)
 
 
-# What the connected destinations are sent; the forms of the others take no room.
-_CONNECTED_FORMS = {name for contract in registry().values() for name in contract.forms()}
+# What the connected destinations are sent, by whatever reading; the forms of the others take no room.
+_CONNECTED_FORMS = {name for contract in registry().values() for name in every_form(contract)}
 
 HASHED_AUDIENCE = Table(
     name="hashed_audience",

@@ -15,7 +15,7 @@ from segment_assets.contracts import Quota
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.overlay import OverlayLake
-from segment_assets.delivery.preview import PLACEHOLDER_AUDIENCE, Rehearsal, TakingDestination, least_seconds
+from segment_assets.delivery.preview import PLACEHOLDER_AUDIENCE, Rehearsal, least_seconds, rehearsing
 from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.wanted import Wanted
 from segment_assets.resources.lake import LocalLake
@@ -53,7 +53,7 @@ def rehearsed(
 ) -> tuple[Rehearsal, list[str]]:
     kept: list[str] = []
     rehearsal = Rehearsal(lambda _, request: kept.append(as_text(request)))
-    taking = TakingDestination(destination or FakeDestination(), rehearsal)
+    taking = rehearsing(destination or FakeDestination(), rehearsal)
     lake = OverlayLake(road.lake, LocalLake(tmp_path / "above"))
     room = DeliveryRoom(lake, taking, taking.transport, workdir=tmp_path / "room", clock=clock)
     errand = Errand(PAIR, Wanted(CONTRACT, CONTRACT.forms()), "seg", {}, rails or GuardRails(1.0), b"key")

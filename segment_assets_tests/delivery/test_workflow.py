@@ -29,7 +29,7 @@ from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.ledger import AudienceLedger, Pair
 from segment_assets.delivery.overlay import OverlayLake
-from segment_assets.delivery.preview import Rehearsal, TakingDestination
+from segment_assets.delivery.preview import Rehearsal, rehearsing
 from segment_assets.delivery.replaying import replay
 from segment_assets.delivery.run import DeliveryRoom
 from segment_assets.delivery.settling import balanced
@@ -373,7 +373,7 @@ def test_a_preview_shows_every_step_with_placeholders_and_its_files(road, tmp_pa
     road.wants(*crowd(*range(4)))
     kept = []
     rehearsal = Rehearsal(lambda number, request: kept.append(request))
-    taking = TakingDestination(JobDestination(), rehearsal)
+    taking = rehearsing(JobDestination(), rehearsal)
     lake = OverlayLake(road.lake, LocalLake(tmp_path / "above"))
     rehearsal.run(lambda: road.room(lake, taking, taking.transport).run(road.errand, road.audience, None))
     assert rehearsal.requests == {"create": 1, "open": 2, Operation.ADD.value: 3, "commit": 2}

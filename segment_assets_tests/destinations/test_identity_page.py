@@ -11,6 +11,7 @@ from segment_assets.contracts import PermanentError
 from segment_assets.destinations.match_keys import PLATFORMS
 from segment_assets.destinations.match_keys.documentation import PAGE, page
 from segment_assets.identity import NORMAL_FORMS
+from segment_assets.plan.activations import Account
 from segment_assets_tests.conformance.kit.record import records
 
 # A name, and a reading of it that is not the first.
@@ -19,6 +20,12 @@ OTHER_READINGS = {
     for platform in PLATFORMS.values()
     for route in platform.routes.values()
     for name, setting in route.settings.items()
+}
+# A connector, and a reading that an account of it can choose.
+CHOSEN = {
+    (record.destination, name, list(reading.choices)[-1])
+    for record in records()
+    for name, reading in record.contract.readings.items()
 }
 
 
@@ -38,17 +45,32 @@ def test_only_platforms_without_a_connector_are_said_to_have_none():
     assert without == {"x_ads", "yahoo_dsp"}
 
 
-def test_a_reading_that_no_plan_can_choose_is_not_called_a_setting():
-    """Ten stood there as settings, and every connector refused them."""
-    line = r"^- Readings of `(\w+)`: .*, which is delivered; `(\w+)` for `segment-assets hash` only"
-    others = re.findall(line, page(), re.MULTILINE)
+def test_a_reading_that_no_account_can_choose_is_not_called_a_setting():
+    """Ten stood there as settings once, and every connector refused them."""
+    settings = re.findall(r"^- Setting `(\w+)` of an account: .*", page(), re.MULTILINE)
+    others = re.findall(r"^- Readings of `(\w+)`: .* for `segment-assets hash` only", page(), re.MULTILINE)
 
-    assert set(others) == OTHER_READINGS
-    assert "Setting `" not in page()
+    assert set(settings) == {name for _, name, _ in CHOSEN}
+    assert {"email_digest", "mobile_ad_id_digest"} <= set(others)
+    assert set(settings) | set(others) == {name for name, _ in OTHER_READINGS}
 
 
 @pytest.mark.parametrize("record", records(), ids=lambda one: one.destination)
-def test_no_connector_takes_another_reading_from_the_plan(record):
+def test_a_connector_takes_from_the_plan_the_readings_that_its_page_names_and_no_others(record):
     for name, reading in OTHER_READINGS:
-        with pytest.raises(PermanentError, match=f"no setting {name};"):
-            dataclasses.replace(record, settings={**record.settings, name: reading}).connect()
+        changed = dataclasses.replace(record, settings={**record.settings, name: reading})
+        if (record.destination, name, reading) in CHOSEN:
+            assert changed.connect().contract.match_keys != record.connect().contract.match_keys
+            continue
+        own = record.contract.readings.get(name)
+        if own is not None and reading == own.default:
+            assert changed.connect() == record.connect()
+            continue
+        with pytest.raises(PermanentError, match=rf"no setting {name};|{name} '{reading}' is not one of "):
+            changed.connect()
+
+
+def test_an_account_of_the_plan_with_a_choice_that_is_none_is_refused_when_the_plan_is_read():
+    said = {"destination": "tiktok", "account": "7012", "owner": "media", "terms_accepted_on": "2026-01-05"}
+    with pytest.raises(ValueError, match="phone_plus 'maybe' is not one of with, without"):
+        Account(**said, terms_accepted_by="sam@example.com", settings={"phone_plus": "maybe"})

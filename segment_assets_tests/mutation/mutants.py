@@ -71,6 +71,7 @@ def of(group: str, forms: list[str]) -> Iterator[Mutant]:
         yield from of_module(group, stem, forms)
     if group in registry():
         yield from of_match_keys(group, forms)
+        yield from of_readings(group, forms)
 
 
 def of_module(group: str, stem: str, forms: list[str]) -> Iterator[Mutant]:
@@ -105,18 +106,46 @@ CONTRACT = _broken({key!r}, {part!r}, {now!r})
 
 def of_match_keys(destination: str, forms: list[str]) -> Iterator[Mutant]:
     """Each key of a contract with another field, another form, another encoding."""
+    for key, sent in registry()[destination].match_keys.items():
+        for part, was, now in _other(sent, forms):
+            changed = _CHANGED_KEY.format(key=key.value, part=part, now=now)
+            yield _behind_the_contract(destination, f"CONTRACT.{key.value}", (part, was, now), changed)
+
+
+# As above, of a choice that is not the default.
+_CHANGED_READING = """
+def _broken(name, choice, key, part, now):
+    import dataclasses
+    from segment_assets.contracts import Encoding, MatchKey
+    readings = dict(CONTRACT.readings)
+    choices = {{word: dict(keys) for word, keys in readings[name].choices.items()}}
+    now = Encoding(now) if part == "encoding" else now
+    choices[choice][MatchKey(key)] = dataclasses.replace(choices[choice][MatchKey(key)], **{{part: now}})
+    readings[name] = dataclasses.replace(readings[name], choices=choices)
+    return dataclasses.replace(CONTRACT, readings=readings)
+CONTRACT = _broken({name!r}, {choice!r}, {key!r}, {part!r}, {now!r})
+"""
+
+
+def of_readings(destination: str, forms: list[str]) -> Iterator[Mutant]:
+    """Each key of another reading with another field, another form, another encoding."""
+    for name, reading in registry()[destination].readings.items():
+        for choice, keys in reading.choices.items():
+            for key, sent in keys.items() if choice != reading.default else ():
+                for part, was, now in _other(sent, forms):
+                    changed = _CHANGED_READING.format(name=name, choice=choice, key=key.value, part=part, now=now)
+                    place = f"CONTRACT.{name}.{choice}.{key.value}"
+                    yield _behind_the_contract(destination, place, (part, was, now), changed)
+
+
+def _behind_the_contract(destination: str, place: str, broken: tuple[str, str, str], changed: str) -> Mutant:
     text = source_of(destination)
     made = contract_of(ast.parse(text))
     assert made.end_lineno is not None
     lines = text.split("\n")
-    before, behind = lines[: made.end_lineno], lines[made.end_lineno :]
-    for key, sent in registry()[destination].match_keys.items():
-        for part, was, now in _other(sent, forms):
-            changed = _CHANGED_KEY.format(key=key.value, part=part, now=now)
-            place, source = f"CONTRACT.{key.value}", "\n".join((*before, changed, *behind))
-            yield Mutant(
-                destination, f"{PACKAGE}.{destination}", place, made.lineno, part, repr(was), repr(now), source
-            )
+    source = "\n".join((*lines[: made.end_lineno], changed, *lines[made.end_lineno :]))
+    part, was, now = broken
+    return Mutant(destination, f"{PACKAGE}.{destination}", place, made.lineno, part, repr(was), repr(now), source)
 
 
 def _other(sent: Sent, forms: list[str]) -> Iterator[tuple[str, str, str]]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from segment_assets.contracts import PermanentError
 from segment_assets.destinations.match_keys import advertising, social
-from segment_assets.destinations.match_keys.model import Platform, Route, Setting
+from segment_assets.destinations.match_keys.model import Platform, Route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PLATFORMS", "Platform", "Route", "Setting", "route"]
+__all__ = ["PLATFORMS", "Platform", "Route", "route"]
 
 PLATFORMS: Mapping[str, Platform] = MappingProxyType(
     {

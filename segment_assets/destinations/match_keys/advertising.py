@@ -6,8 +6,8 @@ Source: named per route, as of autumn 2026.
 
 from __future__ import annotations
 
-from segment_assets.contracts import Encoding, MatchKey, Sent
-from segment_assets.destinations.match_keys.model import Platform, Route, Setting, alone
+from segment_assets.contracts import Encoding, MatchKey, Reading, Sent
+from segment_assets.destinations.match_keys.model import Platform, Route, alone
 
 K, PLAIN, BASE64 = MatchKey, Encoding.PLAIN, Encoding.SHA256_BASE64
 
@@ -33,7 +33,7 @@ GOOGLE = Platform(
                 K.IP: Sent("ipAddress", "ip_address", PLAIN),
             },
             settings={
-                "name_punctuation": Setting(
+                "name_punctuation": Reading(
                     {
                         "kept": {},
                         "removed": {
@@ -78,15 +78,15 @@ def _amazon(fields: str, plain: dict[MatchKey, Sent], source: str) -> Route:
         identifying=(K.EMAIL, K.PHONE, *(key for key in plain if key in {K.MOBILE_AD_ID, K.RAMP_ID})),
         supporting=tuple(key for key in supporting if key in {**field, **plain}),
         settings={
-            "email_symbols": Setting(
+            "email_symbols": Reading(
                 {"deleted": {}, "kept": {K.EMAIL: Sent(field[K.EMAIL], "email")}},
                 "Amazon's uploader deletes the plus and keeps the tag, which makes another mailbox of it",
             ),
-            "state_codes": Setting(
+            "state_codes": Reading(
                 {"published": {}, "iso": {K.STATE: Sent(field[K.STATE], "state_code")}},
                 "three names are published by their first two letters, French regions by codes of Amazon's own",
             ),
-            "postal_code_case": Setting(
+            "postal_code_case": Reading(
                 {"upper": {}, "lower": {K.POSTAL_CODE: Sent(field[K.POSTAL_CODE], "postal_code_amazon_lower")}},
                 "Amazon's sample rows are in upper case as written, Segment's connector sends lower case",
             ),
@@ -140,11 +140,11 @@ MICROSOFT_ADS = Platform(
             groups=alone(K.EMAIL, K.PHONE, K.EXTERNAL_ID),
             identifying=(K.EMAIL, K.PHONE, K.EXTERNAL_ID),
             settings={
-                "email_tag": Setting(
+                "email_tag": Reading(
                     {"kept": {}, "folded": {K.EMAIL: Sent("Email", "email_folded")}},
                     "some of Microsoft's help texts drop the plus tag and the dots; its API reference does not",
                 ),
-                "phone_plus": Setting(
+                "phone_plus": Reading(
                     {"with": {}, "without": {K.PHONE: Sent("Phone", "phone_digits")}},
                     "the kind exists and its notation is not documented: phones are experimental here",
                 ),
@@ -272,7 +272,7 @@ def _liveramp(email: Sent) -> Route:
             K.RAMP_ID: Sent("RampID", "ramp_id", PLAIN),
         },
         settings={
-            "mobile_ad_id_digest": Setting(
+            "mobile_ad_id_digest": Reading(
                 {
                     "sha1": {},
                     "plain": {K.MOBILE_AD_ID: Sent("MAID", "mobile_ad_id", PLAIN)},

@@ -17,6 +17,7 @@ from segment_assets.identity import NORMAL_FORMS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from segment_assets.contracts import Contract
     from segment_assets.destinations.match_keys import Platform, Route
     from segment_assets.identity import NormalForm
 
@@ -28,8 +29,10 @@ _HEAD = """# Identity: normal forms and match keys
 
 A raw value becomes its normal form, and that a digest (SHA-256 of UTF-8, where nothing else is said), or there is a
 reason why not. `segment-assets hash` answers for a single value, also for another reading of a rule on which a
-platform's texts disagree. Deliveries go by the first reading, and no plan can choose another: whoever leaves an
-audience has to be named by the digest that was sent. A SHA-256 in hex of either case or in base64 that a
+platform's texts disagree. Deliveries go by the first reading, or by the one that a setting of the account chooses. An
+audience keeps the one by which its people were sent, since whoever leaves has to be named by the digest that was sent:
+after a change of the setting opt-outs still go out, and nobody is added until it is set back or the audience was given
+up. A SHA-256 in hex of either case or in base64 that a
 source brings is taken over; MD5, SHA-1 and others are refused; nothing is ever made of an empty value or of a word for
 nothing ("null", "NaN", "n/a").
 """
@@ -136,6 +139,7 @@ def _routes() -> Iterator[str]:
     for platform in PLATFORMS.values():
         connected = "" if _is_connected(platform) else " (no connector yet)"
         for variant, route in platform.routes.items():
+            settable = _settable(route)
             default = ", the default" if variant == platform.default_variant and len(platform.routes) > 1 else ""
             yield f"### {platform.name} · {variant}{default}{connected}\n"
             yield f"Source: {route.source}\n"
@@ -150,22 +154,27 @@ def _routes() -> Iterator[str]:
             yield f"A person is matchable by {groups}.\n"
             for name, setting in route.settings.items():
                 others = ", ".join(f"`{choice}`" for choice in setting.choices if choice != setting.default)
-                yield (
-                    f"- Readings of `{name}`: `{setting.default}`, which is delivered; {others} for "
-                    f"`segment-assets hash` only. Why: {setting.why}."
-                )
+                if name in settable:
+                    said = f"Setting `{name}` of an account: `{setting.default}` (the default) or {others}"
+                else:
+                    said = f"Readings of `{name}`: `{setting.default}`, and {others} for `segment-assets hash` only"
+                yield f"- {said}. Why: {setting.why}."
             yield from (f"- {note}" for note in route.notes)
             yield ""
 
 
+def _settable(route: Route) -> set[str]:
+    """Settings that accounts of the connectors on this route have."""
+    return {name for contract in registry().values() if _is_on(route, contract) for name in contract.readings}
+
+
+def _is_on(route: Route, contract: Contract) -> bool:
+    return any(contract.match_keys.get(key) is sent for key, sent in route.match_keys.items())
+
+
 def _is_connected(platform: Platform) -> bool:
     """Whether a connector takes its match keys from the platform: Amazon has three, and none is called `amazon`."""
-    return any(
-        contract.match_keys.get(key) is sent
-        for contract in registry().values()
-        for route in platform.routes.values()
-        for key, sent in route.match_keys.items()
-    )
+    return any(_is_on(route, contract) for route in platform.routes.values() for contract in registry().values())
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is declared of a platform's match keys: its routes, what each takes, and the settings where facts are uncertain.
+"""What is declared of a platform's match keys: its routes, what each takes, and the readings where facts are uncertain.
 
 Belongs here: the shapes, and what follows from them. Not here: any platform.
 """
@@ -8,30 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import MatchKey, PermanentError, Sent
+from segment_assets.contracts import Encoding, MatchKey, PermanentError, Reading, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     Groups = tuple[tuple[MatchKey, ...], ...]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Setting:
-    """A rule on which a platform's texts disagree or are silent.
-
-    `choices` maps each choice to the keys that it sends otherwise; the first is the default. `why` names the texts.
-    Of `segment-assets hash` and not of a plan: connectors send the default. An audience must never mix two forms, since
-    who leaves has to be named by the digest that was sent, and a connector knows one form of a key.
-    """
-
-    choices: Mapping[str, Mapping[MatchKey, Sent]]
-    why: str
-
-    @property
-    def default(self) -> str:
-        """The first choice."""
-        return next(iter(self.choices))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -41,7 +23,8 @@ class Route:
     `match_keys` are sent, in the order of the wire. `groups`: a person can be matched when every key of at least one
     group is known. `identifying`: keys of which any single one makes the platform add or remove a person.
     `supporting`: keys that help where a group is complete, and are of no use alone. `also_taken`: keys that the
-    platform takes and our connector does not send. `notes` say what the declaration cannot.
+    platform takes and our connector does not send. `settings` are readings, by the name of the setting that chooses.
+    `notes` say what the declaration cannot.
     """
 
     match_keys: Mapping[MatchKey, Sent]
@@ -50,7 +33,7 @@ class Route:
     source: str
     supporting: tuple[MatchKey, ...] = ()
     also_taken: Mapping[MatchKey, Sent] = dataclasses.field(default_factory=dict)
-    settings: Mapping[str, Setting] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def sent(self, settings: Mapping[str, str] | None = None) -> dict[MatchKey, Sent]:
@@ -68,6 +51,20 @@ class Route:
                 raise PermanentError(f"setting {name} has no such choice; known: {', '.join(setting.choices)}")
             keys |= setting.choices[choice]
         return keys
+
+    def readings(self, *keys: MatchKey) -> dict[str, Reading]:
+        """Those that an account can choose among where a connector sends these keys (default: the route's own).
+
+        Each choice is whole. Without those that take another digest than the default: hashed audiences hold SHA-256.
+        """
+        whole = {name: self._whole(setting) for name, setting in self.settings.items()}
+        sent = keys or tuple(self.match_keys)
+        return {name: reading for name, reading in whole.items() if _is_settable(reading, sent)}
+
+    def _whole(self, setting: Reading) -> Reading:
+        keys = {key for choice in setting.choices.values() for key in choice}
+        known = {key: sent for key, sent in self.sent().items() if key in keys}
+        return Reading({name: {**known, **choice} for name, choice in setting.choices.items()}, setting.why)
 
     def useful(self, known: Collection[MatchKey]) -> tuple[MatchKey, ...]:
         """Of the keys known of a person those worth sending, in the order of the wire; none where none can match."""
@@ -89,6 +86,14 @@ class Platform:
     def default_variant(self) -> str:
         """The first route."""
         return next(iter(self.routes))
+
+
+def _is_settable(reading: Reading, keys: Collection[MatchKey]) -> bool:
+    encodings: dict[MatchKey, set[Encoding]] = {}
+    for choice in reading.choices.values():
+        for key, sent in choice.items():
+            encodings.setdefault(key, set()).add(sent.encoding)
+    return all(key in keys and len(found) == 1 for key, found in encodings.items())
 
 
 def alone(*keys: MatchKey) -> Groups:

@@ -6,8 +6,8 @@ Source: named per route, as of autumn 2026.
 
 from __future__ import annotations
 
-from segment_assets.contracts import Encoding, MatchKey, Sent
-from segment_assets.destinations.match_keys.model import Platform, Route, Setting, alone
+from segment_assets.contracts import Encoding, MatchKey, Reading, Sent
+from segment_assets.destinations.match_keys.model import Platform, Route, alone
 
 K, PLAIN = MatchKey, Encoding.PLAIN
 _EMAIL_PHONE_DEVICE = (K.EMAIL, K.PHONE, K.MOBILE_AD_ID)
@@ -75,8 +75,8 @@ TIKTOK = Platform(
             groups=alone(*_EMAIL_PHONE_DEVICE),
             identifying=_EMAIL_PHONE_DEVICE,
             settings={
-                "email_tag": Setting(_TIKTOK_EMAIL, _TIKTOK_EMAIL_WHY),
-                "phone_plus": Setting({"with": _WITH_PLUS, "without": _WITHOUT_PLUS}, _TIKTOK_PHONE_WHY),
+                "email_tag": Reading(_TIKTOK_EMAIL, _TIKTOK_EMAIL_WHY),
+                "phone_plus": Reading({"with": _WITH_PLUS, "without": _WITHOUT_PLUS}, _TIKTOK_PHONE_WHY),
             },
             source="TikTok API for Business v1.3, segment/mapping",
             notes=("An IDFA goes under IDFA_SHA256; the hash is the same.",),
@@ -90,9 +90,9 @@ TIKTOK = Platform(
             groups=alone(*_EMAIL_PHONE_DEVICE),
             identifying=_EMAIL_PHONE_DEVICE,
             settings={
-                "email_tag": Setting(_TIKTOK_EMAIL, _TIKTOK_EMAIL_WHY),
-                "phone_plus": Setting({"without": _WITHOUT_PLUS, "with": _WITH_PLUS}, _TIKTOK_PHONE_WHY),
-                "mobile_ad_id_digest": Setting(
+                "email_tag": Reading(_TIKTOK_EMAIL, _TIKTOK_EMAIL_WHY),
+                "phone_plus": Reading({"without": _WITHOUT_PLUS, "with": _WITH_PLUS}, _TIKTOK_PHONE_WHY),
+                "mobile_ad_id_digest": Reading(
                     {
                         "sha256": {K.MOBILE_AD_ID: Sent("FIRST_SHA256", "mobile_ad_id_hashed")},
                         "md5": {K.MOBILE_AD_ID: Sent("FIRST_MD5", "mobile_ad_id_hashed", Encoding.MD5_HEX)},
@@ -134,7 +134,7 @@ PINTEREST = Platform(
             identifying=(K.EMAIL, K.MOBILE_AD_ID),
             also_taken={K.RAMP_ID: Sent("LR_ID", "ramp_id", PLAIN)},
             settings={
-                "mobile_ad_id_case": Setting(
+                "mobile_ad_id_case": Reading(
                     {
                         "as_issued": {K.MOBILE_AD_ID: Sent("MAID", "mobile_ad_id_as_issued")},
                         "lower": {K.MOBILE_AD_ID: Sent("MAID", "mobile_ad_id_hashed")},
@@ -168,7 +168,7 @@ LINKEDIN = Platform(
                 K.LAST_NAME: Sent("lastName", "last_name_plain", PLAIN),
             },
             settings={
-                "email_digest": Setting(
+                "email_digest": Reading(
                     {
                         "sha256": {K.EMAIL: Sent("SHA256_EMAIL", "email_spaceless")},
                         "sha512": {K.EMAIL: Sent("SHA512_EMAIL", "email_spaceless", Encoding.SHA512_HEX)},
@@ -202,7 +202,7 @@ X_ADS = Platform(
             groups=alone(*_EMAIL_PHONE_DEVICE, K.HANDLE, K.TWITTER_ID, K.EXTERNAL_ID),
             identifying=(*_EMAIL_PHONE_DEVICE, K.HANDLE, K.TWITTER_ID, K.EXTERNAL_ID),
             settings={
-                "phone_plus": Setting(
+                "phone_plus": Reading(
                     {
                         "with": {K.PHONE: Sent("phone_number", "phone_e164")},
                         "without": {K.PHONE: Sent("phone_number", "phone_digits")},
@@ -226,14 +226,14 @@ REDDIT = Platform(
             groups=alone(K.EMAIL, K.MOBILE_AD_ID),
             identifying=(K.EMAIL, K.MOBILE_AD_ID),
             settings={
-                "email_characters": Setting(
+                "email_characters": Reading(
                     {
                         "alphanumeric": {K.EMAIL: Sent("EMAIL_SHA256", "email_alphanumeric")},
                         "dots_only": {K.EMAIL: Sent("EMAIL_SHA256", "email_folded")},
                     },
                     "Reddit's page deletes all but letters and digits, Segment's code only dots (and the plus tag)",
                 ),
-                "mobile_ad_id_case": Setting(
+                "mobile_ad_id_case": Reading(
                     {
                         "as_issued": {K.MOBILE_AD_ID: Sent("MAID_SHA256", "mobile_ad_id_as_issued")},
                         "lower": {K.MOBILE_AD_ID: Sent("MAID_SHA256", "mobile_ad_id_hashed")},

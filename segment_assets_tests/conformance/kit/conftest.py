@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    marks = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    own = {name for names in marks for name in ([names] if isinstance(names, str) else names)}
     if "record" in metafunc.fixturenames and "record" not in own:
         every = records()
         metafunc.parametrize("record", every, ids=[record.destination for record in every], scope="session")

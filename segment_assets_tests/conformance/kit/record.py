@@ -12,7 +12,7 @@ import pkgutil
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import destinations
-from segment_assets.contracts import Encoding, Mode
+from segment_assets.contracts import Encoding, Mode, read_by
 from segment_assets.delivery.preview import placeholder_statements
 from segment_assets_tests.conformance.kit import platforms
 
@@ -81,7 +81,9 @@ class Record:
 
     @property
     def contract(self) -> Contract:
-        return self.connector.CONTRACT if self.connector else destinations.registry()[self.destination]
+        """By the readings of `settings`."""
+        known = self.connector.CONTRACT if self.connector else destinations.registry()[self.destination]
+        return read_by(known, self.settings)
 
     @property
     def said(self) -> Mapping[str, str]:
