@@ -38,7 +38,8 @@ class Operation(enum.StrEnum):
 class Mode(enum.StrEnum):
     """What an activation does with the people on a platform; opt-outs and withdrawn consent leave in every mode.
 
-    `mirror`: exactly the audience is there. `add_only`: nobody is taken out. `remove_only`: nobody is added.
+    `mirror`: exactly the audience is there. `add_only`: nobody is taken out. `remove_only`: nobody is added; who stays
+    stays with what they were sent with, and is sent again with just that before the platform lets them expire.
     `replace`: as `mirror`, by the platform's own call that puts a whole list in the place of the old one.
     """
 

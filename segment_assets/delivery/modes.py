@@ -5,6 +5,9 @@ Belongs here: SQL over the tables of `changes`, before and after the differences
 
 `asked` is who should be there by the audience. In the modes that leave somebody alone, `wanted` becomes what the
 platform shall hold afterwards, record by record: so nobody of those is touched, and their identifiers count as held.
+`staying` are the records that may be sent again before they expire. Where nobody is added these are the records that
+people who stay are there by already, also those whose identifiers have changed since: the platform learns nothing new
+of them, and nobody falls out whom nobody took out.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from segment_assets import engine
-from segment_assets.contracts import Eligibility, Mode
+from segment_assets.contracts import CONSENT_COLUMNS, Consent, Eligibility, Mode
 from segment_assets.delivery.records import columns
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ _MAY_NOT_STAY = (Eligibility.SUPPRESSED.value, Eligibility.NO_CONSENT.value)
 
 
 def leave_alone(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
-    """Make `asked` of `wanted`, and `wanted` what shall be there afterwards in this mode."""
+    """Make `asked` of `wanted`, `wanted` what shall be there afterwards in this mode, and `staying`."""
     db.execute("ALTER TABLE wanted RENAME TO asked")
     record, mode = columns(wanted), wanted.mode
     if mode is Mode.ADD_ONLY:
@@ -45,6 +48,24 @@ def leave_alone(db: duckdb.DuckDBPyConnection, wanted: Wanted) -> None:
         """)
     else:
         db.execute(f"CREATE TEMP VIEW wanted AS SELECT {record} FROM asked")
+    db.execute(f"CREATE TEMP VIEW staying AS {_as_they_are(wanted) if mode is Mode.REMOVE_ONLY else 'FROM asked'}")
+
+
+def _as_they_are(wanted: Wanted) -> str:
+    """SQL for the records that people who stay are there by, as far as these may still be said of them.
+
+    Not with an identifier that the plan does not give this account any more, and not with a yes that is none today.
+    """
+    taken_back = [f"w.{form} IS NULL" for form in wanted.columns if form not in wanted.forms]
+    answers = [column for column in CONSENT_COLUMNS if column in wanted.forms]
+    said = [
+        f"(w.{column} IS DISTINCT FROM '{Consent.GRANTED}' OR a.{column} = '{Consent.GRANTED}')" for column in answers
+    ]
+    return f"""
+        SELECT w.* FROM wanted w
+        WHERE {" AND ".join(taken_back) or "true"}
+          AND EXISTS (SELECT 1 FROM asked a WHERE a.member_id = w.member_id {"".join(f" AND {test}" for test in said)})
+    """
 
 
 def drop_what_the_mode_forbids(db: duckdb.DuckDBPyConnection, mode: Mode) -> None:
@@ -139,6 +160,11 @@ def counted_in_mode(db: duckdb.DuckDBPyConnection, counts: ChangeCounts, wanted:
 
 _KNOWN = "SELECT DISTINCT member_id FROM state WHERE standing <> 'rejected'"
 _REFUSED_BUT_THERE = f"(standing = 'rejected' AND member_id IN ({_KNOWN}))"
+# Whoever is sent again is counted as that alone, whatever they are there by.
+_LEFT_AS_THEY_ARE = """
+    member_id NOT IN (SELECT member_id FROM same WHERE standing IN ('acknowledged', 'rejected'))
+    AND member_id NOT IN (SELECT member_id FROM sent)
+"""
 _KEPT = {
     Mode.MIRROR: "SELECT 0",
     Mode.REPLACE: "SELECT 0",
@@ -148,11 +174,7 @@ _KEPT = {
     """,
     # Wanted, and there by something else than they have now.
     Mode.REMOVE_ONLY: f"""
-        SELECT count(*) FROM ({_KNOWN}) WHERE member_id IN (SELECT member_id FROM asked)
-        AND member_id NOT IN (SELECT member_id FROM same WHERE standing IN ('acknowledged', 'rejected'))
+        SELECT count(*) FROM ({_KNOWN}) WHERE member_id IN (SELECT member_id FROM asked) AND {_LEFT_AS_THEY_ARE}
     """,
 }
-_NOT_ADDED = """
-    SELECT count(DISTINCT member_id) FROM asked
-    WHERE member_id NOT IN (SELECT member_id FROM same WHERE standing IN ('acknowledged', 'rejected'))
-"""
+_NOT_ADDED = f"SELECT count(DISTINCT member_id) FROM asked WHERE {_LEFT_AS_THEY_ARE}"

@@ -42,7 +42,7 @@ class Refresh:
 
 
 def add_refreshed(db: duckdb.DuckDBPyConnection, wanted: Wanted, refresh: Refresh) -> None:
-    """Records of people who are there and the same, and are due; on a resync also of those who were refused."""
+    """Records that may be sent again (`staying`) and are due; on a resync also those that were refused."""
     answered = _answered(refresh)
     db.execute(f"""
         INSERT INTO records
@@ -50,7 +50,7 @@ def add_refreshed(db: duckdb.DuckDBPyConnection, wanted: Wanted, refresh: Refres
                            WHEN s.member_id IN (SELECT member_id FROM state WHERE standing <> 'rejected') THEN 'changed'
                            ELSE 'new' END,
                {columns(wanted, "a")}
-        FROM asked a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
+        FROM staying a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
         WHERE (s.standing IN ('acknowledged', 'rejected') AND {answered} < {refresh.resync_from!r})
            OR (s.standing = 'acknowledged' AND {_due(wanted.contract, answered)} <= {refresh.now!r})
     """)
@@ -63,7 +63,7 @@ def next_due(db: duckdb.DuckDBPyConnection, contract: Contract, refresh: Refresh
     rows = db.execute(f"""
         SELECT min(due) FROM (
             SELECT {_due(contract, _answered(refresh))} AS due
-            FROM asked a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
+            FROM staying a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
             WHERE s.standing = 'acknowledged'
               AND (a.member_id, a.record_id) NOT IN (SELECT (member_id, record_id) FROM records WHERE phase = 'add')
             UNION ALL

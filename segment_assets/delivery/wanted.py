@@ -95,8 +95,10 @@ class Wanted:
 class ChangeCounts:
     """People, not records: the left side of the accounting.
 
-    `refreshed` are sent again though nothing about them changed. `kept` are there and not wanted, or not as they are,
-    and `not_added` are wanted and not there: the mode leaves both alone.
+    `refreshed` are sent again as the platform has them. `kept` are there and not wanted, or not as they are, and
+    `not_added` are wanted and not there as they are: the mode leaves both alone. Nobody is in two of these on one side
+    of an equation; who has other identifiers now and is not added is `not_added` among the wanted, `kept` among the
+    known.
     `lanes`: by phase, where there are lanes, each one's match keys, batches and records.
     `refresh_due`: when the first member has to be refreshed, in seconds since the epoch; None where nobody expires.
     """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import destinations
+from segment_assets.contracts import Mode
 from segment_assets.identity import NORMAL_FORMS
 
 if TYPE_CHECKING:
@@ -159,6 +160,8 @@ def _limits(contract: Contract) -> Iterator[list[str]]:
     yield ["quota", _quota(contract)]
     yield ["smallest audience of use", f"{contract.minimum_members:,}"]
     yield ["expiry", _expiry(contract)]
+    if contract.expiry_days is not None and Mode.REMOVE_ONLY in contract.modes:
+        yield ["renewed in remove only", "who stays, by what the platform acknowledged; never by anything new"]
     if contract.expires_by_audience:
         yield ["expiry of an adopted audience", "its own; the plan states it as `adopted_expiry_days`"]
     if contract.token_days is not None:

@@ -88,7 +88,7 @@ DELIVERIES = Table(
                 ("last_known", "People the platform had acknowledged, or may hold, before this delivery"),
                 ("unchanged", "Acknowledged before and the same now"),
                 ("known_refused", "Refused by the platform before and the same now: not sent again"),
-                ("refreshed", "Acknowledged before and the same now, sent again (expiry, resync, replace)"),
+                ("refreshed", "Acknowledged before and sent again as they are there (expiry, resync, replace)"),
                 ("changed", "Acknowledged before with other identifiers"),
                 ("adds", "New people"),
                 ("not_added", "Wanted and not there as they are now, because the mode adds nobody"),

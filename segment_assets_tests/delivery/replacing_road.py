@@ -104,6 +104,7 @@ class Road:
     def __init__(self, folder, mode=Mode.MIRROR, contract=REPLACING):
         self.lake, self.workdir = LocalLake(folder / "lake"), folder / "work"
         self.platform, self.mode, self.contract = ReplacingPlatform(), mode, contract
+        self.forms = contract.forms()
         self.audience = self.suppressions = None
         self.clock = time.time
         self.rails = GuardRails(1.0)
@@ -128,7 +129,7 @@ class Road:
             sleep=lambda _: None,
             patience=Patience(attempts=2),
         )
-        wanted = Wanted(self.contract, CONTRACT.forms(), mode=self.mode)
+        wanted = Wanted(self.contract, self.forms, mode=self.mode)
         rows = room.run(Errand(PAIR, wanted, "seg", {}, self.rails, b"key"), self.audience, self.suppressions, **more)
         for row in rows.deliveries:
             assert balanced(row) == []

@@ -25,8 +25,8 @@ EXPIRING = dataclasses.replace(REPLACING, expiry_days=100)
 class ExpiringRoad(Road):
     """A road with a clock, to a platform that forgets a member 100 days after it was last added."""
 
-    def __init__(self, folder):
-        super().__init__(folder, contract=EXPIRING)
+    def __init__(self, folder, *, answers=()):
+        super().__init__(folder, contract=dataclasses.replace(EXPIRING, consent=answers))
         self.day = 0.0
         self.clock = lambda: START + self.day * DAY
 
@@ -155,6 +155,54 @@ def test_add_only_lets_those_expire_whom_nobody_wants_any_more(road):
     road.day = 96.0
     assert not road.is_due()
     assert road.run() == []
+
+
+def test_remove_only_keeps_from_expiring_also_whom_it_knows_by_other_identifiers_and_sends_none_of_the_new(road):
+    road.wants(*crowd("ab"), person("d", email="d@x", phone="1"))
+    road.run()
+    road.mode = Mode.REMOVE_ONLY
+    road.wants(*crowd("a"), person("d", email="new@x", phone="2"), *crowd("e"))
+    [row] = road.run()
+    assert (row["refreshed"], row["unchanged"], row["kept"], row["not_added"], row["removes"]) == (0, 1, 1, 2, 1)
+    road.platform.people = []
+    road.day = 95.0
+    assert road.is_due()
+    [row] = road.run()
+    assert (row["refreshed"], row["accepted"], row["kept"], row["not_added"]) == (2, 2, 0, 1)
+    assert road.platform.identifiers == {marked("a@x"), marked("d@x"), marked("1")}
+    assert set(road.answered().values()) == {95.0}
+    road.day = 96.0
+    assert not road.is_due()
+    assert road.run() == []
+
+
+def test_remove_only_says_nothing_again_that_a_person_would_not_say_today(tmp_path):
+    road = ExpiringRoad(tmp_path, answers=("consent_ad_user_data",))
+    said = {"less": ("granted", "unspecified"), "same": ("granted", "granted"), "more": ("unspecified", "granted")}
+    for place in (0, 1):
+        people = [(person(n, email=f"{n}@x"), answer[place]) for n, answer in said.items()]
+        road.wants(*(row | {"consent_ad_user_data": answer} for row, answer in people))
+        [row] = road.run()
+        road.mode = Mode.REMOVE_ONLY
+    assert (row["unchanged"], row["kept"], row["not_added"]) == (1, 2, 2)
+    road.platform.people = []
+    road.day = 95.0
+    [row] = road.run()
+    assert (row["refreshed"], row["kept"], row["not_added"]) == (2, 1, 1)
+    assert road.platform.identifiers == {marked("same@x"), marked("more@x")}
+    assert not road.is_due()
+
+
+def test_remove_only_sends_again_no_identifier_that_the_plan_has_taken_from_the_account(road):
+    road.wants(*crowd("a"), person("b", email="b@x", phone="1"))
+    road.run()
+    road.mode, road.forms = Mode.REMOVE_ONLY, ("email",)
+    road.platform.people = []
+    road.day = 95.0
+    [row] = road.run()
+    # Their records are of all the keys together, so nobody's is as it was.
+    assert (row["refreshed"], row["kept"], row["not_added"]) == (1, 1, 1)
+    assert road.platform.identifiers == {marked("a@x")}
 
 
 @pytest.mark.parametrize("days", [1, 5, 30, 540])

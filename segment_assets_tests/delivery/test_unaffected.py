@@ -150,6 +150,10 @@ def test_setting_people_apart_changes_nothing_about_what_is_sent_and_counted(
         for asked in (audience, audience_of(people, in_order=False))
     )
     assert ours == plain
+    counts = ours[1]
+    sent = counts.refreshed + counts.changed
+    assert counts.wanted == counts.unchanged + sent + counts.known_refused + counts.adds + counts.not_added
+    assert counts.last_known == counts.unchanged + sent + counts.removes + counts.kept
 
 
 def test_most_people_are_set_apart_and_whoever_shares_a_phone_with_a_leaver_is_found(tmp_path):
