@@ -168,6 +168,8 @@ class Contract:
     `workflow`: set where a delivery is several calls instead of one request a batch.
     `statements`: what the plan has to state about each activation, and the words the platform takes for it.
     `consent`: columns of a person's own answers that the platform takes with each person.
+    `said_of_people`: what an account's settings make each upload say of people, in a word or two, where no column says
+    it. When it changes everybody is sent again: the platform would go on with what was said of those who are there.
     `value_field`: the platform's field for what a person is worth, where an audience can be by value; empty elsewhere.
     `on_refused_removal`: what becomes of an audience that the platform lets nobody out of (too small, unsupported) when
     somebody said no: `delete` it with everybody in it, or leave it to a person.
@@ -208,6 +210,7 @@ class Contract:
     follow: Follow | None = None
     statements: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     consent: tuple[str, ...] = ()
+    said_of_people: str = ""
     value_field: str = ""
     on_refused_removal: Literal["delete", "needs_human"] = "needs_human"
     keeps_people: bool = False

@@ -17,6 +17,8 @@ from segment_assets.delivery.refreshing import is_refresh_due
 from segment_assets.delivery.wanted import LATE_SECONDS, SILENT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from segment_assets.contracts import Snapshot
     from segment_assets.delivery.errands import Errand
     from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 class Leg:
     """One delivery before it is opened: lane, what it starts from and goes to, and the changes in between.
 
-    `mode`: what was done with the people, which is `mirror` where a broken replace is filled up.
+    `mode`: what was done with the people, which is `mirror` where a broken replace is filled up. `said`: what the
+    contract says of everybody who is sent, and since when; as the header notes it.
     """
 
     lane: str
@@ -37,6 +40,7 @@ class Leg:
     changes: Snapshot
     counts: ChangeCounts
     mode: Mode = Mode.MIRROR
+    said: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def leaving_is_due(ledger: AudienceLedger) -> bool:
@@ -144,6 +148,7 @@ def header(ledger: AudienceLedger, errand: Errand, leg: Leg) -> dict[str, Any]:
         "refresh_due": counts.refresh_due,
         "expiry_days": errand.wanted.contract.expiry_days,
         **({"lanes": dict(counts.lanes)} if counts.lanes else {}),
+        **leg.said,
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import PermanentError
 from segment_assets.delivery.ledger import Chain
@@ -33,7 +33,8 @@ class Refresh:
     """What decides who is sent again, in seconds since the epoch.
 
     `undated` is the date of records from before dates were kept: that of the state itself. Whoever the platform
-    answered about before `resync_from` is sent again, also those whom it refused.
+    answered about before `resync_from` is sent again, also those whom it refused: a person asked for that, or something
+    else is said of everybody since then (see `said`).
     """
 
     now: float
@@ -83,6 +84,20 @@ def is_refresh_due(ledger: AudienceLedger, contract: Contract, *, clock: float) 
             # now (another setting, or what the plan states of an adopted audience), or it was not noted when they do.
             return due is None or clock >= due or log.header.get("expiry_days", math.inf) > contract.expiry_days
     return False
+
+
+def said(ledger: AudienceLedger, contract: Contract) -> dict[str, Any]:
+    """What the contract says of everybody (`said_of_people`) and since when (`said_since`); empty for never anything.
+
+    Since now, where the newest delivery of the audience said something else. It is noted when a delivery is opened, so
+    after one that breaks off the next goes on with those who are left. Seconds since the epoch, 0 for always.
+    """
+    newest = next((log.header for log in ledger.newest_first() if log.header["lane"] == "audience"), None)
+    before = newest.get("said_of_people", "") if newest is not None else contract.said_of_people
+    since = newest.get("said_since", 0.0) if newest is not None else 0.0
+    if before != contract.said_of_people:
+        since = ledger.clock()
+    return {"said_of_people": contract.said_of_people, "said_since": since} if contract.said_of_people or since else {}
 
 
 def _answered(refresh: Refresh) -> str:

@@ -42,7 +42,7 @@ from segment_assets.delivery.legs import (
     outcome_now,
     state_date,
 )
-from segment_assets.delivery.refreshing import Refresh, resyncs
+from segment_assets.delivery.refreshing import Refresh, resyncs, said
 from segment_assets.delivery.replacing import (
     Ending,
     broken_off,
@@ -231,7 +231,7 @@ class PairRun:
         refuse_another_kind(self.ledger, self.errand)
         refuse_to_adopt_another(self.ledger, self.errand)
         state, suppressions = acknowledged_state(self.lake, self.ledger), self.suppressions
-        writer = self._changes()
+        writer, saying = self._changes(), said(self.ledger, self.platform.destination.contract)
         counts = audience_changes(
             self.lake.dataset(audience),
             self.lake.dataset(state) if state else None,
@@ -241,7 +241,7 @@ class PairRun:
             write=writer,
             workdir=self.workdir,
             late=self._leaving_is_due(),
-            refresh=self._refresh(),
+            refresh=self._refresh(saying.get("said_since", 0.0)),
         )
         mode, contract, counts = mode_of(mode, counts), self.platform.destination.contract, writer.counted(counts)
         if not is_let_through:
@@ -249,11 +249,12 @@ class PairRun:
         if mode is Mode.REPLACE:
             refuse_what_cannot_be_replaced(counts, contract)
         said_no = suppressions.id if suppressions else ""
-        return Leg("audience", state, audience.id, said_no, writer.publish({}), counts, mode)
+        return Leg("audience", state, audience.id, said_no, writer.publish({}), counts, mode, saying)
 
-    def _refresh(self) -> Refresh:
+    def _refresh(self, said_since: float) -> Refresh:
         asked = resyncs(self.ledger).entries
-        return Refresh(self.ledger.clock(), state_date(self.ledger), resync_from=asked[-1].at if asked else 0.0)
+        resync_from = max(said_since, asked[-1].at if asked else 0.0)
+        return Refresh(self.ledger.clock(), state_date(self.ledger), resync_from=resync_from)
 
     def withdraw(self, *, delete: bool) -> Step:
         """Take everybody out, or delete the audience with everybody in it, also where it is the only way out."""

@@ -5,9 +5,16 @@ Belongs here: Meta's contract and wire format. Not here: reading answers (`meta_
 Source: Meta's Customer File Custom Audiences guide, the Custom Audience Users reference, the rate-limiting and error
 references and facebook-business 26.0.3, as of autumn 2026.
 
-Consent: the API has no field for it, so only people who may be sent come here (`audience.doors`). A customer file can
-ask for Limited Data Use of people in some US states (DATA_PROCESSING_OPTIONS). We are stricter: whoever opted out
-there, or signals it (Global Privacy Control), is not sent at all, and leaves.
+Consent: the API has no field for it, so only people who may be sent come here (`audience.doors`). Whoever opted out in
+the US, or signals it (Global Privacy Control), is not sent at all, and leaves.
+
+Limited Data Use asks Meta to handle people of some US states as a processor only; for customer lists Meta names
+California. The account's setting `limited_data_use` says who is flagged: `none` (without it: nothing is said, and Meta
+does with the list what its terms let it do), `united_states` (whoever is not known to be in another country, so
+everybody where no country is sent) or `everybody`. Meta finds the place of each person itself and flags nobody where it
+has no terms for it. An addition and a replace say it, a removal and an erasure have nothing to say. When the setting
+changes everybody is sent once more; whether that takes a flag away again is not documented, so after a change to
+`none` only a new audience is certain to be without.
 
 Where the app is set to "Require App Secret" the account's secret holds `app_secret` beside the token; every call then
 carries the proof of both. Without it such an app gets code 100 for every call.
@@ -45,6 +52,8 @@ from segment_assets.destinations.meta_answers import (
     pause,
     words,
 )
+from segment_assets.destinations.meta_limited_data_use import FIELDS as OPTIONS
+from segment_assets.destinations.meta_limited_data_use import LimitedDataUse
 from segment_assets.destinations.numbers import written_number
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.shaping import json_rows
@@ -105,12 +114,14 @@ class MetaCustomAudiences:
     documents 100 as an invalid parameter of whatever kind; whether it answers so for a row is not documented. Where it
     never does, an empty set saves the requests that halving costs.
     `by_value`: people go with their value. Meta lets nobody change that of an audience once it was made.
+    `limited_data_use`: whom Meta is asked to handle under it.
     """
 
     account: str
     api_version: str = "v26.0"
     narrowed_codes: frozenset[int] = frozenset({100})
     by_value: bool = False
+    limited_data_use: LimitedDataUse = LimitedDataUse.NONE
     contract: Contract = CONTRACT
 
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
@@ -150,25 +161,20 @@ class MetaCustomAudiences:
     def request(self, audience_id: str, operation: Operation, members: Sequence[Member], session: Session) -> Request:
         """One batch as a JSON body: a schema list and one row per person, unknown cells empty."""
         method, edge = _CALLS[operation]
-        with_value = self.by_value and operation is not Operation.REMOVE
-        body = self._body(members, session, with_value=with_value)
+        body = self._body(members, session, leaves=operation is Operation.REMOVE)
         return Request(method, f"/{self.api_version}/{audience_id}/{edge}", json=body)
 
     def erasure(self, members: Sequence[Member], session: Session) -> Request:
         """The call that takes people out of every audience of the ad account, as Meta asks of whoever erases."""
         path = f"/{self.api_version}/act_{self.account}/usersofanyaudience"
-        return Request("DELETE", path, json=self._body(members, session))
+        return Request("DELETE", path, json=self._body(members, session, leaves=True))
 
     def read_erasure(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """As `read`."""
         return self.read(members, session, response)
 
-    def _body(self, members: Sequence[Member], session: Session, *, with_value: bool = False) -> dict[str, Any]:
-        sent = tuple(self.contract.match_keys.values())
-        forms = [key.form for key in sent]
-        rows: Sequence[Sequence[Any]] = json_rows(members, forms)
-        if with_value:
-            rows = [[*row, _number(member.value)] for row, member in zip(rows, members, strict=True)]
+    def _body(self, members: Sequence[Member], session: Session, *, leaves: bool) -> dict[str, Any]:
+        schema, rows = self._rows(members, leaves=leaves)
         return {
             "session": {
                 "session_id": session.token,
@@ -177,12 +183,29 @@ class MetaCustomAudiences:
                 "estimated_num_total": session.members_in_total,
             },
             "payload": {
-                "schema": [*(key.field for key in sent), *([self.contract.value_field] if with_value else [])],
+                "schema": schema,
                 # "Keys are separate", which the official package sends for every list schema; it is not "unhashed".
                 "is_raw": True,
                 "data": rows,
             },
         }
+
+    def _rows(self, members: Sequence[Member], *, leaves: bool) -> tuple[list[str], Sequence[Sequence[Any]]]:
+        """The schema, the same for every batch of a session, and a row for each member.
+
+        Whoever leaves is worth nothing any more, and no use of them is limited further.
+        """
+        sent = tuple(self.contract.match_keys.values())
+        schema, forms = [key.field for key in sent], [key.form for key in sent]
+        end = None if leaves else self.limited_data_use.row_end()
+        options = OPTIONS if end is not None else ()
+        if leaves or not self.by_value:
+            return [*schema, *options], json_rows(members, forms, end)
+        rows = [
+            [*row, _number(member.value), *(end.of(member) if end is not None else ())]
+            for row, member in zip(json_rows(members, forms), members, strict=True)
+        ]
+        return [*schema, self.contract.value_field, *options], rows
 
     def read(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
         """Count what the answer proves. Rows are refused by name only where the samples show whose they are."""
@@ -245,10 +268,19 @@ class MetaCustomAudiences:
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> MetaCustomAudiences:
-    """One ad account of the plan. Its only setting is `api_version`; of the statements only a creation needs any."""
-    given = known_settings("meta", settings, ("api_version",))
+    """One ad account of the plan. Its settings are `api_version` and `limited_data_use`, which says whom to flag.
+
+    Of the statements only a creation needs any.
+    """
+    given = known_settings("meta", settings, ("api_version", "limited_data_use"))
     made = MetaCustomAudiences(account, by_value=statements.get(IS_VALUE_BASED) == "true")
-    return dataclasses.replace(made, api_version=given["api_version"]) if given else made
+    if "api_version" in given:
+        made = dataclasses.replace(made, api_version=given["api_version"])
+    flagged = LimitedDataUse.of(given.get("limited_data_use", LimitedDataUse.NONE))
+    if flagged is LimitedDataUse.NONE:
+        return made
+    contract = dataclasses.replace(CONTRACT, said_of_people=f"limited_data_use: {flagged}")
+    return dataclasses.replace(made, limited_data_use=flagged, contract=contract)
 
 
 def _number(value: str) -> int | float:

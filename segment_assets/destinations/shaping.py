@@ -5,6 +5,8 @@ Belongs here: members to rows of text. Not here: names and places of fields, whi
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts.columns import InColumns, JsonRows
@@ -19,15 +21,52 @@ if TYPE_CHECKING:
 _ESCAPED = r"[\x00-\x1f\"\\]"
 
 
-def json_rows(members: Sequence[Member], forms: Sequence[str]) -> Sequence[list[str]]:
-    """`text_rows`, written at once where the members are columns: a twentieth of the work of a body."""
-    if not isinstance(members, InColumns):
-        return text_rows(members, forms)
-    columns = [members.column(form) for form in forms]
+@dataclasses.dataclass(frozen=True, slots=True)
+class RowEnd:
+    """What stands in each row behind its texts: `cells`, but `instead` for whoever has one of `digests` in `form`.
+
+    Whoever has nothing in `form` has `cells`. They are anything that JSON has.
+    """
+
+    cells: Sequence[Any]
+    instead: Sequence[Any] = ()
+    form: str = ""
+    digests: frozenset[bytes] = frozenset()
+
+    def of(self, member: Member) -> Sequence[Any]:
+        """The cells of one member."""
+        return self.instead if member.keys.get(self.form) in self.digests else self.cells
+
+    def written(self, members: InColumns) -> Any:
+        """The cells of all members as JSON behind a comma: an Arrow array of texts, or one text that is everybody's."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        cells, instead = (_written_cells(one) for one in (self.cells, self.instead))
+        known = members.column(self.form) if self.digests else None
+        if known is None:
+            return cells
+        kernels: Any = pc
+        return kernels.if_else(kernels.is_in(known, pa.array(sorted(self.digests), known.type)), instead, cells)
+
+
+def json_rows(members: Sequence[Member], forms: Sequence[str], end: RowEnd | None = None) -> Sequence[list[Any]]:
+    """`text_rows` with an end, written at once where the members are columns: a twentieth of the work of a body."""
+    columns = [members.column(form) for form in forms] if isinstance(members, InColumns) else []
     there = [cells for cells in columns if cells is not None]
-    if not there or any(_has_escapes(cells) for cells in there):
-        return text_rows(members, forms)
-    return JsonRows(_joined(columns), len(members))
+    if not isinstance(members, InColumns) or not there or any(_has_escapes(cells) for cells in there):
+        rows = text_rows(members, forms)
+        return rows if end is None else [[*row, *end.of(member)] for row, member in zip(rows, members, strict=True)]
+    return JsonRows(_joined(columns, "" if end is None else end.written(members)), len(members))
+
+
+def _written_cells(cells: Sequence[Any]) -> str:
+    """Cells as a request writes them (see `contracts.wire`), each behind a comma.
+
+    >>> _written_cells([["LDU"], 0])
+    ',["LDU"],0'
+    """
+    return "".join(f",{json.dumps(cell, ensure_ascii=False, separators=(',', ':'))}" for cell in cells)
 
 
 def _has_escapes(cells: Any) -> bool:
@@ -38,7 +77,7 @@ def _has_escapes(cells: Any) -> bool:
     return bool(cells.type == pa.string() and kernels.any(kernels.match_substring_regex(cells, _ESCAPED)).as_py())
 
 
-def _joined(columns: Sequence[Any | None]) -> bytes:
+def _joined(columns: Sequence[Any | None], end: Any) -> bytes:
     """Columns as one JSON list of rows of text; a column or a cell that is not there is an empty text."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -51,7 +90,8 @@ def _joined(columns: Sequence[Any | None]) -> bytes:
             pieces += [label, cells if cells.type == pa.string() else hexadecimal(cells)]
             label = ""
     kernels: Any = pc
-    rows = kernels.binary_join_element_wise(*pieces, f'{label}"],', "", null_handling="replace", null_replacement="")
+    pieces += [f'{label}"', end, "],"]
+    rows = kernels.binary_join_element_wise(*pieces, "", null_handling="replace", null_replacement="")
     # The texts stand one behind the other, the last with a comma too many.
     return b"".join((b"[", memoryview(rows.buffers()[2])[:-1], b"]"))
 

@@ -17,6 +17,7 @@ import pytest
 import requests
 from facebook_business.adobjects.adaccount import AdAccount
 from facebook_business.adobjects.customaudience import CustomAudience
+from facebook_business.adobjects.serverside.event import Event
 from facebook_business.api import FacebookAdsApi
 from facebook_business.exceptions import FacebookBadObjectError
 from facebook_business.session import FacebookSession
@@ -31,6 +32,7 @@ from segment_assets.contracts import (
     Session,
 )
 from segment_assets.destinations.meta import CONTRACT, MetaCustomAudiences
+from segment_assets.destinations.meta_limited_data_use import LimitedDataUse
 from segment_assets.identity import NORMAL_FORMS, digest
 
 if TYPE_CHECKING:
@@ -315,6 +317,32 @@ def test_an_audience_by_value_is_created_with_the_field_and_the_type_that_the_sd
     # The SDK warns of a parameter of another type, which is an error here.
     AdAccount(f"act_{ACCOUNT}", api=sdk.api).create_custom_audience(params=ours.json)
     assert sdk.last()[2] == ours.json
+
+
+@pytest.mark.parametrize("operation", [Operation.ADD, Operation.REPLACE])
+def test_limited_data_use_has_the_types_that_the_sdk_takes_and_reaches_the_generated_call_as_it_is(
+    sdk, connector, operation
+):
+    flagging = dataclasses.replace(connector, limited_data_use=LimitedDataUse.UNITED_STATES)
+    ours = flagging.request(AUDIENCE, operation, [member(MARY), member(MAX)], session())
+    call = sdk.audience.create_user if operation is Operation.ADD else sdk.audience.create_users_replace
+    call(params=ours.json)
+    assert sdk.last()[2] == ours.json
+    payload = ours.json["payload"]
+    options = {
+        row[payload["schema"].index("COUNTRY")]: {
+            key.lower(): row[place] for place, key in enumerate(payload["schema"]) if key.startswith("DATA_PROCESSING")
+        }
+        for row in payload["data"]
+    }
+    # The SDK has no word for these columns of a list; it has for the same options of an event, and judges their types.
+    for said in options.values():
+        kinds = {name: Event.param_types[name] for name in said}
+        assert {name: {"list[str]": list, "int": int}[kind] for name, kind in kinds.items()} == {
+            name: type(value) for name, value in said.items()
+        }
+        Event(event_name="Lead", event_time=1, **said)
+    assert [said["data_processing_options"] for said in options.values()] == [["LDU"], []]
 
 
 def test_audiences_are_listed_as_the_sdk_lists_them(sdk, connector):

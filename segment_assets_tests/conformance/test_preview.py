@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from segment_assets.cli import main
 from segment_assets.contracts import Session
+from segment_assets.plan import default_plan
 from segment_assets_tests.conformance.test_meta_connector import MARY, MAX, add_by_sdk, cells_of, sdk
 from segment_assets_tests.conformance.vendors.official_google import formatter, parsed, types
 
@@ -80,6 +82,22 @@ def test_a_file_for_meta_has_the_cells_and_the_call_of_the_sdk(file, tmp_path, s
     assert summary["rows"]["unusable"] == {"no_identifier": 1}
     assert summary["people"]["no_usable_key"] == 1
     assert "1 no_identifier, 1 no_usable_key" in said
+
+
+def test_a_preview_for_an_account_flags_whom_its_setting_flags(file, tmp_path, monkeypatch):
+    text = default_plan().read_text(encoding="utf-8")
+    plan, account = tmp_path / "plan.yaml", '    destination: meta\n    account: "1001"\n'
+    setting = "    settings: {limited_data_use: united_states}\n"
+    plan.write_text(text.replace(account, account + setting, 1), encoding="utf-8")
+    monkeypatch.setenv("SEGMENT_ASSETS_PLAN", str(plan))
+    (_, add), _, _ = preview(file, tmp_path / "out", "lumen_eu")
+    rows = cells_of(add["body"]["payload"])
+    # Mary is in the US, Max is not; an empty list is a cell that is left out here.
+    assert [row.get("DATA_PROCESSING_OPTIONS") for row in sorted(rows, key=lambda row: row["COUNTRY"])] == [
+        None if row["COUNTRY"] == hashlib.sha256(b"de").hexdigest() else ["LDU"]
+        for row in sorted(rows, key=lambda row: row["COUNTRY"])
+    ]
+    assert len(rows) == 2
 
 
 @pytest.mark.parametrize("mode", ["add", "remove"])

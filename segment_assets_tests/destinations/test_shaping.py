@@ -9,7 +9,7 @@ import pytest
 
 from segment_assets.contracts.columns import JsonRows
 from segment_assets.delivery.members import Members, members_of
-from segment_assets.destinations.shaping import json_rows, text_rows
+from segment_assets.destinations.shaping import RowEnd, json_rows, text_rows
 from segment_assets.tables import CHANGES
 from segment_assets_tests.fakes import digest
 
@@ -44,3 +44,25 @@ def test_what_json_writes_in_another_way_reaches_the_platform_as_it_is(text):
 
     assert written == text_rows([member for _, member in members_of(batch)], FORMS)
     assert written[0][-1] == text
+
+
+@pytest.mark.parametrize("text", ["de", 'd"e', ""])
+def test_a_row_ends_as_the_digest_of_its_member_says_and_as_for_nobody_known_where_there_is_none(text):
+    end = RowEnd((["x é"], 1.5), instead=([], 0), form="phone_digits", digests=frozenset({digest("1"), digest("2")}))
+    batch = batch_of(
+        {"email": digest("a"), "phone_digits": digest("2")},
+        {"email": digest("b"), "phone_digits": digest("3")},
+        {"mobile_ad_id": ID, "country_code": text},
+    )
+    written = json.loads(json.dumps(list(json_rows(Members(batch), FORMS, end)), ensure_ascii=False))
+
+    assert [row[len(FORMS) :] for row in written] == [[[], 0], [["x é"], 1.5], [["x é"], 1.5]]
+    assert [row[: len(FORMS)] for row in written] == text_rows([member for _, member in members_of(batch)], FORMS)
+
+
+def test_the_end_of_a_row_is_everybodys_where_nobody_has_the_column():
+    end = RowEnd((["LDU"],), instead=([],), form="phone_digits", digests=frozenset({digest("1")}))
+    rows = json_rows(Members(batch_of({"email": digest("a")}, {"email": digest("b")})), FORMS, end)
+
+    assert isinstance(rows, JsonRows)
+    assert [row[-1] for row in rows] == [["LDU"], ["LDU"]]

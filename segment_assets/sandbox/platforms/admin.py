@@ -46,6 +46,7 @@ def routes(sandbox: Sandbox) -> list[Route]:
         Route("/_sandbox/audiences", admin.audiences),
         Route("/_sandbox/audiences/{audience}", admin.audience, methods=["GET", "POST"]),
         Route("/_sandbox/audiences/{audience}/members", admin.members),
+        Route("/_sandbox/audiences/{audience}/extras", admin.extras),
         Route("/_sandbox/audiences/{audience}/identifiers", admin.identifiers),
     ]
 
@@ -196,6 +197,15 @@ class _Admin:
         def work(db: sqlite3.Connection, row: sqlite3.Row) -> Response:
             shape = self._sandbox.platforms[row["platform"]].shape
             return JSONResponse(people.members(db, row["number"], shape, limit, offset))
+
+        return await self._with_audience(request, work)
+
+    async def extras(self, request: Request) -> Response:
+        """What else was said of each of the people, in the order of `members`."""
+        limit, offset = _whole(request, "limit", 1000), _whole(request, "offset", 0)
+
+        def work(db: sqlite3.Connection, row: sqlite3.Row) -> Response:
+            return JSONResponse(people.extras(db, row["number"], limit, offset))
 
         return await self._with_audience(request, work)
 

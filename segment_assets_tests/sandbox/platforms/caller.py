@@ -52,6 +52,10 @@ class Caller:
     def people(self, audience: str) -> list[dict[str, str]]:
         return self.http.get(f"/_sandbox/audiences/{audience}/members").raise_for_status().json()
 
+    def extras(self, audience: str) -> list[dict | None]:
+        """What was said of each of the people beside identifiers, in their order."""
+        return self.http.get(f"/_sandbox/audiences/{audience}/extras").raise_for_status().json()
+
     def log(self) -> list[dict]:
         return self.http.get("/_sandbox/requests").json()
 

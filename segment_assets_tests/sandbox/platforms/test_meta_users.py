@@ -55,6 +55,18 @@ def test_people_go_with_a_value_to_an_audience_by_value_and_to_no_other(meta: Ca
     assert refusal(answers[not by_value])[:2] == (400, 100)
 
 
+def test_what_is_said_of_a_person_beside_identifiers_is_kept_as_it_was_said_last(meta: Caller):
+    audience = meta.create()
+    keys = ["EMAIL", "DATA_PROCESSING_OPTIONS", "DATA_PROCESSING_OPTIONS_COUNTRY", "DATA_PROCESSING_OPTIONS_STATE"]
+    meta.add(audience, [[digest("a"), ["LDU"], 0, 0], [digest("b"), ["LDU"], 1, 1000]], schema=keys)
+    meta.add(audience, [[digest("a"), [], 0, 0]], schema=keys)
+    meta.add(audience, [[digest("b")], [digest("c")]], schema=["EMAIL"])
+    held = [person["EMAIL"] for person in meta.people(audience)]
+    kept = dict(zip(held, meta.extras(audience), strict=True))
+    assert [kept[digest("a")]["DATA_PROCESSING_OPTIONS"], kept[digest("c")]] == [[], None]
+    assert kept[digest("b")] == dict(zip(keys[1:], [["LDU"], 1, 1000], strict=True))
+
+
 def test_an_identifier_finds_nobody_under_another_key(meta: Caller):
     audience = meta.create()
     meta.add(audience, [[digest("a"), "", ""]])

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 _SEPARATOR = "\x1f"
 """Between the cells of a record. Platforms refuse control characters in cells, so it cannot occur in one."""
@@ -103,10 +104,19 @@ def clear(db: sqlite3.Connection, audience: int) -> None:
 
 def members(db: sqlite3.Connection, audience: int, shape: Shape, limit: int, offset: int) -> list[dict[str, str]]:
     """A page of the persons, in the order of their records."""
-    rows = db.execute(
-        "SELECT record FROM person WHERE audience = ? ORDER BY record LIMIT ? OFFSET ?", (audience, limit, offset)
+    return [shape.cells(row["record"]) for row in _page(db, audience, limit, offset)]
+
+
+def extras(db: sqlite3.Connection, audience: int, limit: int, offset: int) -> list[Any]:
+    """What was said of each person beside the identifiers, in the order of `members`; null where nothing was."""
+    return [None if row["extras"] is None else json.loads(row["extras"]) for row in _page(db, audience, limit, offset)]
+
+
+def _page(db: sqlite3.Connection, audience: int, limit: int, offset: int) -> Iterable[sqlite3.Row]:
+    return db.execute(
+        "SELECT record, extras FROM person WHERE audience = ? ORDER BY record LIMIT ? OFFSET ?",
+        (audience, limit, offset),
     )
-    return [shape.cells(row["record"]) for row in rows]
 
 
 def strong_identifiers(

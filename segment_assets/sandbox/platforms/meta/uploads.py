@@ -2,7 +2,8 @@
 
 Not here: judging rows (`payload`), session rules (`sessions`), finding people (`kit.people`).
 Source: docs/destinations/meta.md 3.2 to 3.4. Our readings: `num_invalid_entries` counts the request at hand, while
-`num_received` is the session's total, as Meta says; without a session we make up an id.
+`num_received` is the session's total, as Meta says; without a session we make up an id. What is said of a person beside
+the identifiers (a value, Limited Data Use) is what was said last: an upload that says nothing of it leaves it.
 """
 
 from __future__ import annotations
