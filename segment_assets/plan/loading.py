@@ -14,11 +14,12 @@ import pydantic
 import yaml
 
 from segment_assets.plan.matrices import write_out
+from segment_assets.plan.mistakes import mistakes
 from segment_assets.plan.model import Plan
 from segment_assets.plan.vocabulary import PlanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from segment_assets.plan.matrices import Place
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 # The C parser reads a plan several times faster. Of a mistake only the other one tells the place in characters.
 _QUICK: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Where rules between entries tell their place themselves.
-_PLACES = ("activations.", "segments.", "experiments.", "uncertain_queries.")
+_PLACES = ("accounts.", "activations.", "segments.", "experiments.", "uncertain_queries.")
 
 
 def default_plan() -> Path:
@@ -63,7 +64,8 @@ def load_plan(path: Path | None = None) -> Plan:
     try:
         return Plan.model_validate(written.document)
     except pydantic.ValidationError as failure:
-        raise PlanError("\n".join(_lines(str(file), tree, failure, written.origins))) from None
+        found = mistakes(failure, Plan, written.document, also=["matrices"])
+        raise PlanError("\n".join(_lines(str(file), tree, found, written.origins))) from None
 
 
 def _read(text: str) -> tuple[yaml.Node | None, Sequence[tuple[str, int]], Any]:
@@ -106,15 +108,14 @@ def _repeated(tree: yaml.Node | None) -> Iterator[tuple[str, int]]:
 
 
 def _lines(
-    name: str, tree: yaml.Node | None, failure: pydantic.ValidationError, origins: Sequence[tuple[Place, str]]
+    name: str, tree: yaml.Node | None, found: Iterable[tuple[Place, str]], origins: Sequence[tuple[Place, str]]
 ) -> list[str]:
     lines: dict[str, list[str]] = {}
-    for error in failure.errors(include_url=False, include_input=False):
-        message = error["msg"].removeprefix("Value error, ")
+    for at, message in found:
         for part in message.split("\n"):
             place, colon, rest = part.partition(": ")
             own = tuple(place.split(".")) if colon and place.startswith(_PLACES) else ()
-            where, cell = _origin(own or tuple(str(step) for step in error["loc"]), origins)
+            where, cell = _origin(own or at, origins)
             lines.setdefault(_told(name, tree, where, rest if own else part), []).append(cell)
     # A mistake in a matrix is one mistake, however many activations it was written out into.
     return [line + _cells(cells) for line, cells in lines.items()]

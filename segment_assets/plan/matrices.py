@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import pydantic
 
+from segment_assets.plan.mistakes import mistakes
 from segment_assets.plan.names import fill
 from segment_assets.plan.vocabulary import Strict
 
@@ -99,10 +100,7 @@ def write_out(document: Any) -> Written:
                 made.append(_activation(matrix.activation, cell, str(rest.get("tenant", ""))))
                 origins.append(((*place, "activation"), ", ".join(f"{axis} {value}" for axis, value in cell.items())))
         except pydantic.ValidationError as failure:
-            problems += [
-                ((*place, *map(str, error["loc"])), error["msg"].removeprefix("Value error, "))
-                for error in failure.errors(include_url=False, include_input=False)
-            ]
+            problems += [((*place, *where), said) for where, said in mistakes(failure, Matrix, raw)]
         except _TemplateError as failure:
             problems.append(((*place, "activation", failure.key), str(failure)))
     return Written(document={**rest, "activations": [*own, *made]}, origins=origins, problems=problems)

@@ -10,7 +10,8 @@ import difflib
 from typing import TYPE_CHECKING
 
 from segment_assets import queries
-from segment_assets.destinations import field_of
+from segment_assets.contracts import PermanentError
+from segment_assets.destinations import connect, field_of
 from segment_assets.plan.policy import broken_by
 
 if TYPE_CHECKING:
@@ -22,8 +23,17 @@ if TYPE_CHECKING:
 
 def problems(plan: Plan) -> list[str]:
     """Everything that is wrong with a plan, each as `place: what to change`."""
-    said = (_names_that_do_not_exist, _forbidden, _claimed_twice, _allowed_alone, _drawn_alike)
+    said = (_names_that_do_not_exist, _not_connectable, _forbidden, _claimed_twice, _allowed_alone, _drawn_alike)
     return [problem for rule in said for problem in rule(plan)]
+
+
+def _not_connectable(plan: Plan) -> Iterator[str]:
+    """Accounts with a number or a setting that their platform has not; every run of theirs would fail on it."""
+    for name, account in plan.accounts.items():
+        try:
+            connect(account.destination, account.account, account.settings)
+        except PermanentError as error:
+            yield f"accounts.{name}: {error}"
 
 
 def _drawn_alike(plan: Plan) -> Iterator[str]:

@@ -51,7 +51,49 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
     # what is wrong: (the edit, the text whose line is named, after which text, words that say what to change)
     "an unknown key": (
         lambda text: text.replace("    converters: without\n", "    converters: without\n    convertors: any\n", 1),
-        "convertors", "", "not permitted",
+        "convertors", "", "there is no such key; did you mean 'converters'?",
+    ),
+    "a misspelt key in the place of one that is asked for": (
+        lambda text: text.replace("    purpose: retargeting\n", "    purpos: retargeting\n", 1),
+        "purpos:", "activations:", "activations.0.purpos: there is no such key; did you mean 'purpose'?",
+    ),
+    "a misspelt key of an account": (
+        lambda text: text.replace("    terms_accepted_by:", "    terms_acepted_by:", 1),
+        "terms_acepted_by", "accounts:", "accounts.lumen_eu.terms_acepted_by: there is no such key; did you mean 'terms_accepted_by'?",
+    ),
+    "a misspelt key deeper in an entry": (
+        lambda text: text.replace(
+            "\nactivations:\n", '    sending: {time_zone: UTC, windos: [{days: [mon], from: "10:00", to: "18:00"}]}\n\nactivations:\n', 1
+        ),
+        "windos", "", "sending.windos: there is no such key; did you mean 'windows'?",
+    ),
+    "a misspelt part of the plan": (
+        lambda text: text.replace("\naccounts:\n", "\nacounts:\n", 1),
+        "acounts:", "", "acounts: there is no such key; did you mean 'accounts'?",
+    ),
+    "a misspelt part that is written out before the plan is read": (
+        lambda text: text.replace("\naccounts:\n", "\nmatrixes: {}\naccounts:\n", 1),
+        "matrixes:", "", "matrixes: there is no such key; did you mean 'matrices'?",
+    ),
+    "a misspelt key that says of which kind a segment is": (
+        lambda text: text.replace("    source: landing\n", "    sorce: landing\n", 1),
+        "sorce:", "segments:", ".sorce: there is no such key; did you mean 'source'?",
+    ),
+    "a segment that does not say of which kind it is": (
+        lambda text: text.replace("    source: landing\n", "", 1),
+        "newsletter_subscribers:", "segments:", "source is missing; write source: clean_room or landing",
+    ),
+    "a key that is like none": (
+        lambda text: text.replace("    salt: autumn-2026\n", "    salt: autumn-2026\n    zzz: 1\n", 1),
+        "zzz", "", "there is no such key; there are salt, share",
+    ),
+    "a setting that the platform has not": (
+        lambda text: text.replace("settings: {account_type", "settings: {acount_type", 1),
+        "lumen_ads:", "accounts:", "accounts.lumen_ads: google: no setting acount_type; there are account_type",
+    ),
+    "a word that a setting has not": (
+        lambda text: text.replace('    account: "1001"\n', '    account: "1001"\n    settings: {limited_data_use: usa}\n', 1),
+        "lumen_eu:", "accounts:", "accounts.lumen_eu: meta: limited_data_use has an unknown word; write one of none, united_states",
     ),
     "an experiment that is not there": (
         lambda text: text.replace("experiment: autumn_holdout", "experiment: spring_holdout", 1),
@@ -135,6 +177,7 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
     ),
     "one segment twice on one platform account under two names": (
         lambda text: text.replace('    destination: google\n    account: "1234567890"', '    destination: meta\n    account: "1001"')
+        .replace("    settings: {account_type: GOOGLE_ADS}\n", "", 1)
         .replace("statements:\n      terms_of_service", "statements:\n      customer_file_source: USER_PROVIDED_ONLY\n      terms_of_service"),
         "- segment: newsletter_subscribers\n    account: lumen_ads", "activations:", "named twice; keep one",
     ),
@@ -145,7 +188,7 @@ MISTAKES: dict[str, tuple[Callable[[str], str], str, str, str]] = {
         "sending: {time_zone", "", "write it in quotes",
     ),
     "a missing key": (
-        lambda text: text.replace("    owner: team:crm\n", "", 1), "newsletter_subscribers:", "", "owner",
+        lambda text: text.replace("    owner: team:crm\n", "", 1), "newsletter_subscribers:", "", "owner: is missing; add it",
     ),
 }  # fmt: skip
 
@@ -161,6 +204,14 @@ def test_a_mistake_is_refused_with_its_line_and_what_to_change(mistake: str, tmp
     assert len(lines) == 1
     assert lines[0].startswith(f"ours.yaml, line {line_of(text, place, after=after)}: ")
     assert remedy in lines[0]
+
+
+def test_each_of_two_misspelt_keys_is_told_once_with_what_was_meant(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    text = SHIPPED.replace("    purpose: retargeting\n    use:", "    purpos: retargeting\n    us:", 1)
+    file.write_text(text, encoding="utf-8")
+    ends = [line.partition("activations.0.")[2] for line in told(file)]
+    assert ends == [f"{key}: there is no such key; did you mean {key + 'e'!r}?" for key in ("purpos", "us")]
 
 
 def test_what_a_named_person_vouches_for_is_fine(tmp_path: Path) -> None:

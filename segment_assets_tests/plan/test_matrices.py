@@ -90,7 +90,7 @@ MISTAKES = {
         "  loyalty:",
         "country: es is on no axis",
     ),
-    "a key that no activation has": ("      use: target", "      used: target", "      used:", "not permitted"),
+    "a key that no activation has": ("      use: target", "      used: target", "      used:", "did you mean 'use'"),
     "an axis that is one of our words": ("over: {brand:", "over: {tenant: [a], brand:", "  loyalty:", "tenant"),
     "a platform's statement that is missing": (
         "      statements: {customer_file_source: USER_PROVIDED_ONLY}\n",

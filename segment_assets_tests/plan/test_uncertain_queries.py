@@ -33,7 +33,7 @@ def test_somebody_else_than_the_author_lets_a_query_run_for_a_reason(plan):
         (OVERLAP % "Dana.Reyes@lumen.example", r"line 1: .*allowed_by: the plan's author allows it; somebody else"),
         (OVERLAP.replace("overlap:", "overlapp:") % "Kim Osei", r"line 1: .*no such query.* overlap_by_creative"),
         ("uncertain_queries: {overlap: {allowed_by: Kim Osei, reason: ok}}\n", r"line 1: .*at least 10 characters"),
-        ("uncertain_queries: {overlap: {allowed_by: Kim Osei}}\n", r"line 1: .*Field required"),
+        ("uncertain_queries: {overlap: {allowed_by: Kim Osei}}\n", r"line 1: .*is missing; add it"),
     ],
 )
 def test_a_word_that_does_not_hold_is_told_with_its_line(plan, text, said):
