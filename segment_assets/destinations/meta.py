@@ -11,10 +11,11 @@ the US, or signals it (Global Privacy Control), is not sent at all, and leaves.
 Limited Data Use asks Meta to handle people of some US states as a processor only; for customer lists Meta names
 California. The account's setting `limited_data_use` says who is flagged: `none` (without it: nothing is said, and Meta
 does with the list what its terms let it do), `united_states` (whoever is not known to be in another country, so
-everybody where no country is sent) or `everybody`. Meta finds the place of each person itself and flags nobody where it
-has no terms for it. An addition and a replace say it, a removal and an erasure have nothing to say. When the setting
-changes everybody is sent once more; whether that takes a flag away again is not documented, so after a change to
-`none` only a new audience is certain to be without.
+everybody where no country is sent) or `everybody`. Meta finds the place of each person itself, and the flag does
+nothing where it has no terms. It carries over to no other audience, so every upload of the account says it: an addition
+and a replace do, a removal and an erasure have nothing to say. When the setting changes everybody is sent once more;
+whether that takes a flag away again is not documented, so after a change to `none` only a new audience is certain to be
+without.
 
 Where the app is set to "Require App Secret" the account's secret holds `app_secret` beside the token; every call then
 carries the proof of both. Without it such an app gets code 100 for every call.
