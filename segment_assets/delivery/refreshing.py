@@ -12,13 +12,17 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
-from segment_assets.contracts import PermanentError
+from segment_assets.contracts import Mode, PermanentError
 from segment_assets.delivery.ledger import Chain
 from segment_assets.delivery.reasons import names_somebody
 from segment_assets.delivery.records import columns
+from segment_assets.tables import CHANGES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import duckdb
+    import pyarrow.dataset as pads
 
     from segment_assets.contracts import Contract, Lake
     from segment_assets.delivery.ledger import AudienceLedger, Entry, Pair
@@ -34,27 +38,43 @@ class Refresh:
 
     `undated` is the date of records from before dates were kept: that of the state itself. Whoever the platform
     answered about before `resync_from` is sent again, also those whom it refused: a person asked for that, or something
-    else is said of everybody since then (see `said`).
+    else is said of everybody since then (see `said`). `sent_before`: the changes of the last delivery that sent people
+    again and added nobody, and those since (see `sent_before`); empty where whoever is in doubt is sent again anyhow.
     """
 
     now: float
     undated: float
     resync_from: float = 0.0
+    sent_before: Sequence[pads.Dataset] = ()
 
 
 def add_refreshed(db: duckdb.DuckDBPyConnection, wanted: Wanted, refresh: Refresh) -> None:
     """Records that may be sent again (`staying`) and are due; on a resync also those that were refused."""
     answered = _answered(refresh)
+    _load_unanswered(db, refresh)
+    is_unanswered = "(s.member_id, s.record_id) IN (SELECT (member_id, record_id) FROM unanswered)"
     db.execute(f"""
         INSERT INTO records
-        SELECT 'add', CASE WHEN s.standing = 'acknowledged' THEN 'refreshed'
+        SELECT 'add', CASE WHEN s.standing IN ('acknowledged', 'in_doubt') THEN 'refreshed'
                            WHEN s.member_id IN (SELECT member_id FROM state WHERE standing <> 'rejected') THEN 'changed'
                            ELSE 'new' END,
                {columns(wanted, "a")}
         FROM staying a JOIN state s ON s.member_id = a.member_id AND s.record_id = a.record_id
         WHERE (s.standing IN ('acknowledged', 'rejected') AND {answered} < {refresh.resync_from!r})
            OR (s.standing = 'acknowledged' AND {_due(wanted.contract, answered)} <= {refresh.now!r})
+           OR (s.standing = 'in_doubt' AND {is_unanswered})
     """)
+
+
+def _load_unanswered(db: duckdb.DuckDBPyConnection, refresh: Refresh) -> None:
+    """Table `unanswered` (member_id, record_id): who was sent again, and had to do with nothing that was sent since."""
+    db.execute("CREATE TEMP TABLE unanswered (member_id BLOB, record_id BLOB)")
+    for place, changes in enumerate(refresh.sent_before):
+        db.register(f"sent_{place}", changes)
+        if place:
+            db.execute(f"DELETE FROM unanswered WHERE member_id IN (SELECT member_id FROM sent_{place})")
+        else:
+            db.execute(f"INSERT INTO unanswered SELECT member_id, record_id FROM sent_{place} WHERE phase = 'add'")
 
 
 def next_due(db: duckdb.DuckDBPyConnection, contract: Contract, refresh: Refresh) -> float | None:
@@ -98,6 +118,28 @@ def said(ledger: AudienceLedger, contract: Contract) -> dict[str, Any]:
     if before != contract.said_of_people:
         since = ledger.clock()
     return {"said_of_people": contract.said_of_people, "said_since": since} if contract.said_of_people or since else {}
+
+
+def sent_before(lake: Lake, ledger: AudienceLedger) -> Sequence[pads.Dataset]:
+    """The changes of the newest delivery of the audience, where it added nobody, and of the opt-outs since.
+
+    Whom that delivery sent again had been acknowledged. So whoever of them had no answer is there all the same, and may
+    be sent once more without being added, unless an opt-out may have taken them out with an identifier they share.
+    """
+    since: list[pads.Dataset] = []
+    for log in ledger.newest_first():
+        try:
+            changes = lake.dataset(lake.snapshot(CHANGES.name, ledger.pair.partition, log.header["changes"]))
+        except PermanentError:
+            # Past its retention. Nobody is sent again whom nothing shows to have been there.
+            return ()
+        lane = log.header["lane"]
+        if lane == "audience" and log.header.get("mode") == Mode.REMOVE_ONLY.value:
+            return (changes, *since)
+        if lane != "opt_out":
+            return ()
+        since.append(changes)
+    return ()
 
 
 def _answered(refresh: Refresh) -> str:

@@ -42,7 +42,7 @@ from segment_assets.delivery.legs import (
     outcome_now,
     state_date,
 )
-from segment_assets.delivery.refreshing import Refresh, resyncs, said
+from segment_assets.delivery.refreshing import Refresh, resyncs, said, sent_before
 from segment_assets.delivery.replacing import (
     Ending,
     broken_off,
@@ -241,7 +241,7 @@ class PairRun:
             write=writer,
             workdir=self.workdir,
             late=self._leaving_is_due(),
-            refresh=self._refresh(saying.get("said_since", 0.0)),
+            refresh=self._refresh(mode, saying.get("said_since", 0.0)),
         )
         mode, contract, counts = mode_of(mode, counts), self.platform.destination.contract, writer.counted(counts)
         if not is_let_through:
@@ -251,10 +251,12 @@ class PairRun:
         said_no = suppressions.id if suppressions else ""
         return Leg("audience", state, audience.id, said_no, writer.publish({}), counts, mode, saying)
 
-    def _refresh(self, said_since: float) -> Refresh:
-        asked = resyncs(self.ledger).entries
+    def _refresh(self, mode: Mode, said_since: float) -> Refresh:
+        asked, now = resyncs(self.ledger).entries, self.ledger.clock()
         resync_from = max(said_since, asked[-1].at if asked else 0.0)
-        return Refresh(self.ledger.clock(), state_date(self.ledger), resync_from=resync_from)
+        # In any other mode whoever is in doubt is sent again anyhow.
+        before = sent_before(self.lake, self.ledger) if mode is Mode.REMOVE_ONLY else ()
+        return Refresh(now, state_date(self.ledger), resync_from, before)
 
     def withdraw(self, *, delete: bool) -> Step:
         """Take everybody out, or delete the audience with everybody in it, also where it is the only way out."""

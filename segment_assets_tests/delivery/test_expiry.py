@@ -8,7 +8,7 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 
-from segment_assets.contracts import Mode
+from segment_assets.contracts import Mode, TransientError
 from segment_assets.delivery.ledger import AudienceLedger
 from segment_assets.delivery.refreshing import is_refresh_due
 from segment_assets.delivery.settling import acknowledged_state
@@ -173,6 +173,47 @@ def test_remove_only_keeps_from_expiring_also_whom_it_knows_by_other_identifiers
     assert set(road.answered().values()) == {95.0}
     road.day = 96.0
     assert not road.is_due()
+    assert road.run() == []
+
+
+def without_an_answer(road):
+    """One run whose request gets through, and whose answer does not."""
+
+    def away(call):
+        raise TransientError("fake: no answer")
+
+    road.platform.after = away
+    with pytest.raises(TransientError):
+        road.run()
+    road.platform.after = lambda call: None
+
+
+def test_remove_only_sends_once_more_whom_it_sent_again_to_no_answer(road):
+    road.wants(*crowd("ab"), person("d", email="d@x"))
+    road.run()
+    road.mode = Mode.REMOVE_ONLY
+    road.wants(*crowd("ab"), person("d", email="new@x"))
+    road.day = 95.0
+    without_an_answer(road)
+    without_an_answer(road)
+    road.day = 96.0
+    [row] = road.run()
+    assert (row["refreshed"], row["accepted"], row["kept"], row["not_added"]) == (3, 3, 0, 0)
+    assert road.names() == set("abd")
+    assert not road.is_due()
+    assert road.run() == []
+
+
+def test_remove_only_sends_nobody_once_more_whom_an_opt_out_may_have_taken_out_since(road):
+    road.wants(person("a", email="a@x", phone="1"), person("b", email="b@x", phone="1"), *crowd("c"))
+    road.run()
+    road.mode = Mode.REMOVE_ONLY
+    road.day = 95.0
+    without_an_answer(road)
+    road.opt_out(("member", digest("id:a")))
+    rows = road.run()
+    assert [(row["lane"], row["refreshed"]) for row in rows] == [("opt_out", 0), ("audience", 1)]
+    assert road.names() == set("c")
     assert road.run() == []
 
 
