@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from segment_assets.contracts import IS_VALUE_BASED, Contract, MatchKey, Mode, PermanentError, read_by
+from segment_assets.contracts import IS_VALUE_BASED, Contract, MatchKey, Mode, read_by
 from segment_assets.destinations import registry
 from segment_assets.plan.sending import Sending
 from segment_assets.plan.vocabulary import Person, SegmentName, Share, Strict, Use
@@ -47,14 +47,6 @@ class Account(Strict):
         if name not in registry():
             raise ValueError(f"{name}: no such destination; there are {', '.join(registry())}")
         return name
-
-    @pydantic.model_validator(mode="after")
-    def _readings_exist(self) -> "Account":
-        try:
-            read_by(registry()[self.destination], self.settings)
-        except PermanentError as wrong:
-            raise ValueError(f"settings: {wrong}") from None
-        return self
 
     @property
     def contract(self) -> Contract:

@@ -11,7 +11,6 @@ from segment_assets.contracts import PermanentError
 from segment_assets.destinations.match_keys import PLATFORMS
 from segment_assets.destinations.match_keys.documentation import PAGE, page
 from segment_assets.identity import NORMAL_FORMS
-from segment_assets.plan.activations import Account
 from segment_assets_tests.conformance.kit.record import records
 
 # A name, and a reading of it that is not the first.
@@ -68,9 +67,3 @@ def test_a_connector_takes_from_the_plan_the_readings_that_its_page_names_and_no
             continue
         with pytest.raises(PermanentError, match=rf"no setting {name};|{name} '{reading}' is not one of "):
             changed.connect()
-
-
-def test_an_account_of_the_plan_with_a_choice_that_is_none_is_refused_when_the_plan_is_read():
-    said = {"destination": "tiktok", "account": "7012", "owner": "media", "terms_accepted_on": "2026-01-05"}
-    with pytest.raises(ValueError, match="phone_plus 'maybe' is not one of with, without"):
-        Account(**said, terms_accepted_by="sam@example.com", settings={"phone_plus": "maybe"})
