@@ -52,6 +52,8 @@ def _table(every: list[dict[str, Any]]) -> Table:
 def _limits(limits: dict[str, Any], lanes: int) -> str:
     told = f"{limits['members_per_request']:,} members, {limits['bytes_per_request']:,} bytes a request"
     pace = f"{limits['requests']:,} requests in {limits['per_seconds']:g} s"
+    if limits["requests_per_day"] is not None:
+        pace += f", {limits['requests_per_day']:,} in 24 h"
     return f"{told}; {pace}" + (f"; one request for each of {lanes} lanes" if lanes else "")
 
 

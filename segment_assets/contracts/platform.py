@@ -72,10 +72,16 @@ class Sent:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Quota:
-    """Requests that one account may make in a stretch of seconds."""
+    """Requests that one account may make in a stretch of seconds, and in any 24 hours.
+
+    `per_day`: None where the platform tells no such number. `shared_by`: whose the requests of a day are, where several
+    accounts share them and the plan says which do (Google: the Cloud project); empty: the account's own.
+    """
 
     requests: int
     per_seconds: float
+    per_day: int | None = None
+    shared_by: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

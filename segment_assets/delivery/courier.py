@@ -11,8 +11,6 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING, TypeVar, cast
 
-import tenacity
-
 from segment_assets.contracts import (
     Answer,
     NeedsHumanError,
@@ -22,11 +20,12 @@ from segment_assets.contracts import (
     RefusedMembersError,
     TransientError,
 )
-from segment_assets.delivery.ledger import FencedError
-from segment_assets.delivery.narrowing import Narrowing
+from segment_assets.delivery.gate import asked_to_rest, for_opt_outs, heard, left_of_the_day
+from segment_assets.delivery.narrowing import Narrowing, of_the_day
 from segment_assets.delivery.outgoing import batches, is_above, keyed, session_of
-from segment_assets.delivery.pacing import Pace, retry_after
+from segment_assets.delivery.pacing import LONGEST_WAIT, Pace, retry_after
 from segment_assets.delivery.preparing import request_for, with_requests
+from segment_assets.delivery.trying_again import retrying
 from segment_assets.delivery.workflow import Sessions
 
 if TYPE_CHECKING:
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Lanes for people who said no: they have their part of a day's quota.
+_FOR_OPT_OUTS = frozenset({"opt_out", "erasure"})
 # Why somebody is refused whose record alone makes a request larger than the contract's `batch_bytes`.
 TOO_LARGE = "larger_than_a_request"
 
@@ -64,7 +65,7 @@ class Patience:
 
     attempts: int = 5
     first_wait: float = 0.5
-    longest_wait: float = 30.0
+    longest_wait: float = LONGEST_WAIT
     longest_delivery: float = 5_400.0
 
 
@@ -111,7 +112,9 @@ class Courier:
         # A step of a workflow names what a later request has in it.
         if sessions is None:
             waiting = with_requests(waiting, self._destination, log.header, audience_id)
-        with contextlib.closing(waiting):
+        is_for_opt_outs = log.header["lane"] in _FOR_OPT_OUTS
+        lane = for_opt_outs(self._transport) if is_for_opt_outs else contextlib.nullcontext()
+        with lane, contextlib.closing(waiting):
             for batch in waiting:
                 if pause:
                     self._wait_as_asked(pause)
@@ -180,6 +183,7 @@ class Courier:
                 narrowing.passed_over(error.places, error.answer)
             except (PermanentError, NeedsHumanError) as refusal:
                 # The half of a batch would begin a replace of its own, which takes everybody out again.
+                narrowing.at_most(of_the_day(left_of_the_day(self._transport)))
                 if batch.phase == "replace" or not self._has_narrowed(narrowing, refusal):
                     # A batch of which a part was taken is in doubt, not refused: its intent stands without an answer.
                     if not narrowing.has_answers:
@@ -231,7 +235,9 @@ class Courier:
     ) -> Answer:
         def read(response: Response) -> Answer:
             answer = self._understood(members, session, response)
-            return dataclasses.replace(answer, pause=max(answer.pause, self._pace.pause_after(response.headers)))
+            pause = max(answer.pause, self._pace.pause_after(response.headers))
+            asked_to_rest(self._transport, pause)
+            return dataclasses.replace(answer, pause=pause)
 
         def once() -> Answer:
             self.take_a_turn()
@@ -248,16 +254,17 @@ class Courier:
     def told(self, request: Request, read: Callable[[Response], T]) -> T:
         """Send, and understand the answer. A refusal for now says how long, where the standard header does."""
         response = self._transport.send(request)
-        try:
-            return read(response)
-        except TransientError as error:
-            if error.retry_after is None:
-                error.retry_after = retry_after(response.headers) or None
-            raise
+        with heard(self._transport):
+            try:
+                return read(response)
+            except TransientError as error:
+                if error.retry_after is None:
+                    error.retry_after = retry_after(response.headers) or None
+                raise
 
     def patiently(self, once: Callable[[], T]) -> T:
         """Try again while that may help and a run can wait for it."""
-        result: T = self._retrying()(once)
+        result: T = retrying(self._patience, self._sleep)(once)
         return result
 
     def _understood(self, members: Sequence[Member], session: Session, response: Response) -> Answer:
@@ -269,28 +276,6 @@ class Courier:
                 "`read` has to account for everybody; report this as a defect"
             )
         return answer
-
-    def _retrying(self) -> tenacity.Retrying:
-        patience = self._patience
-        backoff = tenacity.wait_random_exponential(multiplier=patience.first_wait, max=patience.longest_wait)
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, TransientError) else None
-            return asked if asked is not None else backoff(state)
-
-        def worth_waiting(error: BaseException) -> bool:
-            if isinstance(error, FencedError) or not isinstance(error, TransientError):
-                return False
-            return error.retry_after is None or error.retry_after <= patience.longest_wait
-
-        return tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(patience.attempts),
-            wait=wait,
-            retry=tenacity.retry_if_exception(worth_waiting),
-            sleep=self._sleep,
-            reraise=True,
-        )
 
     def _stop_at_the_deadline(self) -> None:
         if self._clock() >= self._ends_at:

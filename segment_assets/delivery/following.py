@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from segment_assets.contracts import InquiringDestination, JobReport, JobState, PermanentError, SegmentAssetsError
+from segment_assets.delivery.gate import heard
 from segment_assets.delivery.ledger import FencedError
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ def how_it_ended(
 
 
 def _asked(destination: Destination, transport: Transport, job: str) -> JobReport:
-    if isinstance(destination, InquiringDestination):
-        return destination.ask_job(transport, job)
-    asynchronous = cast("AsynchronousDestination", destination)
-    return asynchronous.read_job(transport.send(asynchronous.job_request(job)))
+    with heard(transport):
+        if isinstance(destination, InquiringDestination):
+            return destination.ask_job(transport, job)
+        asynchronous = cast("AsynchronousDestination", destination)
+        return asynchronous.read_job(transport.send(asynchronous.job_request(job)))
 
 
 def late_failures(ledger: AudienceLedger) -> int:

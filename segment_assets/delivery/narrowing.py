@@ -4,7 +4,8 @@ Belongs here: which part of a batch to send next, and what all answers together 
 how an answer is read (`destinations`).
 
 First the members that the platform names, then halves. Each refused request is one more against the account's quota,
-so the halving has a budget; whoever is still in a refused part when it is spent is unproven, and goes with a later run.
+so the halving has a budget, which shrinks with what is left of the account's day; whoever is still in a refused part
+when it is spent is unproven, and goes with a later run.
 """
 
 from __future__ import annotations
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
 
 # Finds three bad members in a batch of 10,000, and costs a tenth of the 1,000 or so batches of a large audience.
 NARROWING_REQUESTS = 100
+# Of what is left of a day, what one batch may cost: the other batches, and tomorrow's people, want theirs too.
+_PART_OF_THE_DAY = 10
+
+
+def of_the_day(left: int | None) -> int:
+    """How many refused requests the halving of one batch may cost while so many calls are left of the account's day.
+
+    None where the platform counts no day.
+
+    >>> of_the_day(None), of_the_day(5_000), of_the_day(200)
+    (100, 100, 20)
+    """
+    return NARROWING_REQUESTS if left is None else min(NARROWING_REQUESTS, left // _PART_OF_THE_DAY)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,6 +107,10 @@ class Narrowing:
     def has_answers(self) -> bool:
         """Whether the platform took a part already, so that the batch is no longer refused as a whole."""
         return bool(self._answers)
+
+    def at_most(self, requests: int) -> None:
+        """Halving may cost so many refused requests from here on, if that is fewer than it may cost already."""
+        self._budget = min(self._budget, requests)
 
     def taken(self, answer: Answer) -> None:
         """The next part was answered."""

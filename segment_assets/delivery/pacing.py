@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Clock, Quota, Sleep
 
 # A day. What is above is not a wait but a mistake, and is left to the backoff.
-_LONGEST = 86_400.0
+LONGEST_REST = 86_400.0
+# Seconds that a run waits where it is. What a platform asks for beyond is left to a later run, and the account rests.
+LONGEST_WAIT = 30.0
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 _PARAMETER = re.compile(r";\s*([a-z])\s*=\s*([0-9]{1,9})(?![0-9.])")
 # Items of a structured list; a comma inside a quoted name does not part them.
@@ -119,7 +121,7 @@ def _moment(date: str) -> float | None:
 
 
 def _sensible(seconds: float) -> float | None:
-    return seconds if seconds <= _LONGEST else None
+    return seconds if seconds <= LONGEST_REST else None
 
 
 def _limiter(quota: Quota, part: float) -> pyrate_limiter.Limiter:

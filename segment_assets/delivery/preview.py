@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,6 +22,7 @@ from segment_assets.contracts import (
     Response,
     StepAnswer,
 )
+from segment_assets.delivery.daily import for_ordinary_calls
 from segment_assets.delivery.rereading import reread
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ PLACEHOLDER_ACCOUNT = "1000000001"
 PLACEHOLDER_AUDIENCE = "2000000002"
 # What stands between a rehearsal and its own quota: a preview must not take as long as what it predicts.
 _NO_QUOTA = Quota(requests=1_000_000_000, per_seconds=1)
+_DAY = 86_400.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -89,10 +90,19 @@ class Rehearsal:
 def least_seconds(quota: Quota, requests: int) -> float:
     """How long the quota alone makes so many requests take: a stretch's worth goes at once, the next when it is over.
 
+    So does a day's worth, without what is kept for opt-outs.
+
     >>> least_seconds(Quota(requests=10, per_seconds=1), 25)
     2.0
+    >>> least_seconds(Quota(requests=10, per_seconds=1, per_day=1_000), 925)
+    86402.0
     """
-    return max(0, math.ceil(requests / quota.requests) - 1) * float(quota.per_seconds)
+    last = max(0, requests - 1)
+    by_the_stretch = last // quota.requests * float(quota.per_seconds)
+    if quota.per_day is None:
+        return by_the_stretch
+    days, last = divmod(last, for_ordinary_calls(quota.per_day))
+    return max(by_the_stretch, days * _DAY + last // quota.requests * float(quota.per_seconds))
 
 
 def predicted(contract: Contract, requests: int) -> dict[str, float]:

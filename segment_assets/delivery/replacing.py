@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from segment_assets import engine
 from segment_assets.contracts import Mode, NeedsHumanError, Operation, PermanentError, TransientError
+from segment_assets.delivery.gate import heard
 from segment_assets.delivery.outgoing import Batch, batches, request_digest, session_of
 from segment_assets.delivery.records import is_suppressed, load_suppressions
 from segment_assets.tables import CHANGES
@@ -121,7 +122,8 @@ class Ending:
         request = self.destination.request(audience_id, Operation.REPLACE, [member], session)
         log.chain.append("ending", {"request_digest": request_digest(self.key, request)})
         try:
-            answer = self.destination.read([member], session, self.transport.send(request))
+            with heard(self.transport):
+                answer = self.destination.read([member], session, self.transport.send(request))
         except (TransientError, PermanentError, NeedsHumanError) as said:
             code = said.code or type(said).__name__
         else:

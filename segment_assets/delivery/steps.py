@@ -21,6 +21,7 @@ from segment_assets.delivery.creation import (
 )
 from segment_assets.delivery.filling import FilledBatches, known_id
 from segment_assets.delivery.following import LATE_FAILURES, follow, follow_what_answers, is_to_rest, late_refusals
+from segment_assets.delivery.gate import for_opt_outs, heard
 from segment_assets.delivery.guards import stop_what_needs_a_human
 from segment_assets.delivery.leaving import (
     anybody_named,
@@ -171,7 +172,8 @@ class PairRun:
         """The platform refused to take people out who said no: do what the contract says, and say so."""
         is_deleted = self._deletes_what_lets_nobody_out()
         if is_deleted:
-            self.withdraw(delete=True)
+            with for_opt_outs(self.platform.transport):
+                self.withdraw(delete=True)
         return refused_removal(self.errand.pair, people, is_deleted=is_deleted)
 
     def _deletes_what_lets_nobody_out(self) -> bool:
@@ -265,7 +267,8 @@ class PairRun:
             return None
         writer, held, contract = self._changes(), self.lake.dataset(state), self.platform.destination.contract
         if (delete or not contract.takes_people_out) and not is_adopted(self.ledger) and not contract.keeps_people:
-            self.platform.destination.delete_audience(self.platform.transport, self._audience_id())
+            with heard(self.platform.transport):
+                self.platform.destination.delete_audience(self.platform.transport, self._audience_id())
             self.ledger.audience().append("deleted", {})
             counts = deletion_changes(held, self.errand.wanted, write=writer, workdir=self.workdir)
         else:
@@ -283,7 +286,10 @@ class PairRun:
 
     def _audience_id(self) -> str:
         platform = self.platform
-        return audience_on_platform(self.ledger, self.errand, platform.destination, platform.transport, platform.sleep)
+        with heard(platform.transport):
+            return audience_on_platform(
+                self.ledger, self.errand, platform.destination, platform.transport, platform.sleep
+            )
 
     def _deliver(self, leg: Leg, newest: Callable[[], Snapshot | None] = lambda: None) -> Step:
         audience_id = self._audience_id() if leg.counts.batches.keys() - SILENT else ""

@@ -46,6 +46,7 @@ def described(contract: Contract) -> dict[str, Any]:
             "bytes_per_request": contract.batch_bytes,
             "requests": contract.quota.requests,
             "per_seconds": contract.quota.per_seconds,
+            "requests_per_day": contract.quota.per_day,
             "members_replaced_at_most": replacing.most_members if replacing else None,
         },
         "minimum": contract.minimum_members,
@@ -158,6 +159,8 @@ def _limits(contract: Contract) -> Iterator[list[str]]:
     yield ["members in a request", f"{contract.batch_members:,}"]
     yield ["bytes in a request", f"{contract.batch_bytes:,}"]
     yield ["quota", _quota(contract)]
+    if contract.quota.per_day is not None:
+        yield ["quota of a day", f"{contract.quota.per_day:,} requests in any 24 h"]
     yield ["smallest audience of use", f"{contract.minimum_members:,}"]
     yield ["expiry", _expiry(contract)]
     if contract.expiry_days is not None and Mode.REMOVE_ONLY in contract.modes:

@@ -12,7 +12,8 @@ to be in one is personal data at Google too.
 
 Settings of an account: `account_type` (GOOGLE_ADS without it; lists of a Display & Video 360 partner lose everybody in
 the EEA, so an advertiser's are used), `login_account` and `login_account_type` (the manager account or partner through
-which the credentials reach it), `quota_project` (the Cloud project whose quota counts, with a person's credentials).
+which the credentials reach it), `quota_project` (the Cloud project whose quota counts, with a person's credentials;
+accounts that name one project share its day, and without it each account is counted by itself).
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ CONTRACT = Contract(
     batch_members=10_000,
     # Google publishes no limit in bytes; a full batch of all keys is below this.
     batch_bytes=10_000_000,
-    # Of the Cloud project, so accounts of one project share it; there are also 100,000 requests a day.
-    quota=Quota(requests=300, per_seconds=60),
+    # Both of the Cloud project, so accounts of one project share them.
+    quota=Quota(requests=300, per_seconds=60, per_day=100_000),
     # Help pages name 1,000 active members, and 100 for some networks; the larger asks a person sooner.
     minimum_members=1_000,
     expiry_days=540,
@@ -135,13 +136,15 @@ class GoogleDataManager:
         Raises PermanentError for a setting that Google has not.
         """
         known_settings("google", settings, _SETTINGS)
+        project = settings.get("quota_project", "")
         return cls(
             account.replace("-", ""),
             account_type=settings.get("account_type", ACCOUNT_TYPES[0]),
             login_account=settings.get("login_account", "").replace("-", ""),
             login_account_type=settings.get("login_account_type", ""),
-            quota_project=settings.get("quota_project", ""),
+            quota_project=project,
             statements=statements,
+            contract=dataclasses.replace(CONTRACT, quota=dataclasses.replace(CONTRACT.quota, shared_by=project)),
         )
 
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:

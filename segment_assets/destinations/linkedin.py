@@ -6,6 +6,9 @@ Source: LinkedIn Marketing "Create and manage segments", "Create and manage segm
 FAQ, linkedin-api-client 0.3.0 (headers, encoding, answers of single people), as of autumn 2026. The number of people
 in a request, the wait for a fresh segment and the deletion are told by other vendors' connectors only.
 
+LinkedIn counts a day as well, by app and member, and tells how much only in the developer portal: the setting
+`requests_per_day` of an account takes that number.
+
 Names, company and title are not sent: LinkedIn takes them unhashed, and they only help where an e-mail is missing.
 """
 
@@ -54,7 +57,7 @@ CONTRACT = Contract(
     # LinkedIn publishes no limit in bytes; a full batch of all keys is a fifth of this.
     batch_bytes=5_000_000,
     # Of one member of one app, so accounts of one login share it. The pages say 600, older ones 500; the daily quotas
-    # stand in the developer portal only.
+    # stand in the developer portal only: see the setting `requests_per_day`.
     quota=Quota(requests=500, per_seconds=60),
     minimum_members=300,
     # A member does not expire. A segment that no campaign uses is archived after about 90 days (inferred).
@@ -76,7 +79,8 @@ _PAGE = 100
 # A walk through more segments than an account can have would be a page that repeats itself.
 _PAGES = 1_000
 _DIGEST_BYTES = 32
-_SETTINGS = ("api_version", "source_platform")
+_SETTINGS = ("api_version", "requests_per_day", "source_platform")
+_PER_DAY = re.compile(r"[1-9][0-9]{0,8}")
 _NEWEST_VERSION, _SOURCE_PLATFORM = "202610", "SEGMENT_ASSETS"
 
 
@@ -232,9 +236,21 @@ def _cell(value: bytes | str | None, *, is_digest: bool = False) -> str:
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> LinkedInSegments:
-    """One ad account of the plan, with the settings `api_version` and `source_platform`. It asks for no statements."""
+    """One ad account of the plan. It asks for no statements.
+
+    Settings: `api_version`, `source_platform`; `requests_per_day`, the daily quota of the app and its member as the
+    developer portal shows it, less what other programs use. Without it no day is counted, and LinkedIn's own refusal
+    is what ends one.
+    """
     del statements
     given = known_settings("linkedin", settings, _SETTINGS)
+    per_day = given.get("requests_per_day")
+    if per_day is not None and not _PER_DAY.fullmatch(per_day):
+        raise PermanentError("linkedin: requests_per_day is not a number of requests; correct it in the plan")
+    quota = dataclasses.replace(CONTRACT.quota, per_day=int(per_day) if per_day else None)
     return LinkedInSegments(
-        account, given.get("api_version", _NEWEST_VERSION), given.get("source_platform", _SOURCE_PLATFORM)
+        account,
+        given.get("api_version", _NEWEST_VERSION),
+        given.get("source_platform", _SOURCE_PLATFORM),
+        dataclasses.replace(CONTRACT, quota=quota),
     )

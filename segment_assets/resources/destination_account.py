@@ -152,13 +152,16 @@ class DestinationAccount(dg.ConfigurableResource):
         if not self.lake_home:
             return transport
         from segment_assets.delivery.breaker import Breaker
+        from segment_assets.delivery.daily import Day
         from segment_assets.delivery.gate import Gate
         from segment_assets.delivery.pacing import FOLLOWER_SHARE, RUN_SHARE, Pace
 
-        breaker = Breaker(self._stores.lake(self.lake_home), self.destination, self.account)
+        lake, quota = self._stores.lake(self.lake_home), destination.contract.quota
+        breaker = Breaker(lake, self.destination, self.account)
         part = FOLLOWER_SHARE if to_follow else RUN_SHARE
-        pace = Pace(destination.contract.quota, self.account, part=part, share=breaker.pace)
-        return Gate(transport, breaker, pace, is_throttle=getattr(destination, "is_throttle", None))
+        pace = Pace(quota, self.account, part=part, share=breaker.pace)
+        day = Day.of(lake, self.destination, self.account, quota)
+        return Gate(transport, breaker, pace, day=day, is_throttle=getattr(destination, "is_throttle", None))
 
     def _token(self) -> AccountToken | None:
         if not self.secrets_home:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segment_assets.contracts import Quota
+from segment_assets.delivery.daily import for_ordinary_calls
 from segment_assets.delivery.errands import Errand
 from segment_assets.delivery.guards import GuardRails
 from segment_assets.delivery.overlay import OverlayLake
@@ -116,3 +117,16 @@ def test_the_predicted_time_is_the_least_in_which_no_stretch_has_more_than_the_q
     # Sent as early as allowed: the request after each stretch's worth waits for the stretch to end.
     at = [per_seconds * (place // requests) for place in range(number)]
     assert least_seconds(Quota(requests, per_seconds), number) == max(at, default=0)
+
+
+@given(st.integers(1, 20), st.integers(1, 3600), st.integers(2, 60), st.integers(0, 300))
+def test_the_predicted_time_knows_the_day_s_quota_and_what_of_it_is_for_opt_outs(
+    requests, per_seconds, per_day, number
+):
+    at: list[float] = []
+    for place in range(number):
+        after = [at[place - requests] + per_seconds] if place >= requests else []
+        worth = for_ordinary_calls(per_day)
+        after += [at[place - worth] + 86_400] if place >= worth else []
+        at.append(max([0.0, *at[-1:], *after]))
+    assert 0 <= max(at, default=0.0) - least_seconds(Quota(requests, per_seconds, per_day), number) <= per_seconds * 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.ads.datamanager_v1.services.ingestion_service import IngestionServiceClient
 
-from segment_assets.contracts import Operation, PermanentError, Request, Response
+from segment_assets.contracts import Operation, PermanentError, Quota, Request, Response
 from segment_assets.destinations.google import CONTRACT, GoogleDataManager
 from segment_assets.destinations.google_answers import accepted
 from segment_assets_tests.destinations.google_kit import (
@@ -65,6 +65,12 @@ def test_every_call_names_the_project_whose_quota_a_person_s_credentials_use():
     for request in (*uploads, google.job_request("j"), google.size_request("7")):
         assert request.headers["x-goog-user-project"] == "lumen-ads-1"
     assert "x-goog-user-project" not in GOOGLE.size_request("7").headers
+
+
+def test_the_day_is_the_project_s_where_the_plan_names_it_and_the_account_s_otherwise():
+    assert GOOGLE.contract.quota == Quota(300, 60, per_day=100_000)
+    named = GoogleDataManager.from_plan("1", {"quota_project": "lumen-ads-1"}, STATED)
+    assert named.contract.quota == Quota(300, 60, per_day=100_000, shared_by="lumen-ads-1")
 
 
 def test_a_list_without_an_id_has_it_in_its_name():

@@ -121,11 +121,19 @@ class TestRequests:
 
     @pytest.mark.parametrize(
         "setting",
-        [{"api_version": "2026-10"}, {"api_version": "202613"}, {"source_platform": "a b"}, {"phone": "with"}],
-    )
+        [
+            {"api_version": "2026-10"}, {"api_version": "202613"}, {"source_platform": "a b"}, {"phone": "with"},
+            {"requests_per_day": "0"}, {"requests_per_day": "many"}, {"requests_per_day": ""},
+        ],
+    )  # fmt: skip
     def test_a_setting_that_has_not_its_form_is_refused_by_name(self, setting):
         with pytest.raises(PermanentError, match=f"^linkedin: .*{next(iter(setting))}"):
             connect("linkedin", "502001", setting)
+
+    def test_the_quota_of_a_day_is_what_the_developer_portal_shows(self):
+        assert connect("linkedin", "502001").contract == CONTRACT
+        told = connect("linkedin", "502001", {"requests_per_day": "25000"}).contract
+        assert told.quota == Quota(requests=500, per_seconds=60, per_day=25_000)
 
     def test_the_settings_of_the_plan_reach_the_wire(self):
         destination = connect("linkedin", "502001", {"api_version": "202611", "source_platform": "ACME"})

@@ -5,8 +5,6 @@ Agreement with Microsoft's own package is in `conformance`, behaviour against a 
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,6 +16,7 @@ from segment_assets.contracts import (
     Operation,
     Pattern,
     PermanentError,
+    Quota,
     RefusedBatchError,
     RefusedMembersError,
     Request,
@@ -133,7 +132,7 @@ class TestRequests:
         assert len(body) * 5 < CONTRACT.batch_bytes == 500_000
 
     def test_calls_are_paced_by_a_guess_of_ours(self):
-        assert dataclasses.astuple(CONTRACT.quota) == (60, 60)
+        assert CONTRACT.quota == Quota(60, 60)
         assert CONTRACT.pattern is Pattern.MULTI_STEP
 
     def test_a_list_is_described_with_its_parent(self):

@@ -83,7 +83,7 @@ class Canned:
 
 def test_the_numbers_that_pinterest_does_not_publish_are_below_what_others_send():
     assert (CONTRACT.batch_members, CONTRACT.batch_bytes) == (5_000, 1_000_000)
-    assert (CONTRACT.quota, CONTRACT.first_party_only) == (Quota(300, 60), False)
+    assert (CONTRACT.quota, CONTRACT.first_party_only) == (Quota(300, 60, per_day=1_000), False)
     assert CONTRACT.pattern is Pattern.SINGLE_STEP
     assert CONTRACT.endpoint == "https://api.pinterest.com"
     assert [sent.field for sent in CONTRACT.match_keys.values()] == ["EMAIL", "MAID"]
@@ -116,7 +116,12 @@ class TestRequests:
             PINTEREST.request(LIST, Operation.ADD, [Member(b"m", keys)], PLACE)
         assert "example.com" not in str(refusal.value)
 
-    @pytest.mark.parametrize("setting", [{"audience": "later"}, {"list_type": "MAID"}])
+    def test_the_access_of_the_app_decides_whether_a_day_is_counted(self):
+        assert PINTEREST.contract.quota == Quota(300, 60, per_day=1_000)
+        assert connect("pinterest", ACCOUNT, {"access": "trial"}) == PINTEREST
+        assert connect("pinterest", ACCOUNT, {"access": "standard"}).contract.quota == Quota(300, 60)
+
+    @pytest.mark.parametrize("setting", [{"audience": "later"}, {"list_type": "MAID"}, {"access": "full"}])
     def test_a_setting_that_there_is_not_is_refused_by_name(self, setting):
         with pytest.raises(PermanentError, match=next(iter(setting))):
             connect("pinterest", ACCOUNT, setting)

@@ -15,6 +15,7 @@ import pytest
 from segment_assets.contracts import NeedsHumanError, Request, TransientError
 from segment_assets.resources.credentials import AccountToken
 from segment_assets.resources.destination_account import DestinationAccount
+from segment_assets.resources.lake import LocalLake
 from segment_assets.resources.secrets import LocalSecrets
 from segment_assets.resources.transport import HttpTransport
 
@@ -235,6 +236,23 @@ def test_an_account_uses_the_store_s_token_renews_it_and_keeps_its_state_in_the_
     assert transport.send(Request("GET", "/")).status == 200
     assert platform.calls == ["token-0", "token-r1"]
     assert "token-0" not in repr(account)
+
+
+def test_calls_to_an_account_whose_platform_counts_a_day_are_counted_in_the_lake(authority, tmp_path) -> None:
+    _, url = authority
+    account = DestinationAccount(
+        destination="google",
+        account="1",
+        endpoint=url,
+        settings={"quota_project": "lumen-ads-1"},
+        token="token-0",
+        lake_home=str(tmp_path / "lake"),
+    )
+    for to_follow in (False, True):
+        _, transport = account.connect(to_follow=to_follow)
+        transport.take_a_turn()
+    counted = LocalLake(tmp_path / "lake").keys("platform_accounts")
+    assert [key.split("/")[:4] for key in counted] == [["platform_accounts", "google", "shared", "lumen-ads-1"]] * 2
 
 
 @pytest.mark.parametrize(("settings", "agent"), [({}, "python:segment_assets:v1"), ({"user_agent": "a:b:1"}, "a:b:1")])
