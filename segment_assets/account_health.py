@@ -1,7 +1,8 @@
-"""Accounts whose platform is away, and audiences that it always fails late: what is held back, and who is told.
+"""Accounts that are to be left alone, and audiences that always fail late: what is held back, and who is told.
 
 Belongs here: the reconciler's question about a pair, and the sensor that tells people once of each such trouble and of
-its end. Not here: the breaker (`delivery.breaker`), late failures themselves (`delivery.following`).
+its end. Not here: the breaker (`delivery.breaker`), the count of a day (`delivery.daily`), late failures themselves
+(`delivery.following`), logins that end (`logins`).
 """
 
 import datetime as dt
@@ -16,8 +17,9 @@ import dagster as dg
 
 from segment_assets.assets.activations import resource_name
 from segment_assets.assets.audiences import EVERYBODY
-from segment_assets.contracts import Clock, Lake, SegmentAssetsError, TransientError
-from segment_assets.destinations import registry
+from segment_assets.contracts import Clock, Lake, SegmentAssetsError
+from segment_assets.destinations import contract_of, registry
+from segment_assets.logins import tell_of_logins, with_logins_that_end
 from segment_assets.plan import Account, Plan
 from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.metrics import Dimension, Metric
@@ -26,7 +28,6 @@ from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE, SUPPRE
 if TYPE_CHECKING:
     from segment_assets.delivery.breaker import Health
     from segment_assets.delivery.ledger import AudienceLedger
-    from segment_assets.resources.destination_account import DestinationAccount
 
 MINUTE = 60.0
 KEPT_EVERY_SECONDS = 600.0
@@ -39,14 +40,49 @@ def health_of(lake: Lake, account: Account) -> "Health":
     return Breaker(lake, account.destination, account.account).look()
 
 
+class Standing:
+    """Whether an account of the plan may be called. May be asked again and again: what it has read is kept.
+
+    Times are in seconds since the epoch.
+    """
+
+    def __init__(self, lake: Lake, account: Account) -> None:
+        from segment_assets.delivery.breaker import Breaker
+        from segment_assets.delivery.daily import Day
+
+        names = (account.destination, account.account)
+        self._breaker = Breaker(lake, *names)
+        self._day = Day.of(lake, *names, contract_of(*names, account.settings).quota)
+
+    def why_held_back(self, now: float) -> str:
+        """Why nothing should be sent now, in words that follow the account's name; empty where it may."""
+        health = self._breaker.look()
+        if health.is_resting(now):
+            return f"asked for rest until {clock_time(health.rest_until)} UTC"
+        if health.is_held_back(now):
+            return "does not answer"
+        opens = self._day.opens_at(now) if self._day is not None else now
+        return (
+            f"has had its calls of 24 hours; it is called again from {clock_time(opens)} UTC on" if opens > now else ""
+        )
+
+    def may_hear_a_no(self, now: float) -> bool:
+        """Whether a run may go for somebody who said no: by a probe, or by what is kept of the day."""
+        is_spent = self._day is not None and self._day.opens_at(now, for_opt_out=True) > now
+        return not is_spent and self._breaker.look().may_be_probed(now)
+
+
 def is_held_back(plan: Plan, lake: Lake, name: str, segment: str, *, now: float) -> bool:
     """Whether no run should be started for a pair now, although its audience is not what the plan wants.
 
-    Its platform is away, or fails this very audience late time and again. A run that has somebody to take out goes all
-    the same: its first call is a probe, so that the no leaves as soon as it can.
+    Its platform is away or asked for rest, its day is spent, or it fails this very audience late time and again. A run
+    that has somebody to take out goes all the same, so that the no leaves as soon as it can: its first call is a
+    probe, and a part of the day is kept for it. Until either may go, it could only fail.
     """
-    is_away = health_of(lake, plan.accounts[name]).is_held_back(now)
-    return bool(is_away or fails_for_ever(plan, lake, name, segment)) and not _a_no_waits(plan, lake, name, segment)
+    standing = Standing(lake, plan.accounts[name])
+    if not standing.why_held_back(now) and not fails_for_ever(plan, lake, name, segment):
+        return False
+    return not standing.may_hear_a_no(now) or not _a_no_waits(plan, lake, name, segment)
 
 
 def fails_for_ever(plan: Plan, lake: Lake, name: str, segment: str) -> str:
@@ -92,7 +128,7 @@ def _no_changes() -> Any:
 
 def build(plan: Plan) -> dg.SensorDefinition:
     """The sensor that watches a plan's accounts."""
-    logins = {name: resource_name(name) for name in _with_logins_that_end(plan)}
+    logins = {name: resource_name(name) for name in with_logins_that_end(plan)}
 
     @dg.sensor(
         name="platform_health",
@@ -114,7 +150,7 @@ def build(plan: Plan) -> dg.SensorDefinition:
         told["cursor"]["kept_at"] = _tell_kept(have.alerts, before.get("kept_at", 0.0), told["undelivered"])
         for problem in told["undelivered"]:
             context.log.warning(problem)
-        said = [*(f"{name} does not answer" for name in told["cursor"]["open"]), *told["cursor"]["failing"]]
+        said = [*told["held"], *told["cursor"]["failing"]]
         return dg.SensorResult(
             run_requests=[], cursor=json.dumps(told["cursor"]), skip_reason="; ".join(said) or "every account answers"
         )
@@ -139,7 +175,9 @@ def tell_of_troubles(
 ) -> dict[str, Any]:
     """Compare with the cursor `before` (open: account -> since when; failing: what was said), alert of the difference.
 
-    An alert that is not taken is in the alerts' file and is not repeated.
+    An alert that is not taken is in the alerts' file and is not repeated. `held` says why nothing is sent to an
+    account. A rest, or a day that is spent, alerts nobody: nothing is broken, it ends by itself at a known time, and
+    of a no that waits too long people are told on its own account (`opt_out_deadlines`).
     """
     standing = {name: health_of(lake, account) for name, account in plan.accounts.items()}
     is_open = {name: health.opened_at for name, health in standing.items() if health.is_open}
@@ -163,77 +201,22 @@ def tell_of_troubles(
             alerts.alert(title, text)
         except SegmentAssetsError as error:
             undelivered.append(str(error))
-    return {"cursor": {"open": is_open, "failing": failing}, "undelivered": undelivered}
+    # One that is away counts as such until it has answered, also when its time to be asked has come.
+    said = dict.fromkeys(is_open, "does not answer")
+    for name, account in plan.accounts.items():
+        if why := Standing(lake, account).why_held_back(now()):
+            said[name] = why
+    held = [f"{name} {why}" for name, why in sorted(said.items())]
+    return {"cursor": {"open": is_open, "failing": failing}, "undelivered": undelivered, "held": held}
 
 
-# Days before a login ends on which people are told of it, and once more when it has ended.
-_WARNINGS = (30, 7, 1, 0)
+def clock_time(moment: float) -> str:
+    """Seconds since the epoch as people read them, in UTC.
 
-
-def tell_of_logins(
-    plan: Plan, accounts: "Mapping[str, DestinationAccount]", alerts: Alerts, today: dt.date
-) -> list[str]:
-    """Alert, once at each of `_WARNINGS`, of accounts that a person has to authorise anew; returns what was not taken.
-
-    Only for platforms whose refresh token ends whatever is done with it (`Contract.token_days`). Their secret says in
-    `authorised_on` (YYYY-MM-DD) when a person gave the login: no platform tells. Of a secret that cannot be read people
-    are told once a day, as nobody knows then when its login ends. `accounts` are those of the plan, by name.
+    >>> clock_time(0)
+    '1970-01-01 00:00'
     """
-    undelivered = []
-    for name, days in _with_logins_that_end(plan).items():
-        account = f"{plan.accounts[name].destination}/{name}"
-        try:
-            title, text, mark = _of_login(account, accounts[name], days, today)
-            about = f"login-{account.replace('/', '-')}-{mark}"
-            if mark and alerts.is_new(about):
-                alerts.alert(title, text)
-                alerts.was_told(about)
-        except SegmentAssetsError as error:
-            undelivered.append(str(error))
-    return undelivered
-
-
-def _with_logins_that_end(plan: Plan) -> dict[str, int]:
-    """Account's name -> days that a login of its platform lives."""
-    days = {name: registry()[account.destination].token_days for name, account in plan.accounts.items()}
-    return {name: lives for name, lives in days.items() if lives is not None}
-
-
-def _of_login(name: str, account: "DestinationAccount", days: int, today: dt.date) -> tuple[str, str, str]:
-    """As `_login_said`, also of a secret that cannot be read. Raises TransientError for one that may be soon."""
-    try:
-        held = account.kept()
-    except TransientError:
-        raise
-    except SegmentAssetsError as refusal:
-        return f"The login of {name} cannot be read", f"{refusal}. When it ends is not known", f"unread-{today}"
-    said = _login_said(name, held.get("authorised_on", ""), days, today)
-    return said if held.get("refresh_token") else ("", "", "")
-
-
-def _login_said(account: str, authorised_on: str, days: int, today: dt.date) -> tuple[str, str, str]:
-    """Title, text, and what is told once; nothing while there is time."""
-    try:
-        ends = dt.date.fromisoformat(authorised_on) + dt.timedelta(days=days)
-    except ValueError:
-        return (
-            f"When the login of {account} ends is not known",
-            (
-                f"It lives for {days} days from the day on which a person gave it, however often it is renewed. Write "
-                "that day into the account's secret as authorised_on (YYYY-MM-DD)"
-            ),
-            "unknown",
-        )
-    left = (ends - today).days
-    due = [warning for warning in _WARNINGS if left <= warning]
-    return (
-        f"The login of {account} {'ends' if left > 0 else 'has ended'} on {ends.isoformat()}",
-        (
-            "Nothing can be sent to it, nor anybody taken out, after that day. Authorise the account anew, and put the "
-            "new tokens and today's date as authorised_on into its secret"
-        ),
-        f"{ends.isoformat()}-{min(due)}" if due else "",
-    )
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment))
 
 
 def _ended(plan: Plan, was_open: Mapping[str, float], is_open: Mapping[str, float]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from segment_assets.account_health import health_of
+from segment_assets.account_health import Standing
 from segment_assets.assets.activations import activation_key, errand, resource_name
 from segment_assets.contracts import Clock, PermanentError, SegmentAssetsError
 from segment_assets.contracts.sizes import TellsSize
@@ -78,6 +78,7 @@ def ask_account(
     deadline = clock() + TICK_SECONDS
     # Once for a tick: in AWS every look at it is paid for.
     key = have.secrets.tenant_key(have.plan.tenant)
+    standing = Standing(have.lake, account)
     for segment in _rotated(sorted(permissions), last):
         if clock() > deadline:
             break
@@ -87,8 +88,8 @@ def ask_account(
         audience_id = _audience_id(ledger)
         if not audience_id or not _is_due(ledger, now()):
             continue
-        if health_of(have.lake, account).is_held_back(now()):
-            told.append(f"{name} does not answer; its sizes are asked for later")
+        if why := standing.why_held_back(now()):
+            told.append(f"{name} {why}; its sizes are asked for later")
             break
         try:
             row = _asked(have, name, ledger, task.statements, audience_id)
@@ -137,10 +138,12 @@ def _asked(
     """Ask about one audience and keep the row. Raises as the destination's `read` does."""
     import pyarrow as pa
 
+    from segment_assets.delivery.gate import heard
     from segment_assets.delivery.sizes import size_row, sizes_of
 
     destination, transport = getattr(have, resource_name(name)).connect(statements, to_follow=True)
-    report = destination.read_size(transport.send(destination.size_request(audience_id)))
+    with heard(transport):
+        report = destination.read_size(transport.send(destination.size_request(audience_id)))
     before = sizes_of(have.lake, ledger.pair.partition)
     row = size_row(ledger, report, before)
     # One partition per pair, made anew with every row: a few rows a day, written by this sensor alone.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from segment_assets import account_health, audience_sizes
-from segment_assets.account_health import fails_for_ever, health_of
+from segment_assets.account_health import Standing, fails_for_ever
 from segment_assets.assets.activations import PAIR_TAG, activation_key, errand, ledger_events, resource_name
 from segment_assets.contracts import Clock, NeedsHumanError, SegmentAssetsError
 from segment_assets.destinations import registry
@@ -92,6 +92,7 @@ def follow_account(
 
     # Once for a tick: in AWS every look at it is paid for.
     key = have.secrets.tenant_key(have.plan.tenant)
+    standing = Standing(have.lake, account)
 
     def hurry() -> bool:
         return clock() > deadline + GRACE_SECONDS
@@ -99,8 +100,8 @@ def follow_account(
     for segment in _rotated(sorted(permissions), last):
         if clock() > deadline:
             break
-        if health_of(have.lake, account).is_held_back(now()):
-            told.append(f"{name} does not answer; its jobs are asked about later")
+        if why := standing.why_held_back(now()):
+            told.append(f"{name} {why}; its jobs are asked about later")
             break
         last = segment
         task = errand(have.plan, name, permissions[segment], key)

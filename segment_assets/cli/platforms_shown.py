@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from segment_assets.account_health import fails_for_ever, health_of
+from segment_assets.account_health import Standing, clock_time, fails_for_ever, health_of
 from segment_assets.delivery.sizes import sizes_of
 
 if TYPE_CHECKING:
@@ -34,16 +34,19 @@ def size_said(lake: Lake, ledger: AudienceLedger) -> str:
 
 
 def troubles(plan: Plan, lake: Lake, pairs: Iterator[tuple[str, str, AudienceLedger]]) -> Iterator[str]:
-    """A line for every account that is away or slowed down, and for every audience that a person should look at."""
+    """A line for every account that is held back or slowed down, and for audiences that a person should look at."""
     now = time.time()
     for name, account in plan.accounts.items():
         health = health_of(lake, account)
         if health.is_open:
             again = f"in {health.until - now:.0f} s" if health.until > now else "with the next call"
+            since = clock_time(health.opened_at)
             yield (
-                f"{account.destination}/{name} does not answer ({health.reason}) since {_clock(health.opened_at)} UTC; "
+                f"{account.destination}/{name} does not answer ({health.reason}) since {since} UTC; "
                 f"it is asked again {again}, and nothing but opt-outs is sent there meanwhile"
             )
+        elif why := Standing(lake, account).why_held_back(now):
+            yield f"{account.destination}/{name} {why}; opt-outs may be sent there meanwhile, and nothing else"
         elif health.failures and now - health.failed_at < _RECENTLY:
             yield f"{account.destination}/{name}: the last {health.failures} calls failed ({health.reason})"
         if health.pace_at(now) < _ALL:
@@ -58,10 +61,6 @@ def troubles(plan: Plan, lake: Lake, pairs: Iterator[tuple[str, str, AudienceLed
 
 
 _RECENTLY = 600.0
-
-
-def _clock(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(moment))
 
 
 def _in_percent(rate: str) -> str:

@@ -11,13 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from segment_assets import account_health, sensors
-from segment_assets.account_health import tell_of_logins, tell_of_troubles
+from segment_assets.account_health import tell_of_troubles
 from segment_assets.assets.activations import PAIR_TAG, resource_name
 from segment_assets.audience_sizes import LOOK_AGAIN_SECONDS, ask_account
 from segment_assets.cli import main
 from segment_assets.contracts import Request, Response, TransientError
+from segment_assets.definitions import build_definitions
 from segment_assets.delivery.breaker import Breaker, Tolerance
 from segment_assets.delivery.sizes import SETTLED_SECONDS, sizes_of
+from segment_assets.deployment import Deployment, Kind
+from segment_assets.logins import tell_of_logins
 from segment_assets.plan import Plan, load_plan
 from segment_assets.resources.alerts import Alerts
 from segment_assets.resources.destination_account import DestinationAccount
@@ -86,6 +89,9 @@ class Watched(House):
         for _ in range(Tolerance().failures):
             breaker.failed("503")
 
+    def asks_for_rest(self, seconds: float) -> None:
+        self.breaker.rest(seconds)
+
     def reconciled(self) -> set[str]:
         result = sensors.reconcile(self.instance, self.asked, self.plan, self.lake, now=lambda: self.now)
         self.asked = result.cursor
@@ -144,6 +150,49 @@ def test_an_outage_is_told_once_and_so_is_its_end(house: Watched) -> None:
     breaker.answered()
     house.alerted()
     assert house.alerted() == [f"meta/{ACCOUNT} does not answer", f"meta/{ACCOUNT} answers again"]
+
+
+def test_no_run_is_started_for_an_account_that_asked_for_rest_until_that_is_over(house: Watched) -> None:
+    for segment in (NEWSLETTER, VALUABLE):
+        house.wants(segment, "ann", "ben")
+    house.asks_for_rest(3_600)
+    assert house.reconciled() == {f"{OTHER}/{NEWSLETTER}", f"{OTHER}/{VALUABLE}"}
+    house.now += 3_599
+    assert not {f"{ACCOUNT}/{NEWSLETTER}", f"{ACCOUNT}/{VALUABLE}"} & house.reconciled()
+    house.now += 1
+    assert {f"{ACCOUNT}/{NEWSLETTER}", f"{ACCOUNT}/{VALUABLE}"} <= house.reconciled()
+
+
+def test_an_opt_out_waits_for_the_moment_of_a_probe_and_not_for_the_end_of_a_rest(house: Watched) -> None:
+    for segment in (NEWSLETTER, VALUABLE):
+        house.wants(segment, f"{segment}-ann", f"{segment}-ben")
+        house.run(ACCOUNT, segment)
+        house.run(OTHER, segment)
+    house.asks_for_rest(86_400)
+    fakes.publish_suppressions(house.lake, [("email", fakes.digest(f"{NEWSLETTER}-ann@example.com"))])
+    assert house.reconciled() == {f"{OTHER}/{NEWSLETTER}", f"{OTHER}/{VALUABLE}"}
+    house.now += Tolerance().longest
+    assert {pair for pair in house.reconciled() if pair.startswith(ACCOUNT)} == {f"{ACCOUNT}/{NEWSLETTER}"}
+
+
+def test_a_rest_is_said_plainly_and_alerts_nobody(
+    house: Watched, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    write_plan(house.folder / "plan.yaml", two_accounts)
+    monkeypatch.setenv("SEGMENT_ASSETS_HOME", str(house.folder))
+    monkeypatch.setenv("SEGMENT_ASSETS_PLAN", str(house.folder / "plan.yaml"))
+    house.asks_for_rest(3_600)
+    until = dt.datetime.fromtimestamp(house.breaker.look().rest_until, dt.UTC).strftime("%Y-%m-%d %H:%M")
+    assert house.alerted() == []
+    resources = house.resources | {"alerts": Alerts(house.folder / "alerts")}
+    definitions = build_definitions(Deployment(Kind.LOCAL, house.folder, house.folder / "plan.yaml"), resources)
+    sensor = definitions.get_repository_def().get_sensor_def("platform_health")
+    with dg.build_sensor_context(instance=instance, definitions=definitions, resources=resources) as context:
+        assert sensor.evaluate_tick(context).skip_message == f"{ACCOUNT} asked for rest until {until} UTC"
+    said = " ".join(CliRunner().invoke(main, ["status"], env={"COLUMNS": "240"}).output.split())
+    assert f"meta/{ACCOUNT} asked for rest until {until} UTC; opt-outs may be sent there" in said
+    assert f"{OTHER} asked" not in said
+    assert "does not answer" not in said
 
 
 def test_status_shows_an_account_that_is_away_and_what_the_platform_counts(
@@ -235,7 +284,17 @@ def test_sizes_of_an_account_that_is_away_are_not_asked_for(house: Watched) -> N
     house.run(ACCOUNT, NEWSLETTER)
     house.now += 1
     house.goes_away()
-    house.counted()
+    assert house.counted()["told"] == [f"{ACCOUNT} does not answer; its sizes are asked for later"]
+    assert house.meta.asked("size") == []
+
+
+def test_sizes_of_an_account_that_asked_for_rest_are_not_asked_for(house: Watched) -> None:
+    house.wants(NEWSLETTER, "ann")
+    house.run(ACCOUNT, NEWSLETTER)
+    house.now += 1
+    house.asks_for_rest(3_600)
+    (told,) = house.counted()["told"]
+    assert told.startswith(f"{ACCOUNT} asked for rest until ")
     assert house.meta.asked("size") == []
 
 
