@@ -49,9 +49,10 @@ class Record:
     False, with a comment that gives the source, where the limit is ours.
     `names_refused`: the platform tells whom it will not have; False, with a comment, where it passes over them.
     `published`: the platform's own numbers, copied from its facts and not from the contract: `batch_members`,
-    `batch_bytes`, `quota` (requests, seconds), `minimum_members`, `expiry_days`, `first_party_only`, and whatever else
-    of the contract is worth a second entry. `not_published` are those of them that no page of the platform gives, and
-    `chosen` what we took for some of these, so that nobody changes them unnoticed.
+    `batch_bytes`, `quota` (requests, seconds, and requests a day where they are told), `minimum_members`,
+    `expiry_days`, `first_party_only`, and whatever else of the contract is worth a second entry. `not_published` are
+    those of them that no page of the platform gives, and `chosen` what we took for some of these, so that nobody
+    changes them unnoticed.
     `lists`: how many audiences the connector makes for one of ours (one per lane on some platforms).
     `switches`: of the sandbox's platform, where the kit's few people would not do.
     `mode`: of the kit's activation, `replace` for a platform that takes nobody out by a call of its own.

@@ -51,6 +51,7 @@ def test_a_contract_is_whole(record):
     assert in_plain == {key for key, sent in contract.match_keys.items() if not NORMAL_FORMS[sent.form].hashed}
     assert set(contract.consent) <= set(CONSENT_COLUMNS)
     assert min(contract.batch_members, contract.batch_bytes, contract.quota.requests, contract.quota.per_seconds) > 0
+    assert contract.quota.per_day is None or contract.quota.per_day > 0
     assert contract.batch_bytes <= LARGEST_BODY
     assert contract.minimum_members >= 0
     assert contract.expiry_days is None or contract.expiry_days > 0
@@ -64,6 +65,8 @@ def test_the_numbers_of_the_contract_are_those_that_the_platform_published(recor
     declared = {
         name: dataclasses.astuple(one) if dataclasses.is_dataclass(one) else one for name, one in contract.items()
     }
+    quota = record.contract.quota
+    declared["quota"] = (quota.requests, quota.per_seconds, *([] if quota.per_day is None else [quota.per_day]))
     told = {**record.published, **record.chosen}
     assert told == {name: declared[name] for name in told}
     assert record.chosen.keys() <= record.not_published

@@ -10,7 +10,7 @@ RECORD = Record(
     account="1234567890",
     published={
         "batch_members": 10_000,
-        "quota": (300, 60),
+        "quota": (300, 60, 100_000),
         "minimum_members": 1_000,
         "expiry_days": 540,
         "first_party_only": True,
