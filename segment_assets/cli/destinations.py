@@ -40,7 +40,7 @@ def _table(every: list[dict[str, Any]]) -> Table:
             one["pattern"],
             ", ".join(one["match_keys"]),
             ", ".join(one["modes"]),
-            _limits(one["limits"], len(one["lanes"])),
+            _limits(one["limits"], one["more_limits"], len(one["lanes"])),
             f"{one['minimum']:,}",
             f"{one['expiry_days']} days" if one["expiry_days"] else "never",
             _policy(one["policy"]),
@@ -49,12 +49,13 @@ def _table(every: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _limits(limits: dict[str, Any], lanes: int) -> str:
+def _limits(limits: dict[str, Any], more: list[dict[str, Any]], lanes: int) -> str:
     told = f"{limits['members_per_request']:,} members, {limits['bytes_per_request']:,} bytes a request"
     pace = f"{limits['requests']:,} requests in {limits['per_seconds']:g} s"
     if limits["requests_per_day"] is not None:
         pace += f", {limits['requests_per_day']:,} in 24 h"
-    return f"{told}; {pace}" + (f"; one request for each of {lanes} lanes" if lanes else "")
+    counted = [f"{one['at_most']:,} {one['counts']} of each {one['per']}" for one in more]
+    return "; ".join([told, pace, *([f"one request for each of {lanes} lanes"] if lanes else []), *counted])
 
 
 def _policy(policy: dict[str, Any]) -> str:

@@ -35,6 +35,7 @@ from segment_assets.contracts.errors import (
     SegmentAssetsError,
     TransientError,
 )
+from segment_assets.contracts.limits import Counted, Kept, Limit
 from segment_assets.contracts.platform import (
     Contract,
     Erasure,
@@ -79,6 +80,7 @@ __all__ = [
     "ColumnState",
     "Consent",
     "Contract",
+    "Counted",
     "Destination",
     "Eligibility",
     "Encoding",
@@ -89,7 +91,9 @@ __all__ = [
     "InquiringDestination",
     "JobReport",
     "JobState",
+    "Kept",
     "Lake",
+    "Limit",
     "MatchKey",
     "Member",
     "Mode",

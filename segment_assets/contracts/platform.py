@@ -15,6 +15,7 @@ from segment_assets.contracts.vocabulary import Encoding, MatchKey
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from segment_assets.contracts.limits import Counted, Limit
     from segment_assets.contracts.readings import Reading
 
 
@@ -195,6 +196,8 @@ class Contract:
     `list_per_lane`: an audience is a list for each lane, and the plan adopts each: `email:7038 phone:7039`.
     `token_days`: for how long the platform's refresh token lives, after which a person authorises the account anew;
     None where it lives for as long as it is used.
+    `more_limits`: what the platform limits beyond a request, a stretch of time and a member's life. One of each thing
+    and of each `per`; the connector takes its numbers from here.
     `erasure`: set where the destination is an ErasingDestination. Without it whoever is to be forgotten is taken out of
     the audience, and what the platform keeps beyond is its own affair.
     `verified_by`: what the connector is checked against in tests, and `verified_with` the name and version of it.
@@ -236,6 +239,7 @@ class Contract:
     modes: tuple[Mode, ...] = (Mode.MIRROR, Mode.ADD_ONLY, Mode.REMOVE_ONLY)
     replacing: Replacing | None = None
     erasure: Erasure | None = None
+    more_limits: tuple[Limit, ...] = ()
     refresh_share: float = 0.8
     expires_by_audience: bool = False
     verified_by: VerifiedBy = VerifiedBy.FACTS_ONLY
@@ -255,6 +259,10 @@ class Contract:
     def takes_people_out(self) -> bool:
         """Whether single people can be taken out of an audience; of any other everybody goes at once."""
         return not {Mode.MIRROR, Mode.REMOVE_ONLY}.isdisjoint(self.modes)
+
+    def limit(self, counts: Counted, per: str = "") -> Limit | None:
+        """The limit of one thing, of one `per` where it has several; None where none is declared."""
+        return next((one for one in self.more_limits if one.counts is counts and per in {"", one.per}), None)
 
     def forms(self) -> tuple[str, ...]:
         """Columns of hashed_audience that this platform is sent: identifiers in the order of the wire, then consent."""

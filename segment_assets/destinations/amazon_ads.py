@@ -34,7 +34,10 @@ from segment_assets.contracts import (
     CONSENT_COLUMNS,
     Answer,
     Contract,
+    Counted,
     Erasure,
+    Kept,
+    Limit,
     MatchKey,
     Operation,
     PassingMembersError,
@@ -46,7 +49,7 @@ from segment_assets.contracts import (
     VerifiedBy,
 )
 from segment_assets.destinations.amazon_ads_answers import accepted, member_codes, size_report
-from segment_assets.destinations.amazon_ads_datasets import Datasets, Sharing
+from segment_assets.destinations.amazon_ads_datasets import AUDIENCE, DATASET, Datasets, Sharing
 from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated, cells, is_heard, signal
 from segment_assets.destinations.amazon_regions import in_region
 from segment_assets.destinations.match_keys import route
@@ -92,6 +95,13 @@ CONTRACT = Contract(
     erasure=Erasure(members=1_000, within_days=30, reaches="the data room of the manager account"),
     endpoint="https://advertising-api.amazon.com",
     secret_headers={"Amazon-Advertising-API-ClientId": "client_id"},
+    more_limits=(
+        Limit(Counted.CHARACTERS, 100, DATASET, Kept.CUT, source="models of the API", least=5),
+        Limit(Counted.CHARACTERS, 127, AUDIENCE, Kept.CUT, source="models of the API", least=10),
+        Limit(Counted.DESCRIPTION, 1_000, DATASET, Kept.CUT, source="models of the API", least=1),
+        Limit(Counted.IDENTIFIERS, 10, "person", Kept.WITHIN, source="models of the API (of each sort)"),
+        Limit(Counted.DAYS_TO_LIVE, 380, "match", Kept.ONLY_TOLD, source="models of the API (32,850,000 s)"),
+    ),
     verified_by=VerifiedBy.OPENAPI,
     verified_with="amazon-ads-api-v1 0.11.0 (generated from Amazon's OpenAPI)",
 )
@@ -242,7 +252,7 @@ class AmazonDataManager:
         return size_report(accepted(response, self.account), self.contract.minimum_members)
 
     def _datasets(self, transport: Transport) -> Datasets:
-        return Datasets(transport, self.account, self._headers, self.sharing)
+        return Datasets(transport, self.account, self._headers, self.sharing, self.contract)
 
     @property
     def _headers(self) -> dict[str, str]:

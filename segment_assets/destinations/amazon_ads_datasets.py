@@ -16,14 +16,15 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from segment_assets.contracts import NeedsHumanError, PermanentError, Request, TransientError
+from segment_assets.contracts import Counted, NeedsHumanError, PermanentError, Request, TransientError
 from segment_assets.destinations.amazon_ads_answers import accepted, duplicate_of, listed
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from segment_assets.contracts import AudienceSpec, Response, Transport
+    from segment_assets.contracts import AudienceSpec, Contract, Response, Transport
 
 MARKETPLACES: Mapping[str, str] = {
     "AE": "A2VIGQ35RCS4UG",
@@ -48,7 +49,8 @@ _PAGE = "100"
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _DATASET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,255}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]+")
-_LONGEST_NAME, _LONGEST_AUDIENCE_NAME, _SHORTEST_AUDIENCE_NAME = 100, 127, 10
+# What has a name: a dataset, and what the DSP shows of it.
+DATASET, AUDIENCE = "dataset", "audience on the DSP"
 # What a refused creation can be for beside what is in it.
 _ASK_WHY = range(HTTPStatus.BAD_REQUEST, HTTPStatus.INTERNAL_SERVER_ERROR)
 _NOT_WHY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
@@ -92,12 +94,13 @@ class Datasets:
     account: str
     headers: Mapping[str, str]
     sharing: Sharing
+    contract: Contract
 
     def made(self, spec: AudienceSpec) -> str:
         """The id of a new dataset, or of the one that an earlier try of ours made, shared."""
         body: dict[str, Any] = {
-            "name": _dataset_name(spec),
-            "description": spec.name,
+            "name": _dataset_name(spec, self.contract),
+            "description": fitted(self.contract, spec.name, counts=Counted.DESCRIPTION),
             "idRetention": self.sharing.id_retention,
         }
         if self.sharing.country:
@@ -172,7 +175,7 @@ class Datasets:
         """Application, account there, and what it wants to know."""
         sharing = self.sharing
         if sharing.dsp_advertiser:
-            shown = {"audienceName": _audience_name(spec), "externalAudienceId": spec.marker}
+            shown = {"audienceName": _audience_name(spec, self.contract), "externalAudienceId": spec.marker}
             yield "DSP_AUDIENCES", sharing.dsp_advertiser, {"audienceMetadata": shown}
         if sharing.amc_instance:
             instance = {"amcInstanceId": sharing.amc_instance}
@@ -189,13 +192,13 @@ class Datasets:
         return told
 
 
-def _dataset_name(spec: AudienceSpec) -> str:
+def _dataset_name(spec: AudienceSpec, contract: Contract) -> str:
     """A name as datasets may have: letters, digits, `_` and `-`, a letter first."""
     name = _NOT_IN_A_NAME.sub("_", spec.name)
     name = name if name[:1].isalpha() else f"s{name}"
-    return f"{name[: _LONGEST_NAME - len(spec.marker) - 1]}_{spec.marker}"
+    return fitted(contract, name, f"_{spec.marker}", per=DATASET)
 
 
-def _audience_name(spec: AudienceSpec) -> str:
-    name = spec.name[:_LONGEST_AUDIENCE_NAME]
-    return name if len(name) >= _SHORTEST_AUDIENCE_NAME else f"{name} audience"
+def _audience_name(spec: AudienceSpec, contract: Contract) -> str:
+    name, limit = fitted(contract, spec.name, per=AUDIENCE), contract.limit(Counted.CHARACTERS, AUDIENCE)
+    return f"{name} audience" if limit is not None and len(name) < limit.least else name

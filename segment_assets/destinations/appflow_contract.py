@@ -8,11 +8,26 @@ The match key is the SHA-256 of the e-mail, which the CRM keeps in a field of it
 
 from __future__ import annotations
 
-from segment_assets.contracts import Contract, Follow, MatchKey, Pattern, Quota, Sent, VerifiedBy, Workflow
+from segment_assets.contracts import (
+    Contract,
+    Counted,
+    Follow,
+    Kept,
+    Limit,
+    MatchKey,
+    Pattern,
+    Quota,
+    Sent,
+    VerifiedBy,
+    Workflow,
+)
+
+FIELD = Limit(Counted.CHARACTERS, 59, "field", Kept.CUT, source="ours, for every CRM")
+_BYTES_OF_A_RUN = 100_000_000_000
 
 
-def contract(platform: str, person: str) -> Contract:
-    """The contract of a CRM that keeps the digest of an e-mail in the field `person`."""
+def contract(platform: str, person: str, run_bytes: int = _BYTES_OF_A_RUN) -> Contract:
+    """The contract of a CRM that keeps the digest of an e-mail in the field `person`, with its bytes of a run."""
     return Contract(
         platform=platform,
         version=1,
@@ -37,6 +52,12 @@ def contract(platform: str, person: str) -> Contract:
         keeps_people=True,
         endpoint="https://appflow.us-east-1.amazonaws.com",
         signed_for="appflow",
+        more_limits=(
+            Limit(Counted.FLOWS, 1_000, "AWS account", Kept.REFUSED, source="AppFlow's quotas"),
+            Limit(Counted.FILE_BYTES, 125_000_000, "file", Kept.WITHIN, source="AppFlow's quotas"),
+            Limit(Counted.RUN_BYTES, run_bytes, "run", Kept.WITHIN, source="AppFlow's quotas"),
+            FIELD,
+        ),
         verified_by=VerifiedBy.OFFICIAL_SDK,
         verified_with="botocore 1.44.5 (AppFlow 2020-08-23, S3 2006-03-01)",
     )

@@ -33,7 +33,10 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
     Follow,
+    Kept,
+    Limit,
     MatchKey,
     Operation,
     Pattern,
@@ -48,6 +51,7 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations import customer_profiles_answers as answers
 from segment_assets.destinations.customer_profiles_files import FileTransport, file_of
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 
 if TYPE_CHECKING:
@@ -82,6 +86,10 @@ CONTRACT = Contract(
     keeps_people=True,
     endpoint="https://profile.us-east-1.amazonaws.com",
     signed_for="profile",
+    more_limits=(
+        Limit(Counted.CHARACTERS, 255, "segment definition", Kept.CUT, source="botocore's model"),
+        Limit(Counted.FILE_BYTES, 1_000_000_000, "file", Kept.WITHIN, source="AWS's guide to upload jobs"),
+    ),
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="botocore 1.44.5 (Customer Profiles 2020-08-15)",
 )
@@ -90,7 +98,6 @@ _DOMAIN = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TARGET = re.compile(r"_profile(?:\.[A-Za-z0-9_]{1,64}){1,3}")
 _SEGMENT_NAME = "segment_assets-"
 _ATTRIBUTE = "segment_"
-_LONGEST_NAME = 255
 _DIGEST_BYTES = 32
 _CSV = "text/csv"
 _SETTINGS = ("person",)
@@ -127,7 +134,7 @@ class CustomerProfiles:
         dimension = {"DimensionType": "INCLUSIVE", "Values": [_IS_MEMBER[Operation.ADD]]}
         group = {"Dimensions": [{"ProfileAttributes": {"Attributes": {_attribute(_segment(spec)): dimension}}}]}
         body = {
-            "DisplayName": spec.name[:_LONGEST_NAME],
+            "DisplayName": fitted(self.contract, spec.name),
             "Description": "Made by segment_assets; changes by hand are undone.",
             "SegmentGroups": {"Groups": [{**group, "Type": "ALL"}], "Include": "ALL"},
         }

@@ -18,7 +18,7 @@ from segment_assets.identity import NORMAL_FORMS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from segment_assets.contracts import Contract, MatchKey, Reading
+    from segment_assets.contracts import Contract, Limit, MatchKey, Reading
 
 FOLDER = Path(__file__).parents[2] / "docs" / "destinations"
 _COMMAND = "python -m segment_assets.destinations.documentation"
@@ -49,6 +49,18 @@ def described(contract: Contract) -> dict[str, Any]:
             "requests_per_day": contract.quota.per_day,
             "members_replaced_at_most": replacing.most_members if replacing else None,
         },
+        "more_limits": [
+            {
+                "counts": limit.counts.value,
+                "at_least": limit.least or None,
+                "at_most": limit.most,
+                "per": limit.per,
+                "kept": limit.kept.value,
+                "left_to_opt_outs": limit.reserve or None,
+                "source": limit.source,
+            }
+            for limit in contract.more_limits
+        ],
         "minimum": contract.minimum_members,
         "expiry_days": contract.expiry_days,
         "expires_by_audience": contract.expires_by_audience,
@@ -114,6 +126,7 @@ def _parts(contract: Contract) -> Iterator[str]:
     yield _readings(contract)
     yield "## Limits and modes"
     yield _table(["", ""], list(_limits(contract)))
+    yield _more_limits(contract)
     yield "## Policy"
     yield "\n".join(_policy(contract))
     yield "## What proves a delivery"
@@ -179,6 +192,21 @@ def _limits(contract: Contract) -> Iterator[list[str]]:
         follow = contract.follow
         yield ["jobs are asked about", f"after {_time(follow.first)}, at the longest every {_time(follow.longest)}"]
         yield ["a job is given up", f"after {_time(follow.give_up)}"]
+
+
+def _more_limits(contract: Contract) -> str:
+    if not contract.more_limits:
+        return "Beyond a request, nothing that was read has a limit."
+    rows = [[one.counts.value, one.per, _count(one), _words_of(one), one.source] for one in contract.more_limits]
+    return _table(["beyond a request", "of each", "", "who keeps it", "told by"], rows)
+
+
+def _count(limit: Limit) -> str:
+    return f"{limit.least:,} to {limit.most:,}" if limit.least else f"at most {limit.most:,}"
+
+
+def _words_of(limit: Limit) -> str:
+    return f"{limit.kept.value}; {limit.reserve:,} are left to opt-outs" if limit.reserve else limit.kept.value
 
 
 def _policy(contract: Contract) -> Iterator[str]:

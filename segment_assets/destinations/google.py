@@ -27,7 +27,10 @@ from segment_assets.contracts import (
     Answer,
     Consent,
     Contract,
+    Counted,
     Follow,
+    Kept,
+    Limit,
     NeedsHumanError,
     Operation,
     Pattern,
@@ -83,6 +86,10 @@ CONTRACT = Contract(
     },
     consent=CONSENT_COLUMNS,
     endpoint="https://datamanager.googleapis.com",
+    more_limits=(
+        Limit(Counted.IDENTIFIERS, 10, "person", Kept.WITHIN, source="Data Manager API, limits"),
+        Limit(Counted.DAYS_TO_ASK, 50, "job", Kept.WITHIN, source="Data Manager API, diagnostics (about so many)"),
+    ),
     verified_by=VerifiedBy.PROTO,
     verified_with="google-ads-datamanager 0.9.4",
 )

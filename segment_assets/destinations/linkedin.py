@@ -22,6 +22,9 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
+    Kept,
+    Limit,
     MatchKey,
     Operation,
     Pattern,
@@ -60,8 +63,11 @@ CONTRACT = Contract(
     # stand in the developer portal only: see the setting `requests_per_day`.
     quota=Quota(requests=500, per_seconds=60),
     minimum_members=300,
-    # A member does not expire. A segment that no campaign uses is archived after about 90 days (inferred).
+    # A member does not expire.
     expiry_days=None,
+    more_limits=(
+        Limit(Counted.DAYS_UNUSED, 90, "segment", Kept.ONLY_TOLD, source="inferred: LinkedIn then archives it"),
+    ),
     # Of the refresh token, from the day of the consent, however often it is used; an access token lives for 60 days.
     token_days=365,
     first_party_only=False,

@@ -33,6 +33,9 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
+    Kept,
+    Limit,
     MatchKey,
     Operation,
     Pattern,
@@ -45,6 +48,7 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations.liveramp_answers import is_throttle, must_be_stored, must_be_there
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 
 if TYPE_CHECKING:
@@ -74,6 +78,7 @@ CONTRACT = Contract(
     keeps_people=True,
     endpoint="https://s3.us-east-1.amazonaws.com",
     signed_for="s3",
+    more_limits=(Limit(Counted.CHARACTERS, 250, "segment", Kept.CUT, source="LiveRamp's pages"),),
     # S3's part is checked against botocore; of the files' own form there is nothing official to be had.
 )
 
@@ -83,8 +88,9 @@ _NO_BUCKET = re.compile("")
 _PREFIX = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*){0,9}", re.ASCII)
 _KEY = "audience_key"
 _DIGEST_BYTES = 32
-# A segment's name at LiveRamp has at most 250 characters, of which "=1" are its own.
-_LONGEST_NAME, _OF_THE_MARKER = 200, 12
+_OF_THE_MARKER = 12
+# What LiveRamp puts behind the name of a field to name the segment of those who have a 1 in it.
+_OF_LIVERAMP = "=1"
 _SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?")
 _SETTINGS = ("bucket", "prefix", "completion", "removals_prefix", "transport", "server", "host_key")
 _COMPLETIONS = ("file", "marker")
@@ -128,8 +134,9 @@ class LiveRampFiles:
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """The field's name, which is the column's header. The first file makes the field."""
         del transport
-        words = re.sub(r"[^a-z0-9]+", "_", spec.name.lower()).strip("_")[:_LONGEST_NAME]
-        return f"{words}_{spec.marker[:_OF_THE_MARKER]}"
+        words = re.sub(r"[^a-z0-9]+", "_", spec.name.lower()).strip("_")
+        ending = f"_{spec.marker[:_OF_THE_MARKER]}{_OF_LIVERAMP}"
+        return fitted(self.contract, words, ending).removesuffix(_OF_LIVERAMP)
 
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """Nothing: a field is deleted on LiveRamp's pages. The delivery takes everybody out of it before."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _COLUMNS = {"member_key": "memberKey", "segment": "segment", "person": "emailSha256", "is_member": "isMember"}
-CONTRACT = contract("marketo", _COLUMNS["person"])
+CONTRACT = contract("marketo", _COLUMNS["person"], run_bytes=500_000_000)
 
 _OBJECT = "segmentMember_c"
 

@@ -30,7 +30,10 @@ from segment_assets.contracts import (
     IS_VALUE_BASED,
     Answer,
     Contract,
+    Counted,
     Erasure,
+    Kept,
+    Limit,
     Mode,
     Operation,
     Pattern,
@@ -42,6 +45,7 @@ from segment_assets.contracts import (
     VerifiedBy,
 )
 from segment_assets.destinations import meta_size
+from segment_assets.destinations.full_accounts import tell_a_full_account
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.meta_answers import (
     NOT_VISIBLE,
@@ -60,7 +64,7 @@ from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.shaping import json_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, Member, Response, Session, Transport
     from segment_assets.contracts.sizes import SizeReport
@@ -95,10 +99,15 @@ CONTRACT = Contract(
     value_field="LOOKALIKE_VALUE",
     # Customer-file guide: usersofanyaudience takes the rows that /users takes.
     erasure=Erasure(members=10_000, within_days=0, reaches="every audience of the ad account"),
+    more_limits=(
+        Limit(Counted.AUDIENCES, 500, "ad account", Kept.REFUSED, source="customer-file guide (of customer files)"),
+        Limit(Counted.DAYS_UNUSED, 730, "audience", Kept.ONLY_TOLD, source="customer-file guide; Meta then deletes it"),
+    ),
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="facebook-business 26.0.3",
 )
 
+_OF_CUSTOMER_FILES = "CUSTOM"
 # A replace begins with batch 1 of a session, which takes everybody out; its later batches may have any other number.
 _CALLS = {
     Operation.ADD: ("POST", "users"),
@@ -127,30 +136,28 @@ class MetaCustomAudiences:
 
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
         """Walk the account's audiences, page by page, for the one whose description carries our marker."""
-        params = {"fields": "id,description", "limit": "20"}
-        while True:
-            path = f"/{self.api_version}/act_{self.account}/customaudiences"
-            page = accepted(transport.send(Request("GET", path, params=params)), self.account)
-            for audience in json_objects(page.get("data")):
-                if spec.marker in str(audience.get("description", "")):
-                    return self._id_of(audience)
-            paging = json_object(page.get("paging"))
-            after = json_object(paging.get("cursors")).get("after")
-            if not after or not paging.get("next"):
-                return None
-            params = {**params, "after": str(after)}
+        for audience in self._audiences(transport, "id,description"):
+            if spec.marker in str(audience.get("description", "")):
+                return self._id_of(audience)
+        return None
 
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Create an empty customer-file audience. `statements` holds `customer_file_source`, from the plan."""
         body = {
             "name": spec.name,
-            "subtype": "CUSTOM",
+            "subtype": _OF_CUSTOMER_FILES,
             "description": f"segment_assets {spec.marker}",
             "customer_file_source": spec.statements["customer_file_source"],
             **({"is_value_based": True} if self.by_value else {}),
         }
-        path = f"/{self.api_version}/act_{self.account}/customaudiences"
-        return self._id_of(accepted(transport.send(Request("POST", path, json=body)), self.account))
+        response = transport.send(Request("POST", self._path, json=body))
+        try:
+            return self._id_of(accepted(response, self.account))
+        except PermanentError as refusal:
+            every = self._audiences(transport, "id,subtype")
+            there = (audience for audience in every if audience.get("subtype") == _OF_CUSTOMER_FILES)
+            tell_a_full_account(refusal, self.contract, self.account, there)
+            raise
 
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """Delete the audience. One that is not visible any more counts as deleted."""
@@ -244,6 +251,22 @@ class MetaCustomAudiences:
         """Whether an answer throttles and does not say for how long, which Meta tells by a code, not a status."""
         error = json_object(json_object(response.json).get("error"))
         return written_number(error.get("code")) in THROTTLED and not pause(response.headers)
+
+    def _audiences(self, transport: Transport, fields: str) -> Iterator[Mapping[str, Any]]:
+        """The account's audiences with these fields, page by page."""
+        params = {"fields": fields, "limit": "20"}
+        while True:
+            page = accepted(transport.send(Request("GET", self._path, params=params)), self.account)
+            yield from json_objects(page.get("data"))
+            paging = json_object(page.get("paging"))
+            after = json_object(paging.get("cursors")).get("after")
+            if not after or not paging.get("next"):
+                return
+            params = {**params, "after": str(after)}
+
+    @property
+    def _path(self) -> str:
+        return f"/{self.api_version}/act_{self.account}/customaudiences"
 
     def _id_of(self, audience: Mapping[str, Any]) -> str:
         if not audience.get("id"):

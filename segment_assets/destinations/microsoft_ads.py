@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
+    Kept,
+    Limit,
     MatchKey,
     NeedsHumanError,
     Operation,
@@ -39,6 +42,7 @@ from segment_assets.destinations.microsoft_ads_answers import (
     refused_items,
     size_report,
 )
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 
 if TYPE_CHECKING:
@@ -76,6 +80,7 @@ CONTRACT = Contract(
     statements={"customer_match_terms": ("ACCEPTED", "IN_UI")},
     endpoint="https://campaign.api.bingads.microsoft.com",
     secret_headers={"DeveloperToken": "developer_token"},
+    more_limits=(Limit(Counted.CHARACTERS, 128, "list", Kept.CUT, source="ours: none that was read"),),
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="msads 13.0.30.1",
 )
@@ -84,7 +89,6 @@ _SERVICE = "/CampaignManagement/v13"
 _AUDIENCES, _QUERY = f"{_SERVICE}/Audiences", f"{_SERVICE}/Audiences/QueryByIds"
 _APPLY = f"{_SERVICE}/CustomerListUserData/Apply"
 _TYPE = "CustomerList"
-_LONGEST_NAME = 128
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _DIGEST_BYTES = 32
 _ACTIONS = {Operation.ADD: "Add", Operation.REMOVE: "Remove"}
@@ -128,7 +132,7 @@ class MicrosoftCustomerLists:
         """Create an empty list. The name carries our marker, since Microsoft has no two lists of one name."""
         audience = {
             "Type": _TYPE,
-            "Name": f"{spec.name[: _LONGEST_NAME - len(spec.marker) - 1].rstrip()} {spec.marker}",
+            "Name": fitted(self.contract, spec.name, f" {spec.marker}"),
             "MembershipDuration": self.contract.expiry_days,
             "Scope": self.scope,
             "ParentId": self.account if self.scope == _SCOPES[0] else self.customer_id,

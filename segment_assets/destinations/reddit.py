@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
+    Kept,
+    Limit,
     Operation,
     Pattern,
     PermanentError,
@@ -27,6 +30,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.reddit_answers import accepted, data, data_list, next_page, size_report
 from segment_assets.destinations.settings import known_settings
@@ -62,6 +66,7 @@ CONTRACT = Contract(
     evidence="an empty answer to the whole request, which proves nobody; whether people were matched shows in the "
     "range of the audience's size alone",
     endpoint="https://ads-api.reddit.com",
+    more_limits=(Limit(Counted.CHARACTERS, 500, "audience", Kept.CUT, source="Ads API v3 description", least=3),),
 )
 
 _AUDIENCES = "/api/v3/custom_audiences"
@@ -71,7 +76,6 @@ _ID = re.compile(r"[0-9A-Za-z]+(?:[._-][0-9A-Za-z]+){0,3}")
 _LONGEST_ID = 40
 _USER_AGENT = re.compile(r"[!-~](?:[ -~]{0,254}[!-~])?")
 _KIND, _DELETED = "CUSTOMER_LIST", "DELETED"
-_LONGEST_NAME = 500
 # The most that Reddit gives.
 _PAGE = "2000"
 _DIGEST_BYTES = 32
@@ -108,7 +112,7 @@ class RedditCustomAudiences:
 
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Create an empty customer list. Its name is cut so that our marker fits behind it."""
-        name = f"{spec.name[: _LONGEST_NAME - len(spec.marker) - 1].rstrip()} {spec.marker}"
+        name = fitted(self.contract, spec.name, f" {spec.marker}")
         request = self._asked("POST", self._path, {"data": {"name": name, "type": _KIND}})
         return self._id_of(data(transport.send(request), self.account))
 

@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
+    Kept,
+    Limit,
     Operation,
     Pattern,
     PermanentError,
@@ -28,6 +31,7 @@ from segment_assets.contracts import (
     TransientError,
 )
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.snapchat_answers import entities, next_page, size_report, uploaded_users
@@ -65,13 +69,13 @@ CONTRACT = Contract(
     "matched, up to two days later",
     statements={"source_type": ("FIRST_PARTY",)},
     endpoint="https://adsapi.snapchat.com",
+    more_limits=(Limit(Counted.CHARACTERS, 375, "segment", Kept.CUT, source="Customer Lists"),),
 )
 
 # Or a number: what stands for the account in a preview without one.
 _ACCOUNT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9]{1,20}")
 _ID = re.compile(r"[0-9A-Za-z-]{1,40}")
 _LIFETIME_DAYS = 9999
-_LONGEST_NAME = 375
 # The most that Snap gives.
 _PAGE = "1000"
 _DIGEST_BYTES = 32
@@ -99,7 +103,7 @@ class SnapchatCustomerLists:
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Create an empty segment. `statements` holds `source_type`, the plan's word that the data are first-party."""
         segment = {
-            "name": spec.name[:_LONGEST_NAME],
+            "name": fitted(self.contract, spec.name),
             "description": f"segment_assets {spec.marker}",
             "source_type": spec.statements["source_type"],
             "retention_in_days": _LIFETIME_DAYS,

@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
     Encoding,
     Erasure,
+    Kept,
+    Limit,
     MatchKey,
     Operation,
     Pattern,
@@ -31,6 +34,7 @@ from segment_assets.contracts import (
     VerifiedBy,
 )
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.the_trade_desk_answers import is_passing, refused_items
 from segment_assets.destinations.the_trade_desk_items import hashes_in, told_in_places_of, with_ids
@@ -82,6 +86,13 @@ CONTRACT = Contract(
     endpoint="https://usw-data.adsrvr.org",
     token_header="TTD-Auth",  # noqa: S106 - the name of a header
     identity_map=_IDENTITIES[_UID2],
+    more_limits=(
+        Limit(Counted.CHARACTERS, 256, "segment", Kept.CUT, source="Data API"),
+        Limit(Counted.DAYS_TO_LIVE, 180, "member", Kept.WITHIN, source="Data API; `ttl_days` says why ours are fewer"),
+        Limit(Counted.IDENTIFIERS, 5_000, "call of the identity map", Kept.WITHIN, source="UID2 documentation"),
+        Limit(Counted.CALLERS, 20, "identity map", Kept.ONLY_TOLD, source="UID2 documentation"),
+        Limit(Counted.CALLERS, 4, "endpoint", Kept.ONLY_TOLD, source="Data API; an account is one caller"),
+    ),
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="ttd-data 0.3.2 with uid2-client 2.9.0",
 )
@@ -89,7 +100,6 @@ CONTRACT = Contract(
 _DATA, _ERASURE = "/data/advertiser", "/data/deletion-optout/advertiser"
 _ADVERTISER = re.compile(r"[A-Za-z0-9]{1,32}")
 _ADDRESS = re.compile(r"https://[a-z0-9.-]+")
-_LONGEST_NAME = 256
 _MINUTES_OF_A_DAY = 1_440
 _DIGEST_BYTES = 32
 _SETTINGS = ("identity", "identity_map", "ttl_days")
@@ -119,7 +129,7 @@ class TradeDeskSegments:
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """The segment's name, which is all that it has. Nothing is sent: the first member makes it."""
         del transport
-        return f"{spec.name[: _LONGEST_NAME - len(spec.marker) - 1].rstrip()} {spec.marker}"
+        return fitted(self.contract, spec.name, f" {spec.marker}")
 
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """Nothing: there is no such call. The delivery takes everybody out instead (`Contract.keeps_people`)."""

@@ -39,6 +39,9 @@ from urllib.parse import urlencode
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
+    Kept,
+    Limit,
     MatchKey,
     Mode,
     Operation,
@@ -50,6 +53,7 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations import the_trade_desk_crm_drops as drops
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.settings import known_settings
 
@@ -87,6 +91,10 @@ CONTRACT = Contract(
     statements={"residents": ("OUTSIDE_EUROPE",)},
     endpoint="https://api.thetradedesk.com",
     token_header="TTD-Auth",  # noqa: S106 - the name of a header
+    more_limits=(
+        Limit(Counted.CHARACTERS, 256, "segment", Kept.CUT, source="the Data API's, taken for this one too"),
+        Limit(Counted.FILE_BYTES, 100_000_000, "file", Kept.WITHIN, source="another vendor's connector"),
+    ),
 )
 
 _API = "/v3/crmdata"
@@ -99,7 +107,6 @@ _IN_ORDER = ("unknown", "yes")
 # Ours, for a list of several files.
 _LONGEST_LIST = 10_000_000
 _REPLACE = "Replace"
-_LONGEST_NAME = 256
 _DIGEST_BYTES = 32
 
 
@@ -142,7 +149,7 @@ class TradeDeskFiles:
         found = self.find_audience(transport, spec)
         if found:
             return found
-        name = f"{spec.name[: _LONGEST_NAME - len(spec.marker) - 1].rstrip()} {spec.marker}"
+        name = fitted(self.contract, spec.name, f" {spec.marker}")
         body = {"AdvertiserId": self.account, "SegmentName": name, "Region": self.region}
         response = transport.send(Request("POST", f"{_API}/{self.segment_path}", json=body))
         return drops.segment_id(drops.accepted(response, self._us), self._us)

@@ -23,6 +23,9 @@ from typing import TYPE_CHECKING, Any
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
+    Kept,
+    Limit,
     MatchKey,
     Operation,
     Pattern,
@@ -32,13 +35,16 @@ from segment_assets.contracts import (
     TransientError,
     VerifiedBy,
 )
+from segment_assets.destinations.full_accounts import tell_a_full_account
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.templates import json_records, one_of_each_kind
-from segment_assets.destinations.tiktok_answers import GONE, accepted, audience_list, is_throttle, told_code
+from segment_assets.destinations.tiktok_answers import GONE, accepted, is_throttle, told_code
+from segment_assets.destinations.tiktok_lists import audiences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, Member, Response, Session, Transport
 
@@ -64,19 +70,18 @@ CONTRACT = Contract(
     evidence="a code for the whole request; TikTok says of no person whether it took them",
     endpoint="https://business-api.tiktok.com",
     token_header="Access-Token",  # noqa: S106  the name of a header
+    more_limits=(
+        Limit(Counted.AUDIENCES, 400, "advertiser", Kept.REFUSED, source="another vendor's connector"),
+        Limit(Counted.CHARACTERS, 70, "audience", Kept.CUT, source="public connectors: TikTok cuts longer ones itself"),
+        Limit(Counted.DAYS_UNUSED, 365, "audience", Kept.ONLY_TOLD, source="public clients' copies of the reference"),
+    ),
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="tiktok-business-api-sdk-official 1.1.3 (envelope, lists); Segment's connector (segment calls)",
 )
 
 _AUDIENCE = "/open_api/v1.3/segment/audience/"
 _MAPPING = "/open_api/v1.3/segment/mapping/"
-_LIST = "/open_api/v1.3/dmp/custom_audience/list/"
 _ID = re.compile(r"[0-9]{1,20}")
-_PAGE = 100
-# A walk through more audiences than an account can have (400) would be a page that repeats itself.
-_PAGES = 100
-# TikTok cuts longer names, and with them the marker.
-_LONGEST_NAME = 70
 _MARKER_DIGITS = 16
 _DIGEST_BYTES = 32
 
@@ -105,19 +110,23 @@ class TikTokSegments:
 
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
         """Walk the advertiser's audiences, page by page, for the one whose name ends with our marker."""
-        for audience in self._audiences(transport):
+        for audience in audiences(transport, self.account, self.contract):
             if str(audience.get("name", "")).endswith(_mark(spec)):
                 return self._id_of(audience.get("audience_id"))
         return None
 
     def create_audience(self, transport: Transport, spec: AudienceSpec) -> str:
         """Create an empty audience. Its name is cut so that our marker fits behind it."""
-        mark = _mark(spec)
-        name = f"{spec.name[: _LONGEST_NAME - len(mark) - 1].rstrip()} {mark}"
+        # TikTok cuts longer names, and with them the marker.
+        name = fitted(self.contract, spec.name, f" {_mark(spec)}")
         body = {"advertiser_id": self.account, "action": "create", "custom_audience_name": name}
-        return self._id_of(
-            accepted(transport.send(Request("POST", _AUDIENCE, json=body)), self.account).get("audience_id")
-        )
+        response = transport.send(Request("POST", _AUDIENCE, json=body))
+        try:
+            return self._id_of(accepted(response, self.account).get("audience_id"))
+        except PermanentError as refusal:
+            there = audiences(transport, self.account, self.contract)
+            tell_a_full_account(refusal, self.contract, self.account, there)
+            raise
 
     def delete_audience(self, transport: Transport, audience_id: str) -> None:
         """Delete an audience with everybody in it. One that TikTok does not know any more counts as deleted."""
@@ -160,15 +169,6 @@ class TikTokSegments:
     def is_throttle(response: Response) -> bool:
         """Whether an answer asks for a slower pace."""
         return is_throttle(response)
-
-    def _audiences(self, transport: Transport) -> Iterator[Mapping[str, Any]]:
-        for page in range(1, _PAGES + 1):
-            params = {"advertiser_id": self.account, "page": str(page), "page_size": str(_PAGE)}
-            body = accepted(transport.send(Request("GET", _LIST, params=params)), self.account)
-            audiences, pages = audience_list(body, self.account)
-            yield from audiences
-            if not audiences or page >= pages:
-                return
 
     def _fields(self, operation: Operation) -> list[str]:
         """The platform's fields in the order of the contract, with those of mobile ad ids in the place of the key."""

@@ -28,12 +28,15 @@ import hashlib
 import itertools
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from segment_assets.contracts import (
     Answer,
     Contract,
+    Counted,
     Follow,
+    Kept,
+    Limit,
     Operation,
     Pattern,
     PermanentError,
@@ -47,12 +50,15 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations import tiktok_file_answers as answers
 from segment_assets.destinations.form_data import CONTENT_TYPE, form_data
+from segment_assets.destinations.full_accounts import tell_a_full_account
 from segment_assets.destinations.match_keys import route
+from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
-from segment_assets.destinations.tiktok_answers import GONE, accepted, audience_list, is_throttle, told_code
+from segment_assets.destinations.tiktok_answers import GONE, accepted, is_throttle, told_code
+from segment_assets.destinations.tiktok_lists import audiences
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from segment_assets.contracts import AudienceSpec, JobReport, MatchKey, Member, Response, Session, Transport
     from segment_assets.contracts.sizes import SizeReport
@@ -87,16 +93,18 @@ CONTRACT = Contract(
     workflow=Workflow(batches=49, placeholders={"list": "{list}", "before": "", "file_path": "{file}"}),
     endpoint="https://business-api.tiktok.com",
     token_header="Access-Token",  # noqa: S106  the name of a header
+    more_limits=(
+        Limit(Counted.AUDIENCES, 400, "advertiser", Kept.REFUSED, source="another vendor's connector"),
+        Limit(Counted.CHARACTERS, 128, "list", Kept.CUT, source="public clients' copies of the reference"),
+        Limit(Counted.FILE_BYTES, 50_000_000, "file", Kept.WITHIN, source="AWS's guidance, another vendor"),
+        Limit(Counted.DAYS_UNUSED, 365, "list", Kept.ONLY_TOLD, source="public clients' copies of the reference"),
+    ),
     verified_by=VerifiedBy.OFFICIAL_SDK,
     verified_with="tiktok-business-api-sdk-official 1.1.3",
 )
 
 _API = "/open_api/v1.3/dmp/custom_audience"
 _ACCOUNT = re.compile(r"[0-9]{1,20}")
-_PAGE = 100
-# More than an account can fill (400 audiences): what was not seen in a list without an end may still be there.
-_PAGES = 100
-_LONGEST_NAME = 128
 _MARKER_DIGITS = 16
 _DIGEST_BYTES = 32
 _HISTORY = 20
@@ -129,7 +137,9 @@ class TikTokFiles:
     def find_audience(self, transport: Transport, spec: AudienceSpec) -> str | None:
         """The lists whose names end with their kind and our marker; those that lack beside others are made now."""
         found: dict[MatchKey, str] = {}
-        for audience, key in itertools.product(self._audiences(transport), self.contract.match_keys):
+        for audience, key in itertools.product(
+            audiences(transport, self.account, self.contract), self.contract.match_keys
+        ):
             if str(audience.get("name", "")).endswith(_ending(spec, key)):
                 found.setdefault(key, self._id_of(audience.get("audience_id")))
         return self._with_lists(transport, spec, found) if found else None
@@ -224,14 +234,19 @@ class TikTokFiles:
         uploaded = accepted(transport.send(self._upload(key, [nobody])), self._us)
         body = {
             "advertiser_id": self.account,
-            "custom_audience_name": _name(spec, key),
+            "custom_audience_name": fitted(self.contract, spec.name, _ending(spec, key)),
             "calculate_type": self.contract.match_keys[key].field,
             "file_paths": [answers.file_path(uploaded, self._us)],
             "audience_sub_type": self.audience_sub_type,
             "audience_enhancement": False,
         }
-        made = accepted(transport.send(Request("POST", f"{_API}/create/", json=body)), self._us)
-        return self._id_of(made.get("custom_audience_id"))
+        response = transport.send(Request("POST", f"{_API}/create/", json=body))
+        try:
+            return self._id_of(accepted(response, self._us).get("custom_audience_id"))
+        except PermanentError as refusal:
+            there = audiences(transport, self.account, self.contract)
+            tell_a_full_account(refusal, self.contract, self.account, there)
+            raise
 
     def _upload(self, key: MatchKey, digests: Iterable[str]) -> Request:
         file = "".join(f"{digest}\n" for digest in digests).encode()
@@ -250,16 +265,6 @@ class TikTokFiles:
             "history_size": str(_HISTORY),
         }
         return Request("GET", f"{_API}/get/", params=params)
-
-    def _audiences(self, transport: Transport) -> Iterator[Mapping[str, Any]]:
-        for page in range(1, _PAGES + 1):
-            params = {"advertiser_id": self.account, "page": str(page), "page_size": str(_PAGE)}
-            body = accepted(transport.send(Request("GET", f"{_API}/list/", params=params)), self._us)
-            audiences, pages = audience_list(body, self._us)
-            yield from audiences
-            if not audiences or page >= pages:
-                return
-        raise TransientError(f"tiktok_file account {self.account}: the list of audiences has no end; it is asked again")
 
     def _digest(self, member: Member, key: MatchKey) -> str:
         """A raw value never passes for a digest."""
@@ -288,11 +293,6 @@ _ACTIONS = {Operation.ADD: "APPEND", Operation.REMOVE: "REMOVE"}
 
 def _ending(spec: AudienceSpec, key: MatchKey) -> str:
     return f" {key.value} {spec.marker[:_MARKER_DIGITS]}"
-
-
-def _name(spec: AudienceSpec, key: MatchKey) -> str:
-    ending = _ending(spec, key)
-    return spec.name[: _LONGEST_NAME - len(ending)].rstrip() + ending
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> TikTokFiles:

@@ -306,7 +306,7 @@ def test_no_error_repeats_what_was_sent_or_what_came_back(secret, where, status,
     said = []
     for attempt in (
         lambda response: META.read([Member(b"m", {"email": bytes.fromhex(secret)})], place(), response),
-        lambda response: META.create_audience(Canned([response]), SPEC),
+        lambda response: META.create_audience(Canned([response, response]), SPEC),
         lambda response: META.find_audience(Canned([response]), SPEC),
     ):
         try:

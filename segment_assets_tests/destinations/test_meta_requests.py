@@ -12,8 +12,10 @@ from segment_assets.contracts import (
     AudienceSpec,
     MatchKey,
     Member,
+    NeedsHumanError,
     Operation,
     Pattern,
+    PermanentError,
     Request,
     Response,
     Session,
@@ -69,6 +71,16 @@ class TestAudiences:
     def test_a_creation_that_is_answered_without_an_id_is_not_taken_for_done(self):
         with pytest.raises(TransientError):
             META.create_audience(Canned([Response(200, {}, {"success": True})]), SPEC)
+
+    @pytest.mark.parametrize(("files", "error"), [(500, NeedsHumanError), (499, PermanentError)])
+    def test_only_audiences_of_customer_files_explain_why_no_more_are_made(self, files, error):
+        subtypes = ["CUSTOM"] * files + ["LOOKALIKE"] * 9
+        refused = Response(400, {}, {"error": {"code": 100, "message": "words"}})
+        transport = Canned([refused, Response(200, {}, {"data": [{"id": "1", "subtype": one} for one in subtypes]})])
+        with pytest.raises(error) as refusal:
+            META.create_audience(transport, SPEC)
+        assert type(refusal.value) is error
+        assert transport.kept[1].params["fields"] == "id,subtype"
 
 
 EVERYTHING = {

@@ -157,9 +157,10 @@ class TestAudiences:
         assert [request.params["page"] for request in transport.kept] == ["1", "2"]
         assert TIKTOK.find_audience(Canned(listed({"name": "y"}, pages=1)), SPEC) is None
 
-    def test_a_list_that_repeats_itself_for_ever_ends(self):
+    def test_a_list_that_repeats_itself_for_ever_is_no_proof_that_there_is_no_audience(self):
         transport = Canned(*[listed({"name": "y"}, pages=10**6)] * 101)
-        assert TIKTOK.find_audience(transport, SPEC) is None
+        with pytest.raises(TransientError, match="no end"):
+            TIKTOK.find_audience(transport, SPEC)
         assert len(transport.kept) == 100
 
     @pytest.mark.parametrize("data", [{}, {"audience_id": None}, {"audience_id": "x"}, {"audience_id": True}])
@@ -232,7 +233,7 @@ class TestRefusals:
     def test_a_refused_parameter_of_a_batch_may_be_halved_and_of_a_creation_may_not(self, code):
         assert isinstance(error_of(told(code)), RefusedBatchError)
         with pytest.raises(PermanentError) as refusal:
-            TIKTOK.create_audience(Canned(told(code)), SPEC)
+            TIKTOK.create_audience(Canned(told(code), listed()), SPEC)
         assert not isinstance(refusal.value, RefusedBatchError)
 
     @pytest.mark.parametrize(
@@ -268,7 +269,7 @@ def test_no_error_and_no_receipt_repeats_what_came_back(secret, where, code):
     said = []
     for attempt in (
         lambda response: TIKTOK.read([person("a")], PLACE, response),
-        lambda response: TIKTOK.create_audience(Canned(response), SPEC),
+        lambda response: TIKTOK.create_audience(Canned(response, response), SPEC),
         lambda response: TIKTOK.find_audience(Canned(response), SPEC),
     ):
         try:

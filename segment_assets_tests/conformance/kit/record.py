@@ -53,6 +53,8 @@ class Record:
     `expiry_days`, `first_party_only`, and whatever else of the contract is worth a second entry. `not_published` are
     those of them that no page of the platform gives, and `chosen` what we took for some of these, so that nobody
     changes them unnoticed.
+    `limits`: what `more_limits` of the contract has to say, a second time: (what is counted, of each what) -> the most,
+    or the least and the most. A comment gives the source, or says that the number is ours.
     `lists`: how many audiences the connector makes for one of ours (one per lane on some platforms).
     `switches`: of the sandbox's platform, where the kit's few people would not do.
     `mode`: of the kit's activation, `replace` for a platform that takes nobody out by a call of its own.
@@ -64,6 +66,7 @@ class Record:
     published: Mapping[str, object]
     not_published: frozenset[str] = frozenset()
     chosen: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    limits: Mapping[tuple[str, str], int | tuple[int, int]] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     statements: Mapping[str, str] | None = None
     later: float = 3_600.0

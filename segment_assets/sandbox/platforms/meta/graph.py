@@ -1,6 +1,7 @@
 """Meta behind the Graph API's paths: the platform object, and the calls on audiences themselves.
 
-Source: docs/destinations/meta.md 3.1, 3.5 and 3.6. Not here: the checks before (`visit`), people (`uploads`),
+Source: docs/destinations/meta.md 3.1, 3.5 and 3.6. Our reading where Meta says nothing: an account with as many
+audiences as it may have gets code 100. Not here: the checks before (`visit`), people (`uploads`),
 the fields that an audience shows (`fields`).
 """
 

@@ -2,8 +2,8 @@
 
 Source: the official package (bodies, defaults), public clients that transcribe the reference: REPLACE is the default
 action; a change after which a list has fewer than a thousand people fails, later and not in the call; at most 128
-characters in a name; 400 audiences of an account. Our readings where TikTok says nothing: each identifier is a person
-of its own, since the sandbox knows of no accounts; a list that is gone or another advertiser's is 40007; a file of
+characters in a name; 400 audiences of an account. Our readings where TikTok says nothing: the one above them is 40002;
+each identifier is a person of its own, since the sandbox knows of no accounts; a list that is gone or another advertiser's is 40007; a file of
 another kind than the list is 40002; a change stands in the history as soon as it is asked for.
 """
 

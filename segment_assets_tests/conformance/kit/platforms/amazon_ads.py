@@ -31,6 +31,14 @@ RECORD = Record(
             "removal_signal": ("GRANTED",),
         },
     },
+    # Models of amazon-ads-api-v1 0.11.0 (names, hashedPiis, 32,850,000 seconds).
+    limits={
+        ("characters of the name", "dataset"): (5, 100),
+        ("characters of the name", "audience on the DSP"): (10, 127),
+        ("characters of the description", "dataset"): (1, 1_000),
+        ("identifiers", "person"): 10,
+        ("days at most", "match"): 32_850_000 // 86_400,
+    },
     not_published=frozenset({"quota", "expiry_days"}),
     chosen={"quota": (1, 1), "expiry_days": 90},
     # Amazon takes twice what it recommends.

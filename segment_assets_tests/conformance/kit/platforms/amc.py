@@ -30,6 +30,13 @@ RECORD = Record(
             "removal_signal": ("GRANTED",),
         },
     },
+    # Amazon's OpenAPI (name, description, hashedPII, invalidRecords).
+    limits={
+        ("characters of the name", "audience"): (10, 128),
+        ("characters of the description", "audience"): 1_000,
+        ("identifiers", "person"): 100,
+        ("refused records that an answer names", "job"): 10_000,
+    },
     not_published=frozenset({"quota", "batch_bytes", "follow"}),
     # Seconds: first look, multiplier, longest wait, given up. 15 million records an hour are published, no requests.
     chosen={"quota": (2, 3), "batch_bytes": 5_000_000, "follow": (900, 1.5, 3_600, 172_800)},

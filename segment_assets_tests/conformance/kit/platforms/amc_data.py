@@ -19,6 +19,12 @@ RECORD = Record(
         "statements": {"amzn_user_data": ("GRANTED", "NOT_APPLICABLE", "UNKNOWN"), "removal_signal": ("GRANTED",)},
         "keeps_people": False,
     },
+    # The AMC guide (files), its OpenAPI (identities); the length of a name is ours.
+    limits={
+        ("characters of the name", "data set"): 57,
+        ("bytes of a file", "file"): 10**9,
+        ("identifiers", "request of deletion"): 1_000,
+    },
     not_published=frozenset(
         {"batch_members", "batch_bytes", "quota", "expiry_days", "first_party_only", "follow", "erasure"}
     ),

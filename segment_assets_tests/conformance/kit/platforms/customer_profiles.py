@@ -10,6 +10,8 @@ RECORD = Record(
     "customer_profiles",
     account="lumen-shop",
     published={},
+    # botocore 1.44.5 (DisplayName); AWS's guide to upload jobs.
+    limits={("characters of the name", "segment definition"): 255, ("bytes of a file", "file"): 10**9},
     not_published=frozenset(
         {
             "match_keys",

@@ -23,6 +23,8 @@ RECORD = Record(
             "consent_ad_personalization": ("CONSENT_GRANTED", "CONSENT_STATUS_UNSPECIFIED"),
         },
     },
+    # Data Manager API limits (identifiers); diagnostics (days in which a request's status is kept, about).
+    limits={("identifiers", "person"): 10, ("days in which an answer can be asked for", "job"): 50},
     not_published=frozenset({"batch_bytes"}),
     chosen={"batch_bytes": 10_000_000},
     settings={"account_type": "GOOGLE_ADS", "login_account": "1234567890", "login_account_type": "GOOGLE_ADS"},

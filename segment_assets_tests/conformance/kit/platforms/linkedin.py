@@ -14,5 +14,7 @@ RECORD = Record(
         "expiry_days": None,
         "first_party_only": False,
     },
+    # Inferred: a segment that no campaign uses is archived after about so long.
+    limits={("days without use", "segment"): 90},
     not_published=frozenset({"batch_bytes"}),
 )

@@ -10,6 +10,8 @@ RECORD = Record(
     account="lumen_onboarding",
     settings={"bucket": "sandbox-liveramp-uploads", "completion": "marker"},
     published={"expiry_days": None},
+    # LiveRamp's pages on segments.
+    limits={("characters of the name", "segment"): 250},
     not_published=frozenset(
         {"batch_members", "batch_bytes", "quota", "minimum_members", "first_party_only", "keeps_people"}
     ),

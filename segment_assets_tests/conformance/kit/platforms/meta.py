@@ -19,6 +19,8 @@ RECORD = Record(
             "customer_file_source": ("USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED")
         },
     },
+    # Customer-file guide: audiences of customer files, and two years after which an unused one is deleted.
+    limits={("audiences", "ad account"): 500, ("days without use", "audience"): 2 * 365},
     not_published=frozenset({"quota", "batch_bytes"}),
     chosen={"quota": (10, 1), "batch_bytes": 10_000_000},
     settings={"api_version": "v26.0"},

@@ -13,5 +13,7 @@ RECORD = Record(
         "endpoint": "https://campaign.api.bingads.microsoft.com",
         "secret_headers": {"DeveloperToken": "developer_token"},
     },
+    # Ours: Microsoft's page on names was not read.
+    limits={("characters of the name", "list"): 128},
     not_published=frozenset({"batch_members", "batch_bytes", "quota"}),
 )

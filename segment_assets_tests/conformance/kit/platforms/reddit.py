@@ -13,6 +13,8 @@ RECORD = Record(
         "first_party_only": False,
         "endpoint": "https://ads-api.reddit.com",
     },
+    # The description of the Ads API v3.
+    limits={("characters of the name", "audience"): (3, 500)},
     # Two budgets are published (3,000 in 900 s, 500 in 60 s), and the contract has room for one, below both.
     not_published=frozenset({"quota", "batch_bytes"}),
 )

@@ -15,5 +15,7 @@ RECORD = Record(
         "statements": {"source_type": ("FIRST_PARTY",)},
         "endpoint": "https://adsapi.snapchat.com",
     },
+    # Customer Lists.
+    limits={("characters of the name", "segment"): 375},
     not_published=frozenset({"batch_bytes"}),
 )

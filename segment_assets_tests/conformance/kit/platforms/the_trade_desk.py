@@ -42,6 +42,14 @@ RECORD = Record(
         "endpoint": "https://usw-data.adsrvr.org",
         "identity_map": "https://prod.uidapi.com",
     },
+    # Data API (names, TtlInMinutes 259,200, parallel callers); UID2 documentation (values of a call, parallel callers).
+    limits={
+        ("characters of the name", "segment"): 256,
+        ("days at most", "member"): 259_200 // 60 // 24,
+        ("identifiers", "call of the identity map"): 5_000,
+        ("callers at once", "identity map"): 20,
+        ("callers at once", "endpoint"): 4,
+    },
     not_published=frozenset(
         {"batch_members", "batch_bytes", "quota", "minimum_members", "first_party_only", "keeps_people", "erasure"}
     ),

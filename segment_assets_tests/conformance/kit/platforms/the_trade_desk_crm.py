@@ -17,6 +17,8 @@ RECORD = Record(
         "token_header": "TTD-Auth",
         "endpoint": "https://api.thetradedesk.com",
     },
+    # The Data API's, for segments of either sort; another vendor's files.
+    limits={("characters of the name", "segment"): 256, ("bytes of a file", "file"): 100 * 10**6},
     not_published=frozenset({"batch_members", "batch_bytes", "quota", "first_party_only", "replacing"}),
     chosen={
         "batch_members": 100_000,

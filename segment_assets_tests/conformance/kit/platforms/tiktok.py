@@ -15,5 +15,11 @@ RECORD = Record(
         "expiry_days": None,
         "first_party_only": False,
     },
+    # Treasure Data's page (audiences), Segment's connector (names), public clients' copies of the reference (days).
+    limits={
+        ("audiences", "advertiser"): 400,
+        ("characters of the name", "audience"): 70,
+        ("days without use", "audience"): 365,
+    },
     not_published=frozenset({"quota"}),
 )

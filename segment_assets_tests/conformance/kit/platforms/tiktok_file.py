@@ -20,6 +20,13 @@ RECORD = Record(
         "expiry_days": None,
         "first_party_only": False,
     },
+    # Treasure Data's page and AWS's guidance (audiences, bytes), public clients' copies of the reference.
+    limits={
+        ("audiences", "advertiser"): 400,
+        ("characters of the name", "list"): 128,
+        ("bytes of a file", "file"): 50 * 10**6,
+        ("days without use", "list"): 365,
+    },
     not_published=frozenset({"batch_members", "batch_bytes", "quota", "follow", "list_per_lane"}),
     chosen={
         "batch_members": 50_000,

@@ -10,6 +10,13 @@ RECORD = Record(
     "zendesk",
     account="zendesk-crm",
     published={"expiry_days": None},
+    # AppFlow's quotas; the length of a field is ours.
+    limits={
+        ("flows", "AWS account"): 1_000,
+        ("bytes of a file", "file"): 125 * 10**6,
+        ("bytes of a run", "run"): 100 * 10**9,
+        ("characters of the name", "field"): 59,
+    },
     not_published=frozenset(
         {
             *("batch_members", "batch_bytes", "quota", "minimum_members", "first_party_only", "follow", "keeps_people"),
