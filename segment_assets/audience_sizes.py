@@ -138,6 +138,7 @@ def _asked(
     """Ask about one audience and keep the row. Raises as the destination's `read` does."""
     import pyarrow as pa
 
+    from segment_assets.delivery.files import files_warning
     from segment_assets.delivery.gate import heard
     from segment_assets.delivery.sizes import size_row, sizes_of
 
@@ -145,7 +146,7 @@ def _asked(
     with heard(transport):
         report = destination.read_size(transport.send(destination.size_request(audience_id)))
     before = sizes_of(have.lake, ledger.pair.partition)
-    row = size_row(ledger, report, before)
+    row = size_row(ledger, report, before, files_warning(ledger, audience_id, destination.contract))
     # One partition per pair, made anew with every row: a few rows a day, written by this sensor alone.
     writer = have.lake.writer(AUDIENCE_SIZES.name, ledger.pair.partition)
     writer.write(pa.Table.from_pylist([*before, row], AUDIENCE_SIZES.arrow_schema()))

@@ -238,8 +238,10 @@ def _summary(report: "Report", last: Mapping[str, Any] | None, page: str) -> Map
     if report.held_until:
         said = f"held by {report.held_by} {report.held_until}; opt-outs were sent"
     links = {"platform": dg.MetadataValue.url(page)} if page else {}
+    warned = {"warning": report.warning} if report.warning else {}
+    accounting = {"last_delivery": dg.MetadataValue.md(_accounting(last))}
     # The UI keeps this order: first what a person asks, then what is plotted.
-    return {"said": said, "last_delivery": dg.MetadataValue.md(_accounting(last)), **links, **totals, **standing}
+    return {"said": said, **warned, **accounting, **links, **totals, **standing}
 
 
 # The accounting from left to right, in the words of a person who reads it for the first time.

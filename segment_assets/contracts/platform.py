@@ -180,6 +180,8 @@ class Contract:
     `value_field`: the platform's field for what a person is worth, where an audience can be by value; empty elsewhere.
     `on_refused_removal`: what becomes of an audience that the platform lets nobody out of (too small, unsupported) when
     somebody said no: `delete` it with everybody in it, or leave it to a person.
+    `on_full_list`: what becomes of an audience whose lists take no more files: `renew` deletes it with everybody in it
+    and fills a new one at once, or a person decides. How many there are, and how many are left to noes: `more_limits`.
     `keeps_people`: deleting an audience leaves its people marked on the platform; everybody is taken out instead, and
     the empty audience stays.
     `endpoint`: the platform's published address; a deployment may name another (a sandbox, a region).
@@ -222,6 +224,7 @@ class Contract:
     said_of_people: str = ""
     value_field: str = ""
     on_refused_removal: Literal["delete", "needs_human"] = "needs_human"
+    on_full_list: Literal["renew", "needs_human"] = "needs_human"
     keeps_people: bool = False
     known_by_member: bool = False
     list_per_lane: bool = False

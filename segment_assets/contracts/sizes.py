@@ -24,13 +24,14 @@ class SizeState(enum.StrEnum):
 class SizeReport:
     """People that a platform says it matched, as the range it gives; None where it gives none.
 
-    `said` is the platform's own code or word for the state.
+    `said` is the platform's own code or word for the state. `warning`: what a person has to do before it is served.
     """
 
     state: SizeState
     lower: int | None
     upper: int | None
     said: str = ""
+    warning: str = ""
 
 
 @runtime_checkable

@@ -41,6 +41,7 @@ class Report:
     goes to (of suppressions, for opt-outs). The delivery stays open and is followed.
     `held_until` is set when nothing but opt-outs may be sent now: when the plan's sending rules open again, or when the
     platform has had its time for what was sent before (`Replacing.rest_seconds`); `held_by` says which.
+    `warning`: what a person should do before it is too late, empty where there is nothing.
     """
 
     pair: Pair
@@ -48,6 +49,7 @@ class Report:
     waiting_for: str = ""
     held_until: str = ""
     held_by: str = "the plan's sending rules, which open"
+    warning: str = ""
 
     @property
     def waiting(self) -> bool:

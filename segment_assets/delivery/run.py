@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import PermanentError, TransientError
 from segment_assets.delivery.courier import Patience
+from segment_assets.delivery.creation import id_of
 from segment_assets.delivery.errands import Errand, Report
+from segment_assets.delivery.files import files_warning
 from segment_assets.delivery.following import follow
 from segment_assets.delivery.ledger import AudienceLedger, utc
 from segment_assets.delivery.legs import goes_to, is_through, outcome
 from segment_assets.delivery.letting_go import settle_without_adding
 from segment_assets.delivery.rereading import spoken
 from segment_assets.delivery.settling import Settled, settle
-from segment_assets.delivery.step_answers import WAITING, SomebodySaidNo, Step, StillResting
+from segment_assets.delivery.step_answers import WAITING, ListsRenewed, SomebodySaidNo, Step, StillResting
 from segment_assets.delivery.steps import PairRun, Platform
 
 if TYPE_CHECKING:
@@ -101,12 +103,15 @@ class DeliveryRoom:
                     )
                 except StillResting as rest:
                     return _held(errand, rows, rest)
+                except ListsRenewed as renewed:
+                    rows.append(renewed.settled.row)
                 except SomebodySaidNo as heard:
                     rows.append(heard.settled.row)
                     suppressions = run.newest() or suppressions
                     consents = run.newest_consents() or consents
                 else:
-                    return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "")
+                    said = files_warning(run.ledger, id_of(run.ledger), self._platform.destination.contract)
+                    return Report(errand.pair, rows, waiting_for=goes_to(run.ledger) if waits else "", warning=said)
         raise TransientError(f"{errand.pair}: people keep saying no while it is sent; the rest goes with a later run")
 
     def follow(self, errand: Errand, is_due: Callable[[Entry], bool] = lambda _: True) -> Settled | None:

@@ -27,8 +27,10 @@ _FALLING = 0.8
 SETTLED_SECONDS = 2 * 86_400.0
 
 
-def size_row(ledger: AudienceLedger, report: SizeReport, before: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A row of `audience_sizes`. `before` are the rows of the pair so far, oldest first."""
+def size_row(
+    ledger: AudienceLedger, report: SizeReport, before: Sequence[Mapping[str, Any]], warning: str = ""
+) -> dict[str, Any]:
+    """A row of `audience_sizes`. `before` are the rows of the pair so far, oldest first; `warning` is told beside."""
     pair, now = ledger.pair, ledger.clock()
     row = {
         "destination": pair.destination,
@@ -42,7 +44,8 @@ def size_row(ledger: AudienceLedger, report: SizeReport, before: Sequence[Mappin
         "acknowledged": _acknowledged(ledger.lake, ledger),
         "match_rate": _match_rate(ledger),
     }
-    return {**row, "warning": _warning(row, before, is_settled=_is_settled(ledger, now))}
+    found = (report.warning, _warning(row, before, is_settled=_is_settled(ledger, now)), warning)
+    return {**row, "warning": ". ".join(filter(None, found))}
 
 
 def sizes_of(lake: Lake, partition: str) -> list[dict[str, Any]]:

@@ -24,6 +24,14 @@ class SomebodySaidNo(Exception):  # noqa: N818 - the way from a batch boundary b
         self.settled = settled
 
 
+class ListsRenewed(Exception):  # noqa: N818 - the way from a step back to the first
+    """An audience that took no more files was deleted, so that a new one can be filled."""
+
+    def __init__(self, settled: Settled) -> None:
+        super().__init__("an audience that took no more files was deleted")
+        self.settled = settled
+
+
 class StillResting(Exception):  # noqa: N818 - the way from a step back to the run
     """Nothing but opt-outs may be sent before `until` (see `Replacing.rest_seconds`, `left_jobs`)."""
 

@@ -19,6 +19,7 @@ from segment_assets.delivery.creation import (
     refuse_another_kind,
     refuse_to_adopt_another,
 )
+from segment_assets.delivery.files import FullListError, files_noted, must_fit
 from segment_assets.delivery.filling import FilledBatches, known_id
 from segment_assets.delivery.following import LATE_FAILURES, follow, follow_what_answers, is_to_rest, late_refusals
 from segment_assets.delivery.gate import for_opt_outs, heard
@@ -54,7 +55,7 @@ from segment_assets.delivery.replacing import (
 )
 from segment_assets.delivery.rereading import refuse_another_reading
 from segment_assets.delivery.settling import Settled, acknowledged_state, settle
-from segment_assets.delivery.step_answers import WAITING, SomebodySaidNo, Step, StillResting
+from segment_assets.delivery.step_answers import WAITING, ListsRenewed, SomebodySaidNo, Step, StillResting
 from segment_assets.delivery.wanted import SILENT
 from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE
 
@@ -213,7 +214,15 @@ class PairRun:
             return None
         if leg.counts.batches.keys() - SILENT:
             self.let_rest()
-        return self._deliver(leg, newest=self.newest)
+        try:
+            return self._deliver(leg, newest=self.newest)
+        except FullListError as full:
+            if contract.on_full_list == "needs_human" or not full.fits_a_new_one or is_adopted(self.ledger):
+                raise
+            deleted = self.withdraw(delete=True)
+            if not isinstance(deleted, Settled):
+                raise
+            raise ListsRenewed(deleted) from full
 
     def let_rest(self, *, after_anything: bool = False) -> None:
         """Raise StillResting while the platform may work on what was sent before, in whatever order."""
@@ -293,7 +302,10 @@ class PairRun:
 
     def _deliver(self, leg: Leg, newest: Callable[[], Snapshot | None] = lambda: None) -> Step:
         audience_id = self._audience_id() if leg.counts.batches.keys() - SILENT else ""
-        return self._carry(self.ledger.open(header(self.ledger, self.errand, leg)), audience_id, newest)
+        contract = self.platform.destination.contract
+        opened = {**header(self.ledger, self.errand, leg), **files_noted(self.ledger, audience_id, contract)}
+        must_fit(self.errand.pair, opened, contract)
+        return self._carry(self.ledger.open(opened), audience_id, newest)
 
     def _carry(self, log: DeliveryLog, audience_id: str, newest: Callable[[], Snapshot | None] = lambda: None) -> Step:
         """Send what has no answer yet, and settle unless the platform still works on it."""

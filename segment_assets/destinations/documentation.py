@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segment_assets import destinations
-from segment_assets.contracts import Mode
+from segment_assets.contracts import Counted, Mode
 from segment_assets.identity import NORMAL_FORMS
 
 if TYPE_CHECKING:
@@ -218,6 +218,9 @@ def _policy(contract: Contract) -> Iterator[str]:
     for column in contract.consent:
         yield f"- `{column}` goes with each person."
     yield f"- When nobody can be taken out and somebody said no: {_words(contract.on_refused_removal)}."
+    if contract.limit(Counted.FILES):
+        told = "a person decides, unless the account's settings say `full_list: renew`"
+        yield f"- When a list takes no more files: {told}."
     yield f"- Whoever asks to be forgotten {_forgotten(contract)}"
 
 

@@ -14,6 +14,11 @@ TikTok takes no change after which a list has fewer than a thousand people, and 
 belong to the streaming connector, or are left out in the plan (`match_keys`). The removal of somebody who said no is
 refused as well then: after three tries the audience is deleted, and the next run makes a new one without them.
 
+A list takes 500 files in its life, and nothing that was read says that a replace begins anew; nor does TikTok tell how
+many it has, so the ledger counts. Long before the end a person is told; at 450 only people who say no are delivered.
+The setting `full_list: renew` lets the lists be deleted then and new ones filled at once, which campaigns have to be
+given; without it a person does that. An adopted list may have more files than we know of.
+
 Whether a change has been worked through shows from the list's history, where one has to stand that was not there
 before it. If TikTok's history should not show it, the setting `followed_by: state` goes by the list's state alone, and
 may then take the state before the change for the one after it.
@@ -75,8 +80,9 @@ CONTRACT = Contract(
     readings=_ROUTE.readings(),
     lanes=tuple((key,) for key in _ROUTE.match_keys),
     list_per_lane=True,
-    # Ours: a file of 3 MB. Other vendors cut at 50 MB, which is more than a process should hold several times.
-    batch_members=50_000,
+    # Ours: a file of 7 MB. Other vendors cut at 50 MB, which is more than a process should hold several times, and
+    # with smaller ones the first delivery of a large audience would use up many of a list's files.
+    batch_members=100_000,
     batch_bytes=30_000_000,
     # Of an app of the basic level, reported and not published.
     quota=Quota(requests=10, per_seconds=1),
@@ -96,6 +102,8 @@ CONTRACT = Contract(
     more_limits=(
         Limit(Counted.AUDIENCES, 400, "advertiser", Kept.REFUSED, source="another vendor's connector"),
         Limit(Counted.CHARACTERS, 128, "list", Kept.CUT, source="public clients' copies of the reference"),
+        # Ours: a tenth for people who say no.
+        Limit(Counted.FILES, 500, "list", Kept.COUNTED, source="AWS's guidance, another vendor", reserve=50),
         Limit(Counted.FILE_BYTES, 50_000_000, "file", Kept.WITHIN, source="AWS's guidance, another vendor"),
         Limit(Counted.DAYS_UNUSED, 365, "list", Kept.ONLY_TOLD, source="public clients' copies of the reference"),
     ),
@@ -110,7 +118,8 @@ _DIGEST_BYTES = 32
 _HISTORY = 20
 _FOLLOWED_BY = ("history", "state")
 _USED_IN = ("NORMAL", "REACH_FREQUENCY")
-_SETTINGS = ("followed_by", "audience_sub_type", *CONTRACT.readings)
+_FULL_LIST = ("needs_human", "renew")
+_SETTINGS = ("followed_by", "audience_sub_type", "full_list", *CONTRACT.readings)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -187,8 +196,18 @@ class TikTokFiles:
 
     def read_step(self, step: Step, session: Session, response: Response) -> StepAnswer:
         """The list and its newest change before this one; and, of an update, that there is something to follow."""
-        body = accepted(response, self._us)
         code = str(told_code(response))
+        try:
+            body = accepted(response, self._us)
+        except PermanentError as refusal:
+            limit = self.contract.limit(Counted.FILES)
+            if step is Step.OPEN or limit is None:
+                raise
+            refused = PermanentError(
+                f"{refusal}. A list that has {limit.most} files already, as an adopted one may, takes no more"
+            )
+            refused.code = refusal.code
+            raise refused from refusal
         if step is Step.OPEN:
             (shown,) = answers.shown(body, 1, self._us)
             return StepAnswer(code, noted={"list": shown.list_id, "before": shown.changed})
@@ -296,7 +315,19 @@ def _ending(spec: AudienceSpec, key: MatchKey) -> str:
 
 
 def connect(account: str, settings: Mapping[str, str], statements: Mapping[str, str]) -> TikTokFiles:
-    """One advertiser of the plan; settings: `followed_by`, `audience_sub_type`. It asks for no statements."""
+    """One advertiser of the plan. It asks for no statements.
+
+    Settings: `followed_by`, `audience_sub_type`, and `full_list`: what becomes of lists that take no more files
+    (needs_human, or renew).
+    """
     del statements
-    given = known_settings("tiktok_file", settings, _SETTINGS)
-    return TikTokFiles(account, given.get("followed_by", _FOLLOWED_BY[0]), given.get("audience_sub_type", _USED_IN[0]))
+    given = {
+        "followed_by": _FOLLOWED_BY[0],
+        "audience_sub_type": _USED_IN[0],
+        "full_list": _FULL_LIST[0],
+        **known_settings("tiktok_file", settings, _SETTINGS),
+    }
+    if given["full_list"] not in _FULL_LIST:
+        raise PermanentError(f"tiktok_file: full_list {given['full_list']!r} is not one of {', '.join(_FULL_LIST)}")
+    contract = dataclasses.replace(CONTRACT, on_full_list="renew" if given["full_list"] == "renew" else "needs_human")
+    return TikTokFiles(account, given["followed_by"], given["audience_sub_type"], contract)

@@ -8,6 +8,7 @@ import pytest
 
 from segment_assets.contracts import (
     AudienceSpec,
+    Counted,
     JobState,
     MatchKey,
     Member,
@@ -197,6 +198,7 @@ def test_deleting_names_one_list_at_a_time_and_one_that_is_gone_is_fine():
         ("1" * 21, {}, "is not a number"),
         (ADVERTISER, {"followed_by": "luck"}, "followed_by 'luck' is not one of history, state"),
         (ADVERTISER, {"audience_sub_type": "ALL"}, "audience_sub_type 'ALL' is not one of NORMAL, REACH_FREQUENCY"),
+        (ADVERTISER, {"full_list": "delete"}, "full_list 'delete' is not one of needs_human, renew"),
         (ADVERTISER, {"retention": "9"}, "no setting retention"),
     ],
 )
@@ -239,11 +241,21 @@ def test_a_file_that_is_refused_is_sent_in_halves_and_no_word_of_the_platform_is
     assert ADVERTISER in str(refusal.value)
 
 
-def test_a_refused_step_is_no_refused_batch():
+def test_a_refused_step_is_no_refused_batch_and_a_commit_may_be_of_a_full_list():
     for step in Step:
         with pytest.raises(PermanentError) as refusal:
             TIKTOK.read_step(step, place(noted=NOTED), said(code=40002))
         assert not isinstance(refusal.value, RefusedBatchError)
+        assert refusal.value.code == "40002"
+        assert ("has 500 files already" in str(refusal.value)) == (step is Step.COMMIT)
+
+
+def test_what_becomes_of_a_full_list_is_a_persons_to_decide_unless_the_plan_says_otherwise():
+    decided = {said: connect("tiktok_file", ADVERTISER, {"full_list": said} if said else {}) for said in ("", "renew")}
+    assert {said: one.contract.on_full_list for said, one in decided.items()} == {"": "needs_human", "renew": "renew"}
+    asked = connect("tiktok_file", ADVERTISER, {"full_list": "needs_human"})
+    assert asked == decided[""]
+    assert CONTRACT.limit(Counted.FILES).reserve == 50
 
 
 def test_the_opening_notes_the_list_and_its_newest_change_through_the_api():

@@ -138,3 +138,12 @@ def test_a_change_that_cannot_be_is_refused(tiktok: Caller, audience: str):
     assert update(tiktok, "1", action="APPEND", file_paths=[phones]) == 40007
     answer = tiktok.call("POST", f"{API}/file/upload/", {"advertiser_id": ADVERTISER})
     assert answer.json()["code"] == 40002
+
+
+def test_a_list_takes_500_files_and_not_one_more_whatever_becomes_of_them(tiktok: Caller, audience: str):
+    path = upload(tiktok, PEOPLE[:3])
+    assert update(tiktok, audience, action="APPEND", file_paths=[path] * 498) == 0
+    assert update(tiktok, audience, action="REPLACE", file_paths=[path]) == 0
+    for action in ("APPEND", "REMOVE", "REPLACE"):
+        assert update(tiktok, audience, action=action, file_paths=[path]) == 40002
+    assert create(tiktok, [path] * 501)["code"] == 40002

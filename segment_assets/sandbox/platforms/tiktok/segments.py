@@ -1,8 +1,9 @@
 """Audiences themselves: made, deleted and listed.
 
 Our readings where TikTok says nothing: audiences of the segment API are in the advertiser's list as soon as they are
-made; one that is gone or another advertiser's is 40007; one above the 400 that another vendor tells of is 40002. An audience is valid a day after its last change (the shorter
-of the published 24 to 48 hours), and its size shows from a thousand people on.
+made; one that is gone or another advertiser's is 40007, and one above the 400 that another vendor tells of is 40002. An
+audience is valid a day after its last change (the shorter of the published 24 to 48 hours), and its size shows from a
+thousand people on.
 """
 
 from __future__ import annotations

@@ -2,9 +2,11 @@
 
 Source: the official package (bodies, defaults), public clients that transcribe the reference: REPLACE is the default
 action; a change after which a list has fewer than a thousand people fails, later and not in the call; at most 128
-characters in a name; 400 audiences of an account. Our readings where TikTok says nothing: the one above them is 40002;
-each identifier is a person of its own, since the sandbox knows of no accounts; a list that is gone or another advertiser's is 40007; a file of
-another kind than the list is 40002; a change stands in the history as soon as it is asked for.
+characters in a name; 400 audiences of an account and 500 files of an audience, as other vendors tell. Our readings
+where TikTok says nothing: what is above those two is 40002, in the call; every file that was named counts, also of a
+change that failed and of one that replaced what was there; each identifier is a person of its own, since the sandbox
+knows of no accounts; a list that is gone or another advertiser's is 40007; a file of another kind than the list is
+40002; a change stands in the history as soon as it is asked for.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 _FIRST_ID = 7_138_000_000_000_000_003
 """Above 2**53 and odd, so that a caller who makes a float of an id reaches another list."""
 _AUDIENCES_PER_ADVERTISER = 400
+_FILES_PER_AUDIENCE = 500
 _LONGEST_NAME = 128
 _MOST_OF_A_PAGE, _MOST_IDS, _LONGEST_HISTORY = 100, 100, 100
 _ACTIONS = {"APPEND", "REMOVE", "REPLACE"}
@@ -46,7 +49,9 @@ def create(visit: Visit) -> Answer:
     paths = _paths(visit, advertiser, values.get("file_paths"), kind)
     if len(audiences.of_account(visit.db, visit.platform, advertiser)) >= _AUDIENCES_PER_ADVERTISER:
         envelope.invalid("the advertiser has as many audiences as there can be")
-    detail: dict[str, Any] = {"calculate_type": kind, "error_msg": "", "history": []}
+    if len(paths) > visit.switch("files_per_audience", _FILES_PER_AUDIENCE):
+        envelope.invalid("file_paths: the audience would have too many files")
+    detail: dict[str, Any] = {"calculate_type": kind, "error_msg": "", "history": [], "files": len(paths)}
     number = audiences.create(visit.db, visit.platform, advertiser, name=name, detail=detail, now=visit.now)
     visit.audience = str(_FIRST_ID + 10 * number)
     audiences.set_id(visit.db, number, visit.audience)
@@ -70,7 +75,7 @@ def update(visit: Visit) -> Answer:
     if name is not None:
         audiences.update(visit.db, row, {}, name=name)
     if paths is not None:
-        changes.ask(visit, row, action, _paths(visit, advertiser, paths, audiences.detail(row)["calculate_type"]))
+        _take_files(visit, row, action, _paths(visit, advertiser, paths, audiences.detail(row)["calculate_type"]))
     return envelope.done()
 
 
@@ -138,6 +143,14 @@ def _paths(visit: Visit, advertiser: str, told: object, kind: object) -> list[st
     if any(file["calculate_type"] != kind for file in found):
         envelope.invalid("calculate_type: is not that of the files")
     return [file["path"] for file in found]
+
+
+def _take_files(visit: Visit, row: sqlite3.Row, action: str, paths: list[str]) -> None:
+    files = audiences.detail(row)["files"] + len(paths)
+    if files > visit.switch("files_per_audience", _FILES_PER_AUDIENCE):
+        envelope.invalid("file_paths: the audience would have too many files")
+    audiences.update(visit.db, row, {"files": files})
+    changes.ask(visit, own(visit, row["account"], row["id"]), action, paths)
 
 
 def _judge_use(values: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ class TikTokFile:
             "calls_per_second",
             "processing_seconds",
             "smallest_audience",
+            "files_per_audience",
             "unreadable_share",
             "most_of_a_page",
         }

@@ -20,16 +20,17 @@ RECORD = Record(
         "expiry_days": None,
         "first_party_only": False,
     },
-    # Treasure Data's page and AWS's guidance (audiences, bytes), public clients' copies of the reference.
+    # Treasure Data's page and AWS's guidance (audiences, files, bytes), public clients' copies of the reference.
     limits={
         ("audiences", "advertiser"): 400,
         ("characters of the name", "list"): 128,
+        ("files", "list"): 500,
         ("bytes of a file", "file"): 50 * 10**6,
         ("days without use", "list"): 365,
     },
     not_published=frozenset({"batch_members", "batch_bytes", "quota", "follow", "list_per_lane"}),
     chosen={
-        "batch_members": 50_000,
+        "batch_members": 100_000,
         "batch_bytes": 30_000_000,
         "quota": (10, 1),
         "follow": (3_600.0, 1.5, 21_600.0, 259_200.0),
