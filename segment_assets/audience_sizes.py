@@ -14,7 +14,7 @@ import dagster as dg
 from segment_assets.account_health import Standing
 from segment_assets.assets.activations import activation_key, errand, resource_name
 from segment_assets.contracts import Clock, PermanentError, SegmentAssetsError
-from segment_assets.contracts.sizes import TellsSize
+from segment_assets.contracts.sizes import TellsSize, asked_size
 from segment_assets.plan import Account, Plan
 from segment_assets.tables import AUDIENCE_SIZES
 
@@ -144,7 +144,7 @@ def _asked(
 
     destination, transport = getattr(have, resource_name(name)).connect(statements, to_follow=True)
     with heard(transport):
-        report = destination.read_size(transport.send(destination.size_request(audience_id)))
+        report = asked_size(destination, transport, audience_id)
     before = sizes_of(have.lake, ledger.pair.partition)
     row = size_row(ledger, report, before, files_warning(ledger, audience_id, destination.contract))
     # One partition per pair, made anew with every row: a few rows a day, written by this sensor alone.

@@ -7,7 +7,7 @@ import enum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from segment_assets.contracts.wire import Request, Response
+    from segment_assets.contracts.wire import Request, Response, Transport
 
 
 class SizeState(enum.StrEnum):
@@ -45,3 +45,19 @@ class TellsSize(Protocol):
     def read_size(self, response: Response) -> SizeReport:
         """Understand the answer, or raise as `Destination.read` does."""
         ...
+
+
+@runtime_checkable
+class LooksForSize(TellsSize, Protocol):
+    """A destination with audiences about which one call does not tell all."""
+
+    def ask_size(self, transport: Transport, audience_id: str) -> SizeReport:
+        """Ask once, with as many calls as it takes. Raises as `Destination.read` does."""
+        ...
+
+
+def asked_size(destination: TellsSize, transport: Transport, audience_id: str) -> SizeReport:
+    """Ask a platform how large an audience is, the way that it has. Raises as `Destination.read` does."""
+    if isinstance(destination, LooksForSize):
+        return destination.ask_size(transport, audience_id)
+    return destination.read_size(transport.send(destination.size_request(audience_id)))

@@ -98,8 +98,8 @@ class PinterestCustomerLists:
 
     An audience's id is that of its list, and behind a slash that of the audience which was made of it.
     `audience`: `attempt` (the default) makes one with the list; where Pinterest refuses, because so few people are in
-    it, the delivery goes on and a person makes the audience in Ads Manager once the list is ready. `by_hand` leaves it
-    to a person from the start.
+    it, the delivery goes on and a person makes the audience in Ads Manager once the list is ready, of which the list's
+    size warns until there is one. `by_hand` leaves it to a person from the start, and warns of nothing.
     """
 
     account: str
@@ -171,8 +171,15 @@ class PinterestCustomerLists:
         return Request("GET", f"{self._audiences}/{audience}" if audience else f"{self._lists}/{list_id}")
 
     def read_size(self, response: Response) -> SizeReport:
-        """Size and state. Raises as `read` does."""
-        return size_report(accepted(response, self.account))
+        """Size and state, and what a person has to do for a list without an audience. Raises as `read` does."""
+        return size_report(accepted(response, self.account), is_left_to_a_person=self.audience == _BY_HAND)
+
+    def ask_size(self, transport: Transport, audience_id: str) -> SizeReport:
+        """As a person may have made the audience since, it is looked for where none was made with the list."""
+        list_id, _, audience = audience_id.partition("/")
+        audience = audience or next(self._made_of(transport, list_id), "")
+        known = f"{list_id}/{audience}" if audience else list_id
+        return self.read_size(transport.send(self.size_request(known)))
 
     def _with_audience(self, transport: Transport, spec: AudienceSpec, list_id: str) -> str:
         """The list's id, with that of an audience made of it where it may be made."""

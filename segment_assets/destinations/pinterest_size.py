@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LIST = "customerlist"
+_TO_DO = (
+    "the list is ready, and Pinterest shows ads to nobody in it before an audience is made of it; make one in Ads "
+    "Manager"
+)
 _STATES = {
     "READY": SizeState.READY,
     "INITIALIZING": SizeState.UPDATING,
@@ -24,17 +28,19 @@ _STATES = {
 }
 
 
-def size_report(body: Mapping[str, Any]) -> SizeReport:
+def size_report(body: Mapping[str, Any], *, is_left_to_a_person: bool = False) -> SizeReport:
     """From an audience, or from a list of which no audience is made: that one is never served, however ready it is.
 
+    `is_left_to_a_person`: the plan says that somebody makes the audience, who need not be told.
+
     >>> size_report({"type": "customerlist", "status": "READY"}).said
-    'READY, and no audience is made of the list: make one in Ads Manager'
+    'READY, and no audience is made of the list'
     """
     said = body.get("status")
     state = _STATES.get(said, SizeState.UNKNOWN) if isinstance(said, str) else SizeState.UNKNOWN
     word = said if state is not SizeState.UNKNOWN else ""
     people = whole_number(body.get("size"))
     if body.get("type") == _LIST and state is SizeState.READY:
-        told = f"{word}, and no audience is made of the list: make one in Ads Manager"
-        return SizeReport(SizeState.UNKNOWN, None, None, told)
+        told = f"{word}, and no audience is made of the list"
+        return SizeReport(SizeState.UNKNOWN, None, None, told, "" if is_left_to_a_person else _TO_DO)
     return SizeReport(state, people, people, str(word))

@@ -332,7 +332,25 @@ class TestSizes:
     def test_a_ready_list_without_an_audience_says_what_lacks(self):
         report = PINTEREST.read_size(told({"type": "customerlist", "status": "READY", "size": 7}))
         assert (report.state, report.lower, report.upper) == (SizeState.UNKNOWN, None, None)
-        assert "make one in Ads Manager" in report.said
+        assert report.said == "READY, and no audience is made of the list"
+        assert "make one in Ads Manager" in report.warning
+
+    def test_where_the_plan_leaves_the_audience_to_a_person_nobody_is_warned(self):
+        report = BY_HAND.read_size(told({"type": "customerlist", "status": "READY"}))
+        assert (report.said, report.warning) == ("READY, and no audience is made of the list", "")
+
+    @pytest.mark.parametrize("pinterest", [PINTEREST, BY_HAND])
+    def test_an_audience_that_a_person_made_of_the_list_is_found_and_asked(self, pinterest):
+        ready = told({"type": "audience", "status": "READY", "size": 700})
+        transport = Canned(page(made_of("1"), made_of(LIST)), ready)
+        report = pinterest.ask_size(transport, LIST)
+        assert transport.calls == [("GET", AUDIENCES), ("GET", f"{AUDIENCES}/{AUDIENCE}")]
+        assert report == SizeReport(SizeState.READY, 700, 700, "READY")
+
+    def test_an_audience_that_is_known_is_asked_without_looking_for_another(self):
+        transport = Canned(told({"type": "audience", "status": "READY", "size": 700}))
+        assert PINTEREST.ask_size(transport, f"{LIST}/{AUDIENCE}").upper == 700
+        assert transport.calls == [("GET", f"{AUDIENCES}/{AUDIENCE}")]
 
 
 @settings(max_examples=40)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from segment_assets.contracts import NeedsHumanError, Request
-from segment_assets.contracts.sizes import SizeState
+from segment_assets.contracts.sizes import SizeState, asked_size
 from segment_assets_tests.conformance.kit.house import House
 from segment_assets_tests.conformance.kit.outside import InProcess, Outside, cut_short, first_of_each_kind
 from segment_assets_tests.conformance.kit.platforms.pinterest import RECORD
@@ -39,7 +39,7 @@ def house(outside: Outside, tmp_path: Path) -> House:
 
 def size(house: House, audience: str):
     destination = house.destination()
-    return destination.read_size(house.transport().send(destination.size_request(audience)))
+    return asked_size(destination, house.transport(), audience)
 
 
 def made(house: House) -> str:
@@ -77,7 +77,7 @@ def test_an_audience_is_told_as_small_until_a_hundred_are_in_it_and_then_as_read
     assert size(house, audience).state is SizeState.READY
 
 
-def test_where_pinterest_makes_no_audience_of_a_small_list_people_are_delivered_and_the_size_says_what_lacks(
+def test_where_pinterest_makes_no_audience_of_a_small_list_people_are_delivered_and_the_size_warns_until_there_is_one(
     house: House,
 ):
     house.outside.admin("platforms/pinterest", {"audiences_from": 100})
@@ -87,7 +87,17 @@ def test_where_pinterest_makes_no_audience_of_a_small_list_people_are_delivered_
     house.outside.later(3_600)
     (listed,) = house.outside.audiences()
     assert house.transport().send(_get(house, "audiences")).json["items"] == []
-    assert "make one in Ads Manager" in size(house, listed["id"]).said
+    for _ in range(2):
+        assert "make one in Ads Manager" in size(house, listed["id"]).warning
+    house.transport().send(
+        Request(
+            "POST",
+            f"/v5/ad_accounts/{RECORD.account}/audiences",
+            json={"audience_type": "CUSTOMER_LIST", "name": "by hand", "rule": {"customer_list_id": listed["id"]}},
+        )
+    )
+    served = size(house, listed["id"])
+    assert (served.state, served.warning) == (SizeState.READY, "")
     house.is_balanced()
 
 

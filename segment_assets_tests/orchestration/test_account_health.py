@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,13 @@ from segment_assets.account_health import tell_of_troubles
 from segment_assets.assets.activations import PAIR_TAG, resource_name
 from segment_assets.audience_sizes import LOOK_AGAIN_SECONDS, ask_account
 from segment_assets.cli import main
-from segment_assets.contracts import Request, Response, TransientError
+from segment_assets.contracts import Counted, Kept, Limit, Request, Response, TransientError
+from segment_assets.contracts.sizes import SizeReport, SizeState
 from segment_assets.definitions import build_definitions
 from segment_assets.delivery.breaker import Breaker, Tolerance
 from segment_assets.delivery.sizes import SETTLED_SECONDS, sizes_of
 from segment_assets.deployment import Deployment, Kind
+from segment_assets.destinations.meta import MetaCustomAudiences
 from segment_assets.logins import tell_of_logins
 from segment_assets.plan import Plan, load_plan
 from segment_assets.resources.alerts import Alerts
@@ -31,6 +34,8 @@ from segment_assets_tests.orchestration.local_world import ACCOUNT, NEWSLETTER, 
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from segment_assets.contracts import Transport
 
 
 OTHER = "lumen_us"
@@ -232,6 +237,42 @@ def test_an_audience_is_asked_about_after_a_delivery_and_then_a_few_times_a_day(
     first, second = sizes_of(house.lake, PAIR)
     assert (first["state"], first["size_lower"], first["size_upper"], first["acknowledged"]) == ("ready", 0, 1000, 2)
     assert (second["state"], second["size_lower"], second["platform_code"]) == ("too_small", None, "300")
+
+
+class Particular(MetaCustomAudiences):
+    """Takes more than one call to tell a size, and has something to say about it."""
+
+    def ask_size(self, transport: Transport, audience_id: str) -> SizeReport:
+        return SizeReport(SizeState.UNKNOWN, None, None, "READY", f"make an audience of list {audience_id}")
+
+
+class Full(Counting):
+    """Its lists take one file, and have it."""
+
+    def connect(self, statements: Any = None, **to_follow: bool) -> tuple[Any, Any]:
+        made, transport = super().connect(statements, **to_follow)
+        full = Limit(Counted.FILES, 1, "list", Kept.COUNTED, source="a page")
+        contract = dataclasses.replace(made.contract, more_limits=(full,))
+        return (Particular("1001", contract=contract) if to_follow else made), transport
+
+
+def test_what_a_person_has_to_do_stands_with_the_size_before_the_platform_is_through(
+    house: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.accounts = {**house.accounts, ACCOUNT: Full("1001")}
+    house.wants(NEWSLETTER, "ann", "ben")
+    house.run(ACCOUNT, NEWSLETTER)
+    house.now += 1
+    event, _ = house.counted()["asset_events"]
+    warning = event.metadata["warning"].value
+    assert warning == house.row()["warning"] == event.description
+    assert warning.startswith("make an audience of list ")
+    assert "the list has taken 1 of the 1 files that meta takes" in warning
+    write_plan(house.folder / "plan.yaml", two_accounts)
+    monkeypatch.setenv("SEGMENT_ASSETS_HOME", str(house.folder))
+    monkeypatch.setenv("SEGMENT_ASSETS_PLAN", str(house.folder / "plan.yaml"))
+    said = " ".join(CliRunner().invoke(main, ["status"], env={"COLUMNS": "240"}).output.split())
+    assert f"{NEWSLETTER}]: make an audience of list " in said
 
 
 def test_a_size_far_below_what_was_accepted_is_a_warning_once_the_platform_is_through(house: Watched) -> None:
