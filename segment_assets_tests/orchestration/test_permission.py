@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import tempfile
@@ -18,6 +19,7 @@ from segment_assets import sensors
 from segment_assets.assets import activations
 from segment_assets.assets.activations import PAIR_TAG, activation_key
 from segment_assets.cli import main
+from segment_assets.contracts import Counted, Kept, Limit
 from segment_assets.plan import Plan, Sensitive, load_plan
 from segment_assets_tests import fakes
 from segment_assets_tests.orchestration.accounts import House, MetaAccount, named
@@ -26,6 +28,7 @@ from segment_assets_tests.orchestration.local_world import ACCOUNT, EXPOSED, NEW
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from segment_assets.destinations.meta import MetaCustomAudiences
     from segment_assets_tests.orchestration.local_world import Change
 
 SECOND = "lumen_us"
@@ -261,3 +264,30 @@ def test_a_column_that_went_empty_and_an_old_source_stop(house: Launched) -> Non
     said = house.launch(NEWSLETTER)
     assert "20 people had phone_digits in the audience before and nobody has it now" in said
     assert "max_age_days is 35" in said
+
+
+# ── what a person should know before it is too late ──
+
+
+class FullAccount(MetaAccount):
+    """Its lists take one file, and have it."""
+
+    def connect(self, _statements: Any = None, **_to_follow: bool) -> tuple[MetaCustomAudiences, MetaAccount]:
+        made, transport = super().connect()
+        full = Limit(Counted.FILES, 1, "list", Kept.COUNTED, source="a page")
+        return dataclasses.replace(made, contract=dataclasses.replace(made.contract, more_limits=(full,))), transport
+
+
+def test_a_list_that_has_nearly_all_its_files_is_told_with_the_delivery(house: Launched) -> None:
+    def warnings() -> list[str]:
+        event = house.instance.get_latest_materialization_event(activation_key(ACCOUNT, house.plan.accounts[ACCOUNT]))
+        assert event is not None
+        assert event.asset_materialization is not None
+        return [str(told.value) for name, told in event.asset_materialization.metadata.items() if name == "warning"]
+
+    assert house.launch(NEWSLETTER) == "sent"
+    assert warnings() == []
+    house.accounts = {ACCOUNT: FullAccount(**vars(house.accounts[ACCOUNT]))}
+    assert house.launch(NEWSLETTER) == "nothing to send"
+    (warning,) = warnings()
+    assert "the list has taken 1 of the 1 files that meta takes" in warning
