@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from segment_assets.contracts import Response, SegmentAssetsError
 
 _PASSING_LINES = frozenset({"Unknown", "Uid2Error"})
+# Segments of the advertiser, by their number and by how fast they are made; neither number is published.
+_FULL_LINES = frozenset({"TargetingDataCountLimitExceeded", "TargetingDataCreationLimitExceeded"})
 _PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _FOR_A_PERSON: Mapping[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the token is not accepted; make a new one on The Trade Desk's pages (API tokens) "
@@ -56,7 +58,20 @@ def refused_items(response: Response, holders: Sequence[Sequence[int]], account:
     codes = _codes(lines, len(holders))
     if len(codes) == len(holders) > 1 and _PASSING_LINES.issuperset(codes.values()):
         raise TransientError(f"the_trade_desk advertiser {account}: every line failed for now; it is asked again")
+    if codes and len(codes) == len(holders) and _FULL_LINES.issuperset(codes.values()):
+        raise _full(codes, account)
     return codes, all(item_number(line) in codes for line in lines)
+
+
+def _full(codes: Mapping[int, str], account: str) -> NeedsHumanError:
+    """Nobody of a request is to blame where the advertiser has no room, so nobody is noted as refused by name."""
+    code = next(iter(codes.values()))
+    full = NeedsHumanError(
+        f"the_trade_desk advertiser {account}: code {code} for everybody: it has as many segments as it may have, or "
+        "makes them too fast; ask The Trade Desk which, and end activations in the plan with on_removal: empty"
+    )
+    full.code = code
+    return full
 
 
 def is_passing(response: Response) -> bool:

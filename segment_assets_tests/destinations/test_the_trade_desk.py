@@ -332,6 +332,16 @@ class TestAnswers:
         others = [line("1", code), line("2", code), line("3", "DataNameTooLong")]
         assert len(read(answered(*others)).rejected) == 3
 
+    @pytest.mark.parametrize("code", ["TargetingDataCountLimitExceeded", "TargetingDataCreationLimitExceeded"])
+    def test_an_advertiser_that_has_no_room_is_a_persons_and_nobodys_fault(self, code):
+        error = error_of(answered(*(line(str(n), code) for n in (1, 2, 3))))
+        assert isinstance(error, NeedsHumanError)
+        assert error.code == code
+        assert "on_removal: empty" in str(error)
+        # Whoever is in the others has to be known as there.
+        assert read(answered(line("1", code), line("2", code))).rejected == {0: code, 1: code}
+        assert read(answered(), []).rejected == {}
+
     @pytest.mark.parametrize(
         ("code", "is_passing"), [("Unknown", True), ("Uid2Error", True), ("UserNotMapped", False), (None, False)]
     )
