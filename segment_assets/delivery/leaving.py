@@ -164,17 +164,18 @@ def deletion_changes(
         return counted(db, wanted)
 
 
-def refused_removal(pair: Pair, people: int, *, is_deleted: bool) -> NeedsHumanError:
-    """What a person is told when a platform lets `people` who said no not out of an audience."""
+def refused_removal(pair: Pair, people: int, *, is_deleted: bool, why: str = "") -> NeedsHumanError:
+    """What a person is told when a platform does not let out `people` who said no, and `why` where it is known."""
     said = f"{pair}: the platform did not take out {people} people who said no"
+    because = f" ({why})" if why else ""
     if is_deleted:
         return NeedsHumanError(
             f"{said}, so the audience was deleted there with everybody in it; the next run makes a new one without "
-            "them: give that to the campaigns which used the old one"
+            f"them: give that to the campaigns which used the old one{because}"
         )
     return NeedsHumanError(
         f"{said}; take them out or delete the audience on the platform. Nothing else is sent to it, and their removal "
-        "is tried again with every run, or four times a day where the platform takes it and fails it later"
+        f"is tried again with every run, or four times a day where the platform takes it and fails it later{because}"
     )
 
 

@@ -164,18 +164,18 @@ class PairRun:
         try:
             settled = self._deliver(Leg("opt_out", state, known, known, changes, counts))
         except RefusedRemovalError as refusal:
-            raise self._let_nobody_out(counts.removes) from refusal
+            raise self._let_nobody_out(counts.removes, str(refusal)) from refusal
         if isinstance(settled, Settled) and settled.row["removes_refused"]:
             raise self._let_nobody_out(settled.row["removes_refused"])
         return settled
 
-    def _let_nobody_out(self, people: int) -> NeedsHumanError:
+    def _let_nobody_out(self, people: int, why: str = "") -> NeedsHumanError:
         """The platform refused to take people out who said no: do what the contract says, and say so."""
         is_deleted = self._deletes_what_lets_nobody_out()
         if is_deleted:
             with for_opt_outs(self.platform.transport):
                 self.withdraw(delete=True)
-        return refused_removal(self.errand.pair, people, is_deleted=is_deleted)
+        return refused_removal(self.errand.pair, people, is_deleted=is_deleted, why=why)
 
     def _deletes_what_lets_nobody_out(self) -> bool:
         # An adopted audience may hold people whom somebody else put there.

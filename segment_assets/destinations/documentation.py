@@ -70,6 +70,7 @@ def described(contract: Contract) -> dict[str, Any]:
             "consent": list(contract.consent),
             "value_field": contract.value_field or None,
             "on_refused_removal": contract.on_refused_removal,
+            "on_full_list": contract.on_full_list if contract.limit(Counted.FILES) else None,
         },
         "erasure": {
             "members_per_request": erasure.members,

@@ -167,7 +167,7 @@ AUDIENCE_SIZES = Table(
         Column("size_upper", Type.INTEGER, "The upper end; null, like the lower, where the platform hides small sizes"),
         Column("acknowledged", Type.INTEGER, "People whom the platform had acknowledged by then"),
         text("match_rate", "The platform's own word on the newest upload's match rate"),
-        text("warning", "What is wrong with the size, empty where nothing is"),
+        text("warning", "What is wrong with the audience or soon will be, empty where nothing is"),
     ),
 )
 
