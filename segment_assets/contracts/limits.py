@@ -1,7 +1,8 @@
 """How a number of a platform's is declared that is not of one request: audiences of an account, a name's length.
 
 Belongs here: what is counted, of what, and who sees to it. Not here: any platform (`destinations`); what is of one
-request, of a stretch of time or of a member's life has a field of its own in the contract (`platform`).
+request or of a member's life, and the quota that we keep, has a field of its own in the contract (`platform`). Where a
+platform has several quotas, those beside it stand here.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ class Counted(enum.StrEnum):
     FILE_BYTES = "bytes of a file"
     IDENTIFIERS = "identifiers"
     NAMED = "refused records that an answer names"
+    RECORDS_HOURLY = "records in an hour"
+    REQUESTS_A_MINUTE = "requests in a minute"
+    REQUESTS_A_SECOND = "requests in a second"
+    REQUESTS_IN_15_MINUTES = "requests in 15 minutes"
     RUN_BYTES = "bytes of a run"
 
 

@@ -99,6 +99,7 @@ CONTRACT = Contract(
         Limit(Counted.CHARACTERS, 128, "audience", Kept.CUT, source="Amazon's OpenAPI", least=10),
         Limit(Counted.DESCRIPTION, 1_000, "audience", Kept.CUT, source="Amazon's OpenAPI"),
         Limit(Counted.IDENTIFIERS, 100, "person", Kept.WITHIN, source="Amazon's OpenAPI (objects of hashedPII)"),
+        Limit(Counted.RECORDS_HOURLY, 15_000_000, "connection", Kept.WITHIN, source="Amazon's guidance"),
         Limit(Counted.NAMED, 10_000, "job", Kept.WITHIN, source="Amazon's OpenAPI"),
     ),
     verified_by=VerifiedBy.OPENAPI,

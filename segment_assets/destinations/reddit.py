@@ -56,7 +56,7 @@ CONTRACT = Contract(
     batch_members=2_500,
     # Reddit publishes no limit in bytes; a full batch is 173 kB.
     batch_bytes=500_000,
-    # Of what changes an audience: 3,000 requests in 900 seconds and 500 in 60. 200 in 60 keeps both.
+    # One that keeps both of Reddit's (see `more_limits`).
     quota=Quota(requests=200, per_seconds=60),
     # Of the upper end of the size, below which an audience is not served.
     minimum_members=1_000,
@@ -66,7 +66,11 @@ CONTRACT = Contract(
     evidence="an empty answer to the whole request, which proves nobody; whether people were matched shows in the "
     "range of the audience's size alone",
     endpoint="https://ads-api.reddit.com",
-    more_limits=(Limit(Counted.CHARACTERS, 500, "audience", Kept.CUT, source="Ads API v3 description", least=3),),
+    more_limits=(
+        Limit(Counted.CHARACTERS, 500, "audience", Kept.CUT, source="Ads API v3 description", least=3),
+        Limit(Counted.REQUESTS_A_MINUTE, 500, "caller", Kept.WITHIN, source="Ads API v3 (what changes an audience)"),
+        Limit(Counted.REQUESTS_IN_15_MINUTES, 3_000, "caller", Kept.WITHIN, source="Ads API v3 (as above)"),
+    ),
 )
 
 _AUDIENCES = "/api/v3/custom_audiences"

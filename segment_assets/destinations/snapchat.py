@@ -57,7 +57,7 @@ CONTRACT = Contract(
     batch_members=100_000,
     # Snap publishes no limit in bytes; a full batch is 6.9 MB.
     batch_bytes=8_000_000,
-    # Of one access token, on average; an app has 20 for all of its tokens.
+    # Of one access token, on average.
     quota=Quota(requests=10, per_seconds=1),
     # Matched users, below which a segment is not served.
     minimum_members=1_000,
@@ -69,7 +69,10 @@ CONTRACT = Contract(
     "matched, up to two days later",
     statements={"source_type": ("FIRST_PARTY",)},
     endpoint="https://adsapi.snapchat.com",
-    more_limits=(Limit(Counted.CHARACTERS, 375, "segment", Kept.CUT, source="Customer Lists"),),
+    more_limits=(
+        Limit(Counted.CHARACTERS, 375, "segment", Kept.CUT, source="Customer Lists"),
+        Limit(Counted.REQUESTS_A_SECOND, 20, "app", Kept.ONLY_TOLD, source="Rate limits"),
+    ),
 )
 
 # Or a number: what stands for the account in a preview without one.

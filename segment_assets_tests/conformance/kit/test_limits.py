@@ -24,7 +24,11 @@ def test_the_limits_of_the_contract_are_those_that_were_published(record):
 def test_what_is_said_to_stay_within_a_limit_does(record):
     contract = record.contract
     erased = contract.erasure.members * len(contract.identifying) if contract.erasure else 0
+    a_second = contract.quota.requests / contract.quota.per_seconds
     ours = {
+        Counted.RECORDS_HOURLY: a_second * 3_600 * contract.batch_members,
+        Counted.REQUESTS_A_MINUTE: a_second * 60,
+        Counted.REQUESTS_IN_15_MINUTES: a_second * 900,
         Counted.FILE_BYTES: contract.batch_bytes,
         Counted.RUN_BYTES: contract.batch_bytes,
         Counted.NAMED: contract.batch_members,

@@ -30,11 +30,12 @@ RECORD = Record(
             "removal_signal": ("GRANTED",),
         },
     },
-    # Amazon's OpenAPI (name, description, hashedPII, invalidRecords).
+    # The guide (records in an hour), Amazon's OpenAPI (names, description, hashedPII, invalidRecords).
     limits={
         ("characters of the name", "audience"): (10, 128),
         ("characters of the description", "audience"): 1_000,
         ("identifiers", "person"): 100,
+        ("records in an hour", "connection"): 15 * 10**6,
         ("refused records that an answer names", "job"): 10_000,
     },
     not_published=frozenset({"quota", "batch_bytes", "follow"}),

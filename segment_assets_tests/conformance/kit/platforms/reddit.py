@@ -14,7 +14,11 @@ RECORD = Record(
         "endpoint": "https://ads-api.reddit.com",
     },
     # The description of the Ads API v3.
-    limits={("characters of the name", "audience"): (3, 500)},
+    limits={
+        ("characters of the name", "audience"): (3, 500),
+        ("requests in a minute", "caller"): 500,
+        ("requests in 15 minutes", "caller"): 3_000,
+    },
     # Two budgets are published (3,000 in 900 s, 500 in 60 s), and the contract has room for one, below both.
     not_published=frozenset({"quota", "batch_bytes"}),
 )

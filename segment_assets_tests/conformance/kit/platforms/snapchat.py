@@ -15,7 +15,7 @@ RECORD = Record(
         "statements": {"source_type": ("FIRST_PARTY",)},
         "endpoint": "https://adsapi.snapchat.com",
     },
-    # Customer Lists.
-    limits={("characters of the name", "segment"): 375},
+    # Customer Lists; Rate limits (of an app, for all of its tokens).
+    limits={("characters of the name", "segment"): 375, ("requests in a second", "app"): 20},
     not_published=frozenset({"batch_bytes"}),
 )
