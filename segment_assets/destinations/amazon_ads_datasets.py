@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 
 from segment_assets.contracts import Counted, NeedsHumanError, PermanentError, Request, TransientError
 from segment_assets.destinations.amazon_ads_answers import accepted, duplicate_of, listed
-from segment_assets.destinations.names import fitted
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.pages import Page, walked
 
 if TYPE_CHECKING:

@@ -48,8 +48,8 @@ from segment_assets.contracts import (
 from segment_assets.destinations.amazon_ads_people import STATEMENTS, all_stated, cells, signal
 from segment_assets.destinations.amazon_regions import in_region
 from segment_assets.destinations.amc_answers import accepted, audience_number, job_of, job_report, listed, size_report
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.match_keys import route
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.settings import known_settings
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import MatchKey, PermanentError
 from segment_assets.destinations.amazon_ads_people import cells, user_data
-from segment_assets.destinations.names import fitted
+from segment_assets.destinations.limits import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

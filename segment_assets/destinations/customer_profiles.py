@@ -51,7 +51,7 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations import customer_profiles_answers as answers
 from segment_assets.destinations.customer_profiles_files import FileTransport, file_of
-from segment_assets.destinations.names import fitted
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.settings import known_settings
 
 if TYPE_CHECKING:

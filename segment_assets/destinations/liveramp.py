@@ -46,9 +46,9 @@ from segment_assets.contracts import (
     StepAnswer,
     Workflow,
 )
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.liveramp_answers import is_throttle, must_be_stored, must_be_there
 from segment_assets.destinations.match_keys import route
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ from segment_assets.contracts import (
     VerifiedBy,
 )
 from segment_assets.destinations import meta_size
-from segment_assets.destinations.full_accounts import tell_a_full_account
+from segment_assets.destinations.limits import tell_a_full_account
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.meta_answers import (
     NOT_VISIBLE,

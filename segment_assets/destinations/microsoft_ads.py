@@ -32,6 +32,7 @@ from segment_assets.contracts import (
     TransientError,
     VerifiedBy,
 )
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.match_keys import route
 from segment_assets.destinations.microsoft_ads_answers import (
     accepted,
@@ -42,7 +43,6 @@ from segment_assets.destinations.microsoft_ads_answers import (
     refused_items,
     size_report,
 )
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 
 if TYPE_CHECKING:

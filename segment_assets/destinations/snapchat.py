@@ -30,8 +30,8 @@ from segment_assets.contracts import (
     Request,
     TransientError,
 )
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.match_keys import route
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.snapchat_answers import entities, next_page, size_report, uploaded_users

@@ -33,8 +33,8 @@ from segment_assets.contracts import (
     Request,
     VerifiedBy,
 )
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.match_keys import route
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.the_trade_desk_answers import is_passing, refused_items
 from segment_assets.destinations.the_trade_desk_items import hashes_in, told_in_places_of, with_ids

@@ -52,8 +52,8 @@ from segment_assets.contracts import (
     Request,
 )
 from segment_assets.destinations import the_trade_desk_crm_drops as drops
+from segment_assets.destinations.limits import fitted
 from segment_assets.destinations.match_keys import route
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.pages import Page, walked
 from segment_assets.destinations.settings import known_settings
 

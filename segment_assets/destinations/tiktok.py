@@ -35,9 +35,8 @@ from segment_assets.contracts import (
     TransientError,
     VerifiedBy,
 )
-from segment_assets.destinations.full_accounts import tell_a_full_account
+from segment_assets.destinations.limits import fitted, tell_a_full_account
 from segment_assets.destinations.match_keys import route
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.templates import json_records, one_of_each_kind
 from segment_assets.destinations.tiktok_answers import GONE, accepted, is_throttle, told_code

@@ -55,9 +55,8 @@ from segment_assets.contracts import (
 )
 from segment_assets.destinations import tiktok_file_answers as answers
 from segment_assets.destinations.form_data import CONTENT_TYPE, form_data
-from segment_assets.destinations.full_accounts import tell_a_full_account
+from segment_assets.destinations.limits import fitted, tell_a_full_account
 from segment_assets.destinations.match_keys import route
-from segment_assets.destinations.names import fitted
 from segment_assets.destinations.settings import known_settings
 from segment_assets.destinations.tiktok_answers import GONE, accepted, is_throttle, told_code
 from segment_assets.destinations.tiktok_lists import audiences

@@ -1,4 +1,4 @@
-"""A creation that is refused: why, where the account has as many audiences as it may have, and as it was elsewhere."""
+"""What connectors do about the limits of a contract: names are cut, and a full account explains a refusal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from segment_assets.contracts import Contract, Counted, Kept, Limit, NeedsHumanError, PermanentError, TransientError
 from segment_assets.destinations import registry
-from segment_assets.destinations.full_accounts import tell_a_full_account
+from segment_assets.destinations.limits import fitted, tell_a_full_account
 
 REFUSAL = PermanentError("refused")
 REFUSAL.code = "40002"
@@ -38,3 +38,17 @@ def test_audiences_that_cannot_be_counted_leave_the_refusal_as_it_is():
         raise TransientError("away")
 
     tell_a_full_account(REFUSAL, FULL, "7", walk())
+
+
+def test_a_name_is_cut_before_its_ending_and_nowhere_else():
+    contract = with_limits(
+        Limit(Counted.CHARACTERS, 8, "list", Kept.CUT, source="a page"),
+        Limit(Counted.CHARACTERS, 6, "rule", Kept.CUT, source="a page"),
+        Limit(Counted.DESCRIPTION, 4, "list", Kept.CUT, source="a page"),
+    )
+    assert fitted(contract, "crm 90 days", " m1") == "crm 9 m1"
+    assert fitted(contract, "crm  days", " m1") == "crm m1", "no two blanks"
+    assert fitted(contract, "crm", " m1") == "crm m1"
+    assert fitted(contract, "crm 90 days", per="rule") == "crm 90"
+    assert fitted(contract, "crm 90 days", counts=Counted.DESCRIPTION) == "crm"
+    assert fitted(with_limits(), "crm 90 days", " m1") == "crm 90 days m1"

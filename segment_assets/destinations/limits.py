@@ -1,7 +1,9 @@
-"""Why a platform makes no more audiences: the account has as many as it may have.
+"""What a connector does about a limit of its contract: cut a name to it, or say that an account has reached it.
 
-Belongs here: telling that from any other refusal, by counting. No page that was read says which code an account that
-is full gets, so the code is not asked. Not here: walking an account's audiences (each destination).
+Belongs here: what is the same for all platforms. Not here: the numbers (each contract's `more_limits`), walking an
+account's audiences (each destination), counting files (`delivery.files`).
+
+No page that was read says which code an account that is full gets, so audiences are counted and the code is not asked.
 """
 
 from __future__ import annotations
@@ -14,6 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from segment_assets.contracts import Contract, PermanentError
+
+
+def fitted(
+    contract: Contract, name: str, ending: str = "", *, per: str = "", counts: Counted = Counted.CHARACTERS
+) -> str:
+    """A name with its ending, cut before the ending to the characters that the contract declares, of one `per` if any.
+
+    `counts` is DESCRIPTION for a description, which is cut alike. What recognises an audience of ours stands in the
+    ending, so that is never cut.
+    """
+    limit = contract.limit(counts, per)
+    return (name if limit is None else name[: limit.most - len(ending)].rstrip()) + ending
 
 
 def tell_a_full_account(refusal: PermanentError, contract: Contract, account: str, there: Iterable[object]) -> None:
