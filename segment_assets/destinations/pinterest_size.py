@@ -28,12 +28,12 @@ _STATES = {
 }
 
 
-def size_report(body: Mapping[str, Any], *, is_left_to_a_person: bool = False) -> SizeReport:
+def size_report(body: Mapping[str, Any], *, is_left_to_a_person: bool) -> SizeReport:
     """From an audience, or from a list of which no audience is made: that one is never served, however ready it is.
 
     `is_left_to_a_person`: the plan says that somebody makes the audience, who need not be told.
 
-    >>> size_report({"type": "customerlist", "status": "READY"}).said
+    >>> size_report({"type": "customerlist", "status": "READY"}, is_left_to_a_person=False).said
     'READY, and no audience is made of the list'
     """
     said = body.get("status")
