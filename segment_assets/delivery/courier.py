@@ -182,8 +182,8 @@ class Courier:
                 # One person in lasting trouble would otherwise hold up the batch, and all behind it, for ever.
                 narrowing.passed_over(error.places, error.answer)
             except (PermanentError, NeedsHumanError) as refusal:
-                # The half of a batch would begin a replace of its own, which takes everybody out again.
                 narrowing.at_most(of_the_day(left_of_the_day(self._transport)))
+                # The half of a batch would begin a replace of its own, which takes everybody out again.
                 if batch.phase == "replace" or not self._has_narrowed(narrowing, refusal):
                     # A batch of which a part was taken is in doubt, not refused: its intent stands without an answer.
                     if not narrowing.has_answers:

@@ -183,11 +183,11 @@ class _Divider:
             same |= equal
         due = sum(wanted.astype(np.int64) for wanted in wants)
         has = np.bincount(owner[is_owned], minlength=count)
-        has_same = np.bincount(owner[same], minlength=count)
+        has_other = np.bincount(owner[is_owned & ~same], minlength=count)
         refused = np.bincount(owner[same & is_rejected], minlength=count)
         is_alike = (refused == 0) | (refused == has)
         is_one = ~twins(keys) & ~may_be_named(rows, self._suppressed)
-        unaffected = (has == due) & (has_same == due) & is_alike & is_one
+        unaffected = (has == due) & (has_other == 0) & is_alike & is_one
         comes = (has == 0) & (due > 0) & is_one & self._is_plain_possible
         known = is_owned & np.take(unaffected, owner)
         alone = np.flatnonzero(is_acknowledged & ~is_owned)
