@@ -21,6 +21,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from segment_assets.contracts import PermanentError, TransientError
+from segment_assets.delivery.carrying import Platform
 from segment_assets.delivery.courier import Patience
 from segment_assets.delivery.creation import id_of
 from segment_assets.delivery.errands import Errand, Report
@@ -32,7 +33,7 @@ from segment_assets.delivery.letting_go import settle_without_adding
 from segment_assets.delivery.rereading import spoken
 from segment_assets.delivery.settling import Settled, settle
 from segment_assets.delivery.step_answers import WAITING, ListsRenewed, SomebodySaidNo, Step, StillResting
-from segment_assets.delivery.steps import PairRun, Platform
+from segment_assets.delivery.steps import PairRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

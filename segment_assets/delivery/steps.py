@@ -1,7 +1,7 @@
 """The steps of one run for one pair, each of which leaves a closed delivery behind, or nothing, or waits.
 
 Belongs here: what each step compares and delivers. Not here: their order and what a run gives back (`run`), what a step
-answers (`step_answers`), how each part is done (`changes`, `leaving`, `courier`, `settling`).
+answers (`step_answers`), one delivery (`carrying`), how each part is done (`changes`, `leaving`, `settling`).
 """
 
 from __future__ import annotations
@@ -9,97 +9,56 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from segment_assets.contracts import Mode, NeedsHumanError, RefusedRemovalError, SegmentAssetsError, TransientError
+from segment_assets.contracts import Mode, NeedsHumanError, RefusedRemovalError
+from segment_assets.delivery.carrying import Carrying
 from segment_assets.delivery.changes import audience_changes
-from segment_assets.delivery.courier import Courier, Patience
 from segment_assets.delivery.creation import (
-    audience_on_platform,
-    id_of,
     is_adopted,
     refuse_another_kind,
     refuse_to_adopt_another,
 )
-from segment_assets.delivery.files import FullListError, files_noted, must_fit
-from segment_assets.delivery.filling import FilledBatches, known_id
+from segment_assets.delivery.files import FullListError
 from segment_assets.delivery.following import LATE_FAILURES, follow, follow_what_answers, is_to_rest, late_refusals
 from segment_assets.delivery.gate import for_opt_outs, heard
 from segment_assets.delivery.guards import stop_what_needs_a_human
 from segment_assets.delivery.leaving import (
-    anybody_named,
     deletion_changes,
     opt_out_changes,
     refused_removal,
-    said_no,
     withdrawn,
 )
-from segment_assets.delivery.ledger import FencedError
 from segment_assets.delivery.left_jobs import hear_of_left_jobs, is_still_adding
 from segment_assets.delivery.legs import (
     Leg,
-    header,
     is_noted,
     is_to_get_through,
     leaving_is_due,
-    outcome,
     outcome_now,
     state_date,
 )
 from segment_assets.delivery.refreshing import Refresh, resyncs, said, sent_before
 from segment_assets.delivery.replacing import (
-    Ending,
     broken_off,
-    has_begun,
     mode_of,
     refuse_what_cannot_be_replaced,
     rests_until,
 )
 from segment_assets.delivery.rereading import refuse_another_reading
 from segment_assets.delivery.settling import Settled, acknowledged_state, settle
-from segment_assets.delivery.step_answers import WAITING, ListsRenewed, SomebodySaidNo, Step, StillResting
+from segment_assets.delivery.step_answers import ListsRenewed, Step, StillResting
 from segment_assets.delivery.wanted import SILENT
-from segment_assets.tables import ACKNOWLEDGED, CHANGES, HASHED_AUDIENCE
+from segment_assets.tables import HASHED_AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     import pyarrow.dataset as pads
 
-    from segment_assets.contracts import Clock, Destination, Lake, MatchKey, Sleep, Snapshot, Transport
-    from segment_assets.delivery.errands import Errand
-    from segment_assets.delivery.ledger import AudienceLedger, DeliveryLog
+    from segment_assets.contracts import Snapshot
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Platform:
-    """The outside of one account: its wire format, the way there, and how long to wait for it."""
+class PairRun(Carrying):
+    """The steps of one run for one pair."""
 
-    destination: Destination
-    transport: Transport
-    sleep: Sleep
-    patience: Patience
-    clock: Clock
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class PairRun:
-    """One run for one pair. `newest` gives the suppressions of the moment, `suppressions` those it began with.
-
-    `consents` is the version of hashed_audience that tells who took their consent back, which need not be the one that
-    is delivered; `newest_consents` gives that of the moment. `other_readings` are keys that the settings of the account
-    read otherwise than this audience was sent.
-    """
-
-    lake: Lake
-    platform: Platform
-    ledger: AudienceLedger
-    errand: Errand
-    workdir: Path
-    suppressions: Snapshot | None = None
-    newest: Callable[[], Snapshot | None] = lambda: None
-    consents: Snapshot | None = None
-    other_readings: tuple[MatchKey, ...] = ()
-    newest_consents: Callable[[], Snapshot | None] = lambda: None
+    __slots__ = ()
 
     def finish_what_was_left(self) -> Step:
         """Settle a delivery that an earlier run left open, or send the rest of it where the platform works on jobs."""
@@ -118,15 +77,7 @@ class PairRun:
         if is_stopped:
             self.end_replace(log)
             return settle(self.lake, self.ledger, log, outcome_now(log), self.workdir)
-        return self._carry(log, self._audience_id(), (lambda: None) if is_deaf else self.newest)
-
-    def a_no_must_be_heard(self, log: DeliveryLog) -> bool:
-        """Whether somebody of an open delivery said no since it began, by what this run began with."""
-        return self._a_no_must_be_heard(log, self.suppressions, self.consents)
-
-    def end_replace(self, log: DeliveryLog) -> None:
-        """End a replace that broke off, without anybody who said no by what this run began with."""
-        self._end_replace(log, self.suppressions)
+        return self.carry(log, self.audience_id(), (lambda: None) if is_deaf else self.newest)
 
     def hear_of_left_jobs(self) -> Step:
         """Ask about jobs of a delivery that somebody's no has stopped, so that nobody of them is sent again."""
@@ -143,7 +94,7 @@ class PairRun:
         took_back = withdrawn(self.lake, self.consents, self.workdir)
         if state is None or not state.rows or (self.suppressions is None and took_back is None):
             return None
-        writer = self._changes()
+        writer = self.changes()
         counts = opt_out_changes(
             self.lake.dataset(state),
             self.lake.dataset(self.suppressions) if self.suppressions else None,
@@ -162,7 +113,7 @@ class PairRun:
             raise self._let_nobody_out(counts.removes)
         known = self.suppressions.id if self.suppressions else ""
         try:
-            settled = self._deliver(Leg("opt_out", state, known, known, changes, counts))
+            settled = self.deliver(Leg("opt_out", state, known, known, changes, counts))
         except RefusedRemovalError as refusal:
             raise self._let_nobody_out(counts.removes, str(refusal)) from refusal
         if isinstance(settled, Settled) and settled.row["removes_refused"]:
@@ -181,10 +132,6 @@ class PairRun:
         # An adopted audience may hold people whom somebody else put there.
         return self.platform.destination.contract.on_refused_removal == "delete" and not is_adopted(self.ledger)
 
-    def _said_no(self, suppressions: Snapshot | None, consents: Snapshot | None) -> pads.Dataset | None:
-        known = self.lake.dataset(suppressions) if suppressions else None
-        return said_no(known, withdrawn(self.lake, consents, self.workdir))
-
     def fill_up_a_broken_replace(self) -> Step:
         """Bring an audience whose replace broke off to what it was for, by single changes.
 
@@ -201,7 +148,7 @@ class PairRun:
             leg = self._leg(audience, Mode.REPLACE, is_let_through=True)
         if leg.counts.batches.keys() - SILENT:
             self.let_rest()
-        return self._deliver(leg, newest=self.newest)
+        return self.deliver(leg, newest=self.newest)
 
     def deliver_audience(self, audience: Snapshot) -> Step:
         """What brings the platform to the audience. Raises NeedsHumanError when a guard stops it, or StillResting."""
@@ -215,7 +162,7 @@ class PairRun:
         if leg.counts.batches.keys() - SILENT:
             self.let_rest()
         try:
-            return self._deliver(leg, newest=self.newest)
+            return self.deliver(leg, newest=self.newest)
         except FullListError as full:
             if contract.on_full_list == "needs_human" or not full.fits_a_new_one or is_adopted(self.ledger):
                 raise
@@ -242,12 +189,12 @@ class PairRun:
         refuse_another_kind(self.ledger, self.errand)
         refuse_to_adopt_another(self.ledger, self.errand)
         state, suppressions = acknowledged_state(self.lake, self.ledger), self.suppressions
-        writer, saying = self._changes(), said(self.ledger, self.platform.destination.contract)
+        writer, saying = self.changes(), said(self.ledger, self.platform.destination.contract)
         counts = audience_changes(
             self.lake.dataset(audience),
             self.lake.dataset(state) if state else None,
             # An older audience still has those who took their consent back since.
-            self._said_no(suppressions, None if self.consents == audience else self.consents),
+            self.said_no(suppressions, None if self.consents == audience else self.consents),
             dataclasses.replace(self.errand.wanted, mode=mode),
             write=writer,
             workdir=self.workdir,
@@ -274,10 +221,10 @@ class PairRun:
         state = acknowledged_state(self.lake, self.ledger)
         if state is None or not state.rows:
             return None
-        writer, held, contract = self._changes(), self.lake.dataset(state), self.platform.destination.contract
+        writer, held, contract = self.changes(), self.lake.dataset(state), self.platform.destination.contract
         if (delete or not contract.takes_people_out) and not is_adopted(self.ledger) and not contract.keeps_people:
             with heard(self.platform.transport):
-                self.platform.destination.delete_audience(self.platform.transport, self._audience_id())
+                self.platform.destination.delete_audience(self.platform.transport, self.audience_id())
             self.ledger.audience().append("deleted", {})
             counts = deletion_changes(held, self.errand.wanted, write=writer, workdir=self.workdir)
         else:
@@ -286,99 +233,7 @@ class PairRun:
             counts = audience_changes(
                 _nobody(), held, None, everybody_out, write=writer, workdir=self.workdir, late=late
             )
-        return self._deliver(Leg("withdrawal", state, "", "", writer.publish({}), writer.counted(counts)))
-
-    def _changes(self) -> FilledBatches:
-        writer = self.lake.writer(CHANGES.name, self.errand.pair.partition)
-        audience_id = id_of(self.ledger) or self.errand.adopt or known_id(self.ledger)
-        return FilledBatches(writer, self.platform.destination, audience_id)
-
-    def _audience_id(self) -> str:
-        platform = self.platform
-        with heard(platform.transport):
-            return audience_on_platform(
-                self.ledger, self.errand, platform.destination, platform.transport, platform.sleep
-            )
-
-    def _deliver(self, leg: Leg, newest: Callable[[], Snapshot | None] = lambda: None) -> Step:
-        audience_id = self._audience_id() if leg.counts.batches.keys() - SILENT else ""
-        contract = self.platform.destination.contract
-        opened = {**header(self.ledger, self.errand, leg), **files_noted(self.ledger, audience_id, contract)}
-        must_fit(self.errand.pair, opened, contract)
-        return self._carry(self.ledger.open(opened), audience_id, newest)
-
-    def _carry(self, log: DeliveryLog, audience_id: str, newest: Callable[[], Snapshot | None] = lambda: None) -> Step:
-        """Send what has no answer yet, and settle unless the platform still works on it."""
-        heard = _Ear(self, log, newest)
-        changes = self.lake.snapshot(CHANGES.name, self.errand.pair.partition, log.header["changes"])
-        platform = self.platform
-        courier = Courier(
-            platform.destination,
-            platform.transport,
-            key=self.errand.key,
-            sleep=platform.sleep,
-            patience=platform.patience,
-        )
-        try:
-            finished = courier.carry(log, self.lake.dataset(changes), audience_id, interrupt=heard.somebody)
-        except FencedError:
-            raise
-        except SegmentAssetsError as error:
-            # What was uploaded and not committed is gone on with; it has reached nobody.
-            is_kept = log.open_jobs() or (log.staged() and isinstance(error, TransientError))
-            if not is_kept:
-                self._end_replace(log, newest() or self.suppressions)
-                # Noted at once, so that the tables tell the truth before anybody reruns.
-                settle(self.lake, self.ledger, log, "failed", self.workdir)
-            raise
-        if heard.a_no:
-            self._end_replace(log, newest())
-            raise SomebodySaidNo(settle(self.lake, self.ledger, log, "interrupted", self.workdir))
-        if not finished:
-            return WAITING
-        return settle(self.lake, self.ledger, log, outcome(log), self.workdir)
-
-    def _end_replace(self, log: DeliveryLog, suppressions: Snapshot | None) -> None:
-        """So that the platform takes other changes again, see `replacing`."""
-        if has_begun(log):
-            platform = self.platform
-            ending = Ending(
-                self.errand.pair, self.lake, platform.destination, platform.transport, self.errand.key, self.workdir
-            )
-            ending.end(log, self._audience_id(), suppressions)
-
-    def _a_no_must_be_heard(self, log: DeliveryLog, suppressions: Snapshot | None, consents: Snapshot | None) -> bool:
-        """Whether somebody said no since an open delivery began, who is in the audience or is about to be."""
-        known = (log.header["suppressions"], log.header["to_snapshot"])
-        news = [snapshot if snapshot and snapshot.id not in known else None for snapshot in (suppressions, consents)]
-        names = self._said_no(*news)
-        if names is None:
-            return False
-        partition = self.errand.pair.partition
-        changes = self.lake.dataset(self.lake.snapshot(CHANGES.name, partition, log.header["changes"]))
-        before = log.header["from_state"]
-        state = self.lake.snapshot(ACKNOWLEDGED.name, partition, before) if before else None
-        held = self.lake.dataset(state) if state else None
-        return anybody_named(held, changes, names, self.workdir)
-
-
-class _Ear:
-    """Listens between batches for somebody of this delivery who says no."""
-
-    def __init__(self, run: PairRun, log: DeliveryLog, newest: Callable[[], Snapshot | None]) -> None:
-        self._run, self._log, self._newest = run, log, newest
-        # Deaf to both kinds of a no, or to none: what takes people out who said no is not stopped for others.
-        self._newest_consents = run.newest_consents if newest == run.newest else (lambda: None)
-        self._known: set[str] = set()
-        self.a_no = False
-
-    def somebody(self) -> bool:
-        now = (self._newest(), self._newest_consents())
-        ids = {snapshot.id for snapshot in now if snapshot is not None}
-        if ids - self._known:
-            self._known |= ids
-            self.a_no = self._run._a_no_must_be_heard(self._log, *now)  # noqa: SLF001 - one module
-        return self.a_no
+        return self.deliver(Leg("withdrawal", state, "", "", writer.publish({}), writer.counted(counts)))
 
 
 def _nobody() -> pads.Dataset:
