@@ -61,8 +61,8 @@ def said(destination: Any, members: Sequence[Member], operation: Operation = Ope
     ("place", "is_flagged"),
     [
         ("US", True),
-        # A territory has a code of its own.
-        ("PR", True),
+        # Territories have codes of their own (ISO 3166-1).
+        *((territory, True) for territory in ("AS", "GU", "MP", "PR", "UM", "VI")),
         ("DE", False),
         ("CA", False),
         (None, True),
@@ -101,6 +101,13 @@ def test_an_audience_by_value_has_both():
     payload = destination.request("1", Operation.ADD, [worth], PLACE).json["payload"]
     assert payload["schema"][-4:] == ["LOOKALIKE_VALUE", *OPTIONS]
     assert payload["data"][0][-4:] == [2.5, *UNFLAGGED]
+
+
+def test_the_other_setting_of_the_account_holds_beside_it():
+    settings = {"limited_data_use": "everybody", "api_version": "v27.0"}
+    chosen = connect("meta", "1001", settings, STATED).request("1", Operation.ADD, [somebody("US")], PLACE)
+    assert chosen.path == "/v27.0/1/users"
+    assert meta("everybody").request("1", Operation.ADD, [somebody("US")], PLACE).path == "/v26.0/1/users"
 
 
 def test_a_misspelt_choice_is_refused_and_does_not_take_the_flag_away():
