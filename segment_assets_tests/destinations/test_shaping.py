@@ -66,3 +66,11 @@ def test_the_end_of_a_row_is_everybodys_where_nobody_has_the_column():
 
     assert isinstance(rows, JsonRows)
     assert [row[-1] for row in rows] == [["LDU"], ["LDU"]]
+
+
+def test_an_end_that_is_written_at_once_is_written_to_the_byte_as_any_request_writes_json():
+    end = RowEnd((["x é", "y"], {"k": [1, 2]}))
+    rows = json_rows(Members(batch_of({"email": digest("a")}, {"email": digest("b")})), FORMS, end)
+
+    assert isinstance(rows, JsonRows)
+    assert bytes(rows.written) == json.dumps(list(rows), ensure_ascii=False, separators=(",", ":")).encode()

@@ -14,6 +14,7 @@ EXPLAINED: dict[str, str] = {
     "google._ADDRESS: number 1 -> 2": "the address is the one group of several keys, and has four",
     "google.request: truth True -> False": _SAME_LENGTH,
     "meta._rows: truth True -> False": _SAME_LENGTH,
+    "shaping.json_rows: truth True -> False": "the longer way makes one row for each of the members",
     "shaping.text_rows: truth True -> False": "every column has a cell for each of the same members",
     "customer_profiles_files._md5: truth False -> True": _MD5,
     "templates._MOST_KINDS: number 32 -> 33": "of more kinds the records are made one by one, and are the same",
